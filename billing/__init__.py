@@ -1,0 +1,1 @@
+"""Prepaid Stripe billing for the LiteLLM proxy."""

@@ -1,0 +1,130 @@
+"""Money as integers of 10⁻⁹ of the currency's major unit ("nanos"). No float touches an amount.
+
+Sources: Stripe amounts are integers of the currency's minor unit
+(https://docs.stripe.com/currencies#zero-decimal); PostgreSQL's BIGINT bounds what a ledger row can hold.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+
+from billing.errors import InvalidAmount
+
+NANOS_PER_UNIT = 1_000_000_000
+NANOS_MAX = 2**63 - 1
+_PLAIN = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?", re.ASCII)
+
+# ISK and UGX are absent: Stripe's API keeps two decimals for them.
+_ZERO_DECIMAL = frozenset(
+    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
+)
+_THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+
+
+def minor_unit_exponent(currency: str) -> int:
+    """How many decimals Stripe's minor unit of `currency` (lower case ISO 4217) has: 0, 2 or 3."""
+    if currency in _ZERO_DECIMAL:
+        return 0
+    return 3 if currency in _THREE_DECIMAL else 2
+
+
+def nanos_from_minor(amount_minor: int, currency: str) -> int:
+    """Stripe's integer of minor units → nanos."""
+    return amount_minor * _nanos_per_minor(currency)
+
+
+def _nanos_per_minor(currency: str) -> int:
+    return int(10 ** (9 - minor_unit_exponent(currency)))
+
+
+def minor_from_nanos(amount_nanos: int, currency: str) -> int:
+    """Nanos → Stripe's minor units. Raises InvalidAmount where a remainder would be lost."""
+    amount_minor, rest = divmod(amount_nanos, _nanos_per_minor(currency))
+    if rest:
+        raise InvalidAmount(
+            f"{format_nanos(amount_nanos)} {currency} is finer than the currency's smallest unit."
+        )
+    return amount_minor
+
+
+def decimal_from_nanos(amount_nanos: int) -> Decimal:
+    """Nanos → an exact Decimal in major units."""
+    return Decimal(amount_nanos).scaleb(-9)
+
+
+def format_nanos(amount_nanos: int) -> str:
+    """Nanos → the decimal string of our JSON: `"10.00"`, `"9.998765432"`, `"-0.000000001"`.
+
+    At least two decimals, at most nine, never an exponent.
+    """
+    sign = "-" if amount_nanos < 0 else ""
+    units, fraction = divmod(abs(amount_nanos), NANOS_PER_UNIT)
+    decimals = f"{fraction:09d}".rstrip("0").ljust(2, "0")
+    return f"{sign}{units}.{decimals}"
+
+
+def parse_amount(value: object) -> int:
+    """A caller's amount in major units (string, int or Decimal, as JSON gives it) → nanos.
+
+    Raises InvalidAmount for anything that is not a finite number of at most nine decimals within BIGINT:
+    NaN, infinities, booleans, floats (decode JSON with `parse_float=Decimal`), `1e400`, 60 digits.
+    """
+    amount = _decimal(value)
+    if not amount.is_finite():
+        raise InvalidAmount("The amount must be a finite number.")
+    if amount.adjusted() > 12:
+        raise InvalidAmount("The amount is too large.")
+    nanos = amount.scaleb(9)
+    if nanos != nanos.to_integral_value():
+        raise InvalidAmount("The amount has more than nine decimals.")
+    return int(nanos)
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise InvalidAmount("The amount must be a number or a decimal string.")
+    if isinstance(value, int) and abs(value) > NANOS_MAX:
+        raise InvalidAmount("The amount is too large.")
+    text = str(value)
+    if isinstance(value, str) and not _PLAIN.fullmatch(text):
+        raise InvalidAmount("The amount must be a plain decimal number.")
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise InvalidAmount("The amount must be a plain decimal number.") from error
+
+
+def nanos_from_cost(cost: object) -> Decimal:
+    """A provider cost in major units → nanos as an *unrounded* Decimal, ready for the price rule.
+
+    A float enters as `Decimal(str(cost))`, which is the number LiteLLM meant. Raises InvalidAmount for
+    None, NaN, infinities and negative costs: an unknown cost is not zero.
+    """
+    if isinstance(cost, bool) or not isinstance(cost, int | float | str | Decimal):
+        raise InvalidAmount(f"A cost must be a number, not {type(cost).__name__}.")
+    try:
+        amount = Decimal(str(cost))
+    except InvalidOperation as error:
+        raise InvalidAmount("A cost must be a number.") from error
+    if not amount.is_finite() or amount < 0:
+        raise InvalidAmount(f"A cost must be finite and not negative, not {amount}.")
+    return amount.scaleb(9)
+
+
+def round_nanos(amount: Decimal) -> int:
+    """Rounds a charge half-even to whole nanos, once, after the price rule."""
+    return _bounded(amount, ROUND_HALF_EVEN)
+
+
+def ceil_nanos(amount: Decimal) -> int:
+    """Rounds an upper bound up to whole nanos."""
+    return _bounded(amount, ROUND_CEILING)
+
+
+def _bounded(amount: Decimal, rounding: str) -> int:
+    with localcontext(prec=60):
+        nanos = int(amount.to_integral_value(rounding=rounding))
+    if abs(nanos) > NANOS_MAX:
+        raise InvalidAmount("The amount is beyond what a ledger row can hold.")
+    return nanos

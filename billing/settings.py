@@ -1,0 +1,134 @@
+"""Every setting of Proxyllm, read once from the environment.
+
+Names that other tools know (`STRIPE_…`, `LITELLM_…`, `DATABASE_URL`, `PORT`) keep them; ours begin with
+`BILLING_`. `docs/reference/settings.md` is made from this class (`make docs`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CustomerType = Literal["user_id", "team_id", "end_user_id", "api_key"]
+FailedCallCharge = Literal["nothing", "input"]
+
+
+def _currency(value: str) -> str:
+    if len(value) != 3 or not value.isascii() or not value.isalpha():
+        raise ValueError("a currency is three letters, like usd")
+    return value.lower()
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Amounts are decimal strings in the major unit of `billing_currency`."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    port: int = Field(4000, ge=1, le=65534, description="Where the gateway listens.")
+    proxyllm_home: Path = Field(
+        Path(".proxyllm"), description="Where `proxyllm run` keeps its state: database, keys, run.json."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="The PostgreSQL that LiteLLM and billing share. Billing lives in its own schema."
+    )
+    litellm_master_key: SecretStr | None = Field(None, description="LiteLLM's admin key.")
+
+    stripe_api_key: SecretStr | None = Field(None, description="Stripe's secret key (`sk_…` or `rk_…`).")
+    stripe_webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signing secret of the webhook endpoint; several, comma-separated, while one is rotated.",
+    )
+    stripe_api_base: str = Field("https://api.stripe.com", description="Another Stripe, like the sandbox.")
+    stripe_charge_by: CustomerType = Field(
+        "user_id",
+        description="Which part of a virtual key pays. `end_user_id` needs keys whose metadata says "
+        "`billing_trusted_backend: true`.",
+    )
+    stripe_use_prepaid_balance: bool = Field(True, description="Calls are paid from a prepaid balance.")
+    stripe_meter_event_name: str | None = Field(None, description="The meter that usage is reported to.")
+    stripe_price_id: str | None = Field(None, description="The price that subscriptions use.")
+    stripe_billing_method: str | None = Field(
+        None, description="`prepaid`, `meters`, `subscriptions`, joined by `+`; default: what is configured."
+    )
+
+    billing_currency: Annotated[str, AfterValidator(_currency)] = Field(
+        "usd", description="The one currency of the ledger."
+    )
+    billing_public_url: str | None = Field(
+        None, description="Where customers reach this gateway; top-up links and Checkout return there."
+    )
+    billing_return_hosts: str = Field(
+        "",
+        description="Hosts that `success_url` and `cancel_url` may name, comma-separated, besides our own.",
+    )
+    billing_topup_min: str = Field("1.00", description="The smallest top-up.")
+    billing_topup_max: str = Field("10000.00", description="The largest top-up.")
+    billing_topups_open_max: int = Field(
+        20, ge=1, le=1000, description="Unpaid Checkout Sessions a customer may have at once."
+    )
+    billing_hold_ttl_s: int = Field(60, ge=2, le=3600, description="The lease of a hold, in seconds.")
+    billing_sweep_interval_s: float = Field(
+        5.0, gt=0, le=3600, description="How often leases are renewed at least, and dead ones ended."
+    )
+    billing_watchdog_s: float = Field(
+        30.0, gt=0, le=600, description="How long after a request's end its success event may arrive."
+    )
+    billing_output_tokens_min: int = Field(
+        256, ge=1, description="The smallest output limit set for a customer who named none."
+    )
+    billing_output_tokens_default: int = Field(
+        16384, ge=1, description="The output limit of a model that declares none, where the client set none."
+    )
+    billing_charge_failed: FailedCallCharge = Field(
+        "nothing", description="What a call costs that failed after dispatch with no byte delivered."
+    )
+    billing_charge_cut_before_first: FailedCallCharge = Field(
+        "input", description="What a call costs that its client cut before the first chunk."
+    )
+    billing_charge_no_event: FailedCallCharge = Field(
+        "input", description="What a call costs of whose end nothing was ever heard, nor found in spend logs."
+    )
+    billing_exempt_users: str = Field(
+        "", description="LiteLLM user ids that are not billed, comma-separated (besides proxy admins)."
+    )
+    billing_pool_max: int = Field(8, ge=2, le=100, description="Ledger connections of one process.")
+    billing_ledger_queue_max: int = Field(
+        4096, ge=1, description="Ledger operations that may wait in one process."
+    )
+    billing_ledger_wait_s: float = Field(
+        5.0, gt=0, le=60, description="How long an operation waits for the ledger before 503."
+    )
+    billing_holds_keep_days: int = Field(
+        30, ge=1, le=3650, description="How long resolved holds are kept before they are purged."
+    )
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("must be an http(s) URL")
+        return value.rstrip("/")
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The configured signing secrets; empty where the webhook is not configured."""
+        if self.stripe_webhook_secret is None:
+            return ()
+        parts = self.stripe_webhook_secret.get_secret_value().split(",")
+        return tuple(part.strip() for part in parts if part.strip())
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the Stripe key is a live one."""
+        key = self.stripe_api_key.get_secret_value() if self.stripe_api_key else ""
+        return key.startswith(("sk_live_", "rk_live_"))
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once. Raises pydantic's ValidationError naming each bad variable."""
+    return Settings()

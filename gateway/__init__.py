@@ -1,0 +1,1 @@
+"""What the gateway needs besides billing: request sanitizer, model sync, tailnet egress."""
