@@ -1,0 +1,1 @@
+"""Accounts, holds and transactions: the only writer of balances. Knows nothing of Stripe or LiteLLM."""
