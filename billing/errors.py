@@ -11,7 +11,9 @@
     │   ├── ModelNotPriced         billing cannot price or bound this call
     │   └── AdminOnly              the endpoint is for the operator
     ├── NotFound (404)
-    ├── KeyConflict (409)          an idempotency key was used before for something else
+    ├── Conflict (409)             what is there stands in the way
+    │   ├── KeyConflict            an idempotency key was used before for something else
+    │   └── TooManyOpenTopups      the customer has too many unpaid Checkout Sessions
     ├── TooLarge (413)             a body beyond the limit
     └── Unavailable (503)
         ├── LedgerUnavailable      Postgres did not answer in time
@@ -33,9 +35,10 @@ class BillingError(Exception):
     code = "billing_error"
     type = "api_error"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.param = param  # the field of the request that is wrong
 
 
 class BadRequest(BillingError):
@@ -114,12 +117,24 @@ class NotFound(BillingError):
     type = "invalid_request_error"
 
 
-class KeyConflict(BillingError):
-    """An idempotency key was used before with other content."""
+class Conflict(BillingError):
+    """What is there already stands in the way of the request."""
 
     status = 409
-    code = "key_conflict"
+    code = "conflict"
     type = "invalid_request_error"
+
+
+class KeyConflict(Conflict):
+    """An idempotency key was used before with other content."""
+
+    code = "key_conflict"
+
+
+class TooManyOpenTopups(Conflict):
+    """The customer has as many unpaid Checkout Sessions as it may have at once."""
+
+    code = "too_many_open_topups"
 
 
 class TooLarge(BillingError):

@@ -1,0 +1,81 @@
+"""Who asks: what the key alone says about its holder. `billing/proxy/` finds it out from LiteLLM."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from billing.errors import AdminOnly, BadRequest, NoPayer
+from billing.ledger.schemas import Payer
+from billing.settings import CustomerType
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of an accepted key. `payer` is None where STRIPE_CHARGE_BY finds nobody on the key."""
+
+    payer: Payer | None
+    is_admin: bool = False
+    is_admin_viewer: bool = False
+    key_hash: str | None = None
+    user_id: str | None = None
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether it may look at every customer."""
+        return self.is_admin or self.is_admin_viewer
+
+
+# Raises LiteLLM's own 401 for a missing, unknown or blocked key.
+Authenticate = Callable[[Request], Awaitable[Caller]]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChoice:
+    """The customer that a request names, if it names one."""
+
+    customer_type: CustomerType | None
+    customer_id: str | None
+
+
+def payer_to_read(caller: Caller, choice: CustomerChoice, charge_by: CustomerType) -> Payer:
+    """Whose books the caller may see: its own, or for the operator anybody's."""
+    return _payer(caller, choice, charge_by, allowed=caller.reads_all)
+
+
+def payer_to_change(caller: Caller, choice: CustomerChoice, charge_by: CustomerType) -> Payer:
+    """For whom the caller may act: for itself, or as a full admin for anybody."""
+    return _payer(caller, choice, charge_by, allowed=caller.is_admin)
+
+
+def require_admin(caller: Caller) -> None:
+    """Raises AdminOnly unless the caller is a full proxy admin."""
+    if not caller.is_admin:
+        raise AdminOnly("Only a proxy admin may do this.")
+
+
+def require_reads_all(caller: Caller) -> None:
+    """Raises AdminOnly unless the caller is a proxy admin or an admin viewer."""
+    if not caller.reads_all:
+        raise AdminOnly("Only a proxy admin may see this.")
+
+
+def _payer(caller: Caller, choice: CustomerChoice, charge_by: CustomerType, *, allowed: bool) -> Payer:
+    if choice.customer_id is None:
+        return _own_payer(caller, choice)
+    named = Payer(choice.customer_type or charge_by, choice.customer_id)
+    if named != caller.payer and not allowed:
+        raise AdminOnly("A key sees and tops up its own customer only: leave customer_id out.")
+    return named
+
+
+def _own_payer(caller: Caller, choice: CustomerChoice) -> Payer:
+    if choice.customer_type is not None:
+        raise BadRequest("customer_type needs customer_id.", param="customer_id")
+    if caller.payer is not None:
+        return caller.payer
+    if caller.reads_all:
+        raise BadRequest("This admin key has no customer of its own: name customer_id.", param="customer_id")
+    raise NoPayer("This key names no customer to bill. Ask the operator to give it one.")

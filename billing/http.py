@@ -1,0 +1,169 @@
+"""What every route of ours has in common on the wire: bounded bodies, exact JSON, errors in OpenAI's shape.
+
+LiteLLM's app has exception handlers of its own, which we leave alone: `BillingRoute` renders our errors
+itself, for our routes only.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Coroutine
+from decimal import Decimal, InvalidOperation
+
+import psycopg
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from psycopg_pool import PoolClosed, PoolTimeout
+from pydantic import BaseModel, Field, JsonValue
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from billing.errors import BadRequest, BillingError, InsufficientCredits, LedgerUnavailable, TooLarge
+from billing.money import format_nanos
+
+BODY_BYTES_MAX = 64 * 1024
+WEBHOOK_BYTES_MAX = 1024 * 1024
+RETRY_AFTER_S = 5
+
+logger = logging.getLogger(__name__)
+Handler = Callable[[Request], Coroutine[object, object, Response]]
+
+
+class ErrorDetail(BaseModel):
+    """OpenAI's error object (https://platform.openai.com/docs/guides/error-codes)."""
+
+    message: str = Field(description="What is wrong, and what to do about it.")
+    type: str = Field(examples=["invalid_request_error"])
+    param: str | None = Field(None, description="The field that is wrong.")
+    code: str | None = Field(None, description="A stable word for programs.", examples=["invalid_amount"])
+
+
+class ErrorBody(BaseModel):
+    """Every 4xx and 5xx of ours."""
+
+    error: ErrorDetail
+
+
+_DESCRIPTIONS = {
+    400: "The request cannot be understood; sending it again changes nothing.",
+    401: "No key, or a key that is unknown, blocked or expired.",
+    403: "The key is known, but may not do this.",
+    404: "No such object, or it belongs to somebody else.",
+    409: "What is there already stands in the way.",
+    413: "The body is beyond the limit.",
+    503: "Something that this needs is missing now; try again later.",
+}
+Responses = dict[int | str, dict[str, object]]
+
+
+def errors(*statuses: int) -> Responses:
+    """The `responses=` of a route that may answer these errors; says all of them, so FastAPI adds no 422."""
+    declared: Responses = {
+        status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses
+    }
+    declared["4XX"] = {"model": ErrorBody, "description": "Any other refusal has the same shape."}
+    return declared
+
+
+class BillingRequest(Request):
+    """A request whose body was read up to a limit, and whose JSON has Decimals and no NaN."""
+
+    async def read(self, bytes_max: int) -> None:
+        """Reads the body. Raises TooLarge as soon as more than `bytes_max` bytes are announced or came."""
+        announced = self.headers.get("content-length", "")
+        if announced.isdecimal() and (len(announced) > 15 or int(announced) > bytes_max):
+            raise _too_large(bytes_max)
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > bytes_max:
+                raise _too_large(bytes_max)
+            chunks.append(chunk)
+        self._body = b"".join(chunks)
+
+    async def json(self) -> object:
+        """The body as JSON. Raises json.JSONDecodeError, which FastAPI turns into a validation error."""
+        return parse_json(await self.body())
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {bytes_max} bytes.")
+
+
+def parse_json(body: bytes) -> JsonValue:
+    """Strict JSON: numbers with a point become Decimal; NaN and infinities are refused.
+
+    Raises json.JSONDecodeError for whatever cannot be read: other encodings, endless nesting or digits.
+    """
+    try:
+        parsed: JsonValue = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, InvalidOperation, RecursionError) as error:
+        raise json.JSONDecodeError(f"not JSON that we read: {type(error).__name__}", "", 0) from error
+    return parsed
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise ValueError(f"{name} is not JSON")
+
+
+class BillingRoute(APIRoute):
+    """A route that answers BillingError, bad input and a missing database in our shape."""
+
+    body_bytes_max = BODY_BYTES_MAX
+
+    def get_route_handler(self) -> Handler:
+        """FastAPI's handler, with a bounded request in front and our errors behind."""
+        handle = super().get_route_handler()
+
+        async def handle_billing(request: Request) -> Response:
+            bounded = BillingRequest(request.scope, request.receive)
+            try:
+                await bounded.read(self.body_bytes_max)
+                return await handle(bounded)
+            except BillingError as error:
+                return error_response(error)
+            except RequestValidationError as error:
+                return error_response(_bad_request(error))
+            except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
+                logger.warning("database unavailable on %s: %s", request.url.path, type(error).__name__)
+                return error_response(LedgerUnavailable("The database did not answer. Try again shortly."))
+            except ClientDisconnect:
+                return Response(status_code=499)  # nobody reads it
+
+        return handle_billing
+
+
+class WebhookRoute(BillingRoute):
+    """Stripe's events are larger than a customer's requests."""
+
+    body_bytes_max = WEBHOOK_BYTES_MAX
+
+
+def _bad_request(error: RequestValidationError) -> BadRequest:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
+    field = ".".join(path) if first["type"] != "json_invalid" else ""
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return BadRequest(f"{field}: {message}" if field else message, param=field or None)
+
+
+def error_response(error: BillingError) -> JSONResponse:
+    """`error` in OpenAI's shape, with Retry-After where trying again may help."""
+    detail: dict[str, JsonValue] = {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+    if isinstance(error, InsufficientCredits):
+        detail["available"] = format_nanos(error.available_nanos)
+        detail["required"] = format_nanos(error.required_nanos)
+    headers = {"cache-control": "no-store"}
+    if error.status == 503:
+        headers["retry-after"] = str(RETRY_AFTER_S)
+    return JSONResponse({"error": detail}, status_code=error.status, headers=headers)
