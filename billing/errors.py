@@ -4,6 +4,7 @@
     ├── BadRequest (400)
     │   ├── InvalidAmount          an amount that is no amount of money
     │   └── InvalidSignature       a webhook that Stripe did not sign
+    ├── Unauthorized (401)         no key, or one that is unknown, blocked or expired
     ├── InsufficientCredits (402)  the balance cannot cover the most this call can cost
     ├── Forbidden (403)
     │   ├── NoPayer                the key names no customer to bill
@@ -59,6 +60,14 @@ class InvalidSignature(BadRequest):
     """The webhook's signature is missing, wrong, too old or from the future."""
 
     code = "invalid_signature"
+
+
+class Unauthorized(BillingError):
+    """No key, or a key that is unknown, blocked or expired."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
 
 
 class InsufficientCredits(BillingError):

@@ -1,0 +1,157 @@
+"""Admits a call: who pays, the most it can cost, the hold. No hold, no call."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
+from billing.ledger.schemas import Hold, HoldRequest, Json
+from billing.ledger.service import Ledger
+from billing.money import format_nanos
+from billing.proxy.bound import CallBound, bound_call
+from billing.proxy.call import Admission, Call
+from billing.proxy.open_calls import OpenCalls
+from billing.proxy.payer import Key, payer_of
+from billing.proxy.price import PriceRule
+from billing.proxy.routes import check_call
+from billing.settings import Settings
+
+Body = MutableMapping[str, JsonValue]
+_ATTEMPTS = 3  # to fit the output limit to a balance that other calls change meanwhile
+
+
+class RouterSource(Protocol):
+    """Gives LiteLLM's current router; it is replaced when models change."""
+
+    def __call__(self) -> object: ...
+
+
+class Admissions:
+    """Decides whether a call may go on, and writes what was priced into its body."""
+
+    def __init__(
+        self, ledger: Ledger, open_calls: OpenCalls, settings: Settings, router: RouterSource
+    ) -> None:
+        self._ledger = ledger
+        self._open_calls = open_calls
+        self._settings = settings
+        self._router = router
+
+    async def admit(self, call: Call, key: Key, body: Body, call_type: str) -> None:
+        """Sets aside the most the call can cost, or raises a BillingError: nothing is served then.
+
+        May run twice for one request (LiteLLM retries its pre-call hooks with a fallback model after a rate
+        limit); the second time resizes the hold.
+        """
+        check_call(call.path, call_type)
+        _refuse_tricks(body)
+        payer = payer_of(key, self._settings)
+        rule = PriceRule()
+        bound = await bound_call(
+            body,
+            call_type=call_type,
+            route=call.path,
+            router=self._router(),
+            rule=rule,
+            settings=self._settings,
+        )
+        detail = _detail(key, body, bound, call)
+        if bound.free:
+            call.admission = Admission(payer, rule, True, 0, 0, await self._available(key), detail)
+            return
+        hold = await self._hold(call, key, body, bound, detail)
+        call.admission = Admission(
+            payer=payer,
+            rule=rule,
+            free=False,
+            hold_nanos=hold.amount_nanos,
+            input_charge_nanos=bound.input_charge_nanos,
+            available_nanos=hold.available_nanos,
+            detail=detail,
+        )
+        self._open_calls.add(call)
+
+    async def _available(self, key: Key) -> int:
+        return (await self._ledger.account(payer_of(key, self._settings))).available_nanos
+
+    async def _hold(self, call: Call, key: Key, body: Body, bound: CallBound, detail: Json) -> Hold:
+        output_tokens = bound.output_tokens
+        for _ in range(_ATTEMPTS):
+            try:
+                hold = await self._take(call, key, bound, output_tokens, detail)
+            except InsufficientCredits as refusal:
+                output_tokens = self._smaller_limit(bound, refusal)
+                continue
+            bound.write_limit(body, output_tokens)
+            return hold
+        return await self._take(call, key, bound, output_tokens, detail)
+
+    async def _take(
+        self, call: Call, key: Key, bound: CallBound, output_tokens: int, detail: Json
+    ) -> Hold:
+        amount_nanos = bound.amount_nanos(output_tokens)
+        if call.admission is not None and not call.admission.free:
+            return await self._ledger.resize(call.id, amount_nanos)
+        request = HoldRequest(
+            key=call.id,
+            payer=payer_of(key, self._settings),
+            amount_nanos=amount_nanos,
+            fallback_nanos=self._fallback(bound, amount_nanos),
+            lease_s=self._settings.billing_hold_ttl_s,
+            detail=detail,
+        )
+        return await self._ledger.hold(request)
+
+    def _fallback(self, bound: CallBound, amount_nanos: int) -> int:
+        if self._settings.billing_charge_no_event == "nothing":
+            return 0
+        return min(bound.input_charge_nanos, amount_nanos)
+
+    def _smaller_limit(self, bound: CallBound, refusal: InsufficientCredits) -> int:
+        """The output limit that the balance covers, where the client named none. Raises otherwise."""
+        affordable = bound.affordable_output_tokens(refusal.available_nanos)
+        if bound.output_limit_field is None:
+            raise _refused(refusal, bound, "") from refusal
+        if bound.client_set_limit:
+            hint = f" It would cover an output of {affordable} tokens." if affordable > 0 else ""
+            raise _refused(refusal, bound, hint) from refusal
+        smallest = min(self._settings.billing_output_tokens_min, bound.output_tokens)
+        if affordable < smallest:
+            raise _refused(refusal, bound, "", smallest) from refusal
+        return min(affordable, bound.output_tokens)
+
+
+def _refused(
+    refusal: InsufficientCredits, bound: CallBound, hint: str, output_tokens: int | None = None
+) -> InsufficientCredits:
+    required_nanos = bound.amount_nanos(output_tokens)
+    return InsufficientCredits(
+        f"This call to {bound.model} may cost up to {format_nanos(required_nanos)}, and "
+        f"{format_nanos(max(refusal.available_nanos, 0))} is available.{hint} Top up to go on.",
+        available_nanos=refusal.available_nanos,
+        required_nanos=required_nanos,
+    )
+
+
+def _refuse_tricks(body: Body) -> None:
+    model = body.get("model")
+    if isinstance(model, str) and "," in model:
+        raise BadRequest("`model` must name one model; several at once cannot be billed.")
+    tools = body.get("tools")
+    if isinstance(tools, list) and any(isinstance(t, dict) and t.get("type") == "mcp" for t in tools):
+        raise RouteNotBillable("Tools of type `mcp` cannot be billed yet, so prepaid keys may not use them.")
+
+
+def _detail(key: Key, body: Body, bound: CallBound, call: Call) -> Json:
+    return {
+        "model": bound.model,
+        "route": call.path,
+        "stream": body.get("stream") is True,
+        "key_hash": key.token,
+        "user_id": key.user_id,
+        "team_id": key.team_id,
+        "output_tokens_limit": bound.output_tokens,
+    }

@@ -1,0 +1,61 @@
+"""One HTTP request as billing sees it, and how LiteLLM's hooks find it.
+
+The middleware puts a `Call` into a ContextVar. LiteLLM copies the context into every task of the request and
+into its queued success event, so each hook reaches the same object. Our id is made here; LiteLLM's call id
+is not used: a client can choose it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from billing.errors import BillingError
+from billing.ledger.schemas import Json, Payer
+from billing.proxy.price import PriceRule
+
+current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
+
+
+@dataclass(slots=True)
+class Admission:
+    """What the pre-call hook agreed with the ledger for a call."""
+
+    payer: Payer
+    rule: PriceRule
+    free: bool
+    hold_nanos: int  # 0 for a free call, which has no hold
+    input_charge_nanos: int
+    available_nanos: int
+    detail: Json
+
+
+@dataclass(slots=True)
+class Call:
+    """Facts of one request, each written by one place (named beside it)."""
+
+    path: str
+    id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
+    started_at: float = field(default_factory=time.monotonic)
+    admission: Admission | None = None  # pre-call hook
+    refusal: BillingError | None = None  # pre-call hook or route guard
+    logging_obj: object | None = None  # pre-call hook: LiteLLM's, where it has made one
+    dispatched: bool = False  # deployment hook: a provider was about to be called
+    success_events: dict[str, int] = field(default_factory=dict)  # success event: litellm id → charge
+    recovered_cost: float | None = None  # failure hook: what a broken stream had used
+    body_bytes: int = 0  # middleware: delivered to the client so far
+    status: int | None = None  # middleware
+    client_gone: bool = False  # middleware
+    ended_at: float | None = None  # middleware: the response is over
+    resolving: bool = False  # settler: an ending was chosen
+
+    @property
+    def success_pending(self) -> bool:
+        """Whether LiteLLM has queued a success event that has not reached us yet, or is about to."""
+        if self.success_events:
+            return False
+        details = getattr(self.logging_obj, "model_call_details", None)
+        streamed = isinstance(details, dict) and bool(details.get("has_dispatched_final_stream_success"))
+        return streamed or getattr(self.logging_obj, "async_success_log_enqueued", False) is True

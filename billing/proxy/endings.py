@@ -1,0 +1,85 @@
+"""The table of endings: what a call costs by the way it ended (docs/explanation/endings.md).
+
+Success events bring their own cost and are not decided here. `ending_at_request_end` decides the rest from
+what the middleware and the hooks saw, when the response is over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.proxy.call import Admission, Call
+from billing.settings import FailedCallCharge, Settings
+
+
+class Ending(StrEnum):
+    """Names as they stand in holds and transactions."""
+
+    FINISHED = "finished"
+    FINISHED_UNPRICED = "finished_unpriced"  # LiteLLM could not say what it cost: charged at the hold
+    CUT_MID_STREAM = "cut_mid_stream"
+    BROKEN_MID_STREAM = "broken_mid_stream"
+    CUT_BEFORE_FIRST_CHUNK = "cut_before_first_chunk"
+    FAILED = "failed"  # after dispatch, no byte delivered
+    NOT_DISPATCHED = "not_dispatched"  # refused or failed before any provider was called
+    NO_EVENT = "no_event"  # nothing was ever heard of it
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The call costs nothing."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeInput:
+    """The call costs its input, by our own count; an estimate."""
+
+    ending: Ending
+    amount_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeCost:
+    """The call costs what LiteLLM recovered of a broken stream."""
+
+    ending: Ending
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """An event is on its way, or nobody can know: the watchdog decides."""
+
+
+Decision = Release | ChargeInput | ChargeCost | Wait
+
+
+def ending_at_request_end(call: Call, admission: Admission, settings: Settings) -> Decision:
+    """Decides how an admitted call ended whose success event has not come by the end of its response."""
+    if call.success_pending:
+        return Wait()
+    if call.recovered_cost is not None:
+        return ChargeCost(Ending.BROKEN_MID_STREAM, call.recovered_cost)
+    if not call.dispatched:
+        return Release(Ending.NOT_DISPATCHED)
+    if call.logging_obj is None or _delivered(call):
+        return Wait()
+    if call.client_gone:
+        return _by_setting(
+            settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission
+        )
+    return _by_setting(settings.billing_charge_failed, Ending.FAILED, admission)
+
+
+def _delivered(call: Call) -> bool:
+    """Whether content went out: then a success or failure event names the usage, perhaps after the end."""
+    return call.body_bytes > 0 and call.status is not None and call.status < 400
+
+
+def _by_setting(setting: FailedCallCharge, ending: Ending, admission: Admission) -> Decision:
+    if setting == "input" and admission.input_charge_nanos > 0:
+        return ChargeInput(ending, admission.input_charge_nanos)
+    return Release(ending)

@@ -1,0 +1,109 @@
+"""LiteLLM's hooks. Each finds its call in the ContextVar and hands over to billing; none of them decides.
+
+Facts about LiteLLM 1.106.2 that this rests on: a hook must be defined in the class itself, inherited ones are
+never called (proxy/utils.py); a class named `_PROXY_…` cannot be silenced by a client's `no-log`
+(litellm_core_utils/litellm_logging.py); a failure event may be followed by a success, so it ends nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy._types import ProxyException
+
+from billing.errors import BillingError, LedgerUnavailable
+from billing.proxy.admission import Admissions
+from billing.proxy.call import Call, current_call
+from billing.proxy.payer import is_exempt
+from billing.proxy.success import Successes
+from billing.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from litellm.proxy._types import UserAPIKeyAuth
+
+logger = logging.getLogger(__name__)
+
+CALL_ID_LABEL = "billing_call_id"  # in the spend log's metadata.spend_logs_metadata
+
+
+class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no types
+    """Admits calls before they run, and settles them when LiteLLM says what they cost."""
+
+    def __init__(self, admissions: Admissions, successes: Successes, settings: Settings) -> None:
+        super().__init__()
+        self._admissions = admissions
+        self._successes = successes
+        self._settings = settings
+
+    async def async_pre_call_hook(
+        self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, object], call_type: str
+    ) -> None:
+        """Holds credit for a billed key's call, or refuses it."""
+        if is_exempt(user_api_key_dict, self._settings):
+            return
+        call = current_call.get()
+        try:
+            if call is None:
+                raise LedgerUnavailable("This call did not come through billing's middleware.")
+            await self._admissions.admit(call, user_api_key_dict, data, call_type)
+        except BillingError as refusal:
+            raise refused(call, refusal) from refusal
+        call.logging_obj = data.get("litellm_logging_obj")
+        label_spend_log(data, call.id)
+
+    async def async_pre_call_deployment_hook(
+        self, kwargs: dict[str, object], call_type: object
+    ) -> dict[str, object] | None:
+        """A provider is about to be called: from here on the call may cost something."""
+        call = current_call.get()
+        if call is not None:
+            call.dispatched = True
+        return None
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, object], response_obj: object, start_time: datetime, end_time: datetime
+    ) -> None:
+        """Charges what the call cost."""
+        self._successes.charge(current_call.get(), kwargs)
+
+    async def async_post_call_failure_hook(
+        self,
+        request_data: dict[str, object],
+        original_exception: Exception,
+        user_api_key_dict: UserAPIKeyAuth,
+        traceback_str: str | None = None,
+    ) -> None:
+        """Keeps what a broken stream had used; the end of the request decides what it means."""
+        call = current_call.get()
+        cost = request_data.get("response_cost")
+        recovered = request_data.get("combined_usage_object") is not None
+        if call is not None and recovered and isinstance(cost, int | float) and cost > 0:
+            call.recovered_cost = cost
+
+
+def refused(call: Call | None, refusal: BillingError) -> ProxyException:
+    """What to raise towards LiteLLM; the middleware renders `call.refusal` in the end."""
+    if call is not None:
+        call.refusal = refusal
+    logger.info("refused %s: %s", call.id if call else "a call", refusal)
+    return ProxyException(
+        message=refusal.message,
+        type=refusal.type,
+        param=None,
+        code=refusal.status,
+        openai_code=refusal.code,
+    )
+
+
+def label_spend_log(data: dict[str, object], call_id: str) -> None:
+    """Writes our call id where LiteLLM copies it into its spend log, over whatever the client put there."""
+    for bucket in ("metadata", "litellm_metadata"):
+        metadata = data.get(bucket)
+        if isinstance(metadata, dict) and "user_api_key_hash" in metadata:
+            labels = metadata.get("spend_logs_metadata")
+            kept = labels if isinstance(labels, dict) else {}
+            metadata["spend_logs_metadata"] = {**kept, CALL_ID_LABEL: call_id}

@@ -1,0 +1,100 @@
+"""The outermost layer: gives each request its `Call`, and closes it when the response is over.
+
+Pure ASGI, so that nothing is buffered. It strips `x-litellm-call-id` (a client's word, which LiteLLM would
+take as the id of the call), renders our refusals in the shape of the route, adds `x-billing-…` headers,
+and tells the registry of open calls when the response has ended, however it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from billing.proxy.call import Call, current_call
+from billing.proxy.refusal import refusal_response
+from billing.proxy.response_headers import billing_headers
+
+_CLIENT_CALL_ID = b"x-litellm-call-id"
+
+
+class BillingMiddleware:
+    """Wraps LiteLLM's app."""
+
+    def __init__(self, app: ASGIApp, request_ended: Callable[[Call], None], top_up_url: str | None) -> None:
+        self._app = app
+        self._request_ended = request_ended
+        self._top_up_url = top_up_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes lifespan through; everything else is a call."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        call = Call(path=scope["path"])
+        token = current_call.set(call)
+        exchange = _Exchange(call, scope, receive, send, self._top_up_url)
+        try:
+            await self._app(_without_client_call_id(scope), exchange.receive, exchange.send)
+        finally:
+            current_call.reset(token)
+            self._request_ended(call)
+
+
+def _without_client_call_id(scope: Scope) -> Scope:
+    headers = [(name, value) for name, value in scope["headers"] if name != _CLIENT_CALL_ID]
+    return {**scope, "headers": headers} if len(headers) != len(scope["headers"]) else scope
+
+
+class _Exchange:
+    """Watches one request's messages, and replaces the response of a refused call by ours."""
+
+    def __init__(
+        self, call: Call, scope: Scope, receive: Receive, send: Send, top_up_url: str | None
+    ) -> None:
+        self._call = call
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._top_up_url = top_up_url
+        self._refused = False
+        self._complete = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] in {"http.disconnect", "websocket.disconnect"} and not self._complete:
+            self._call.client_gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._start(message)
+            return
+        if self._refused:
+            return
+        if message["type"] == "http.response.body":
+            self._complete = not message.get("more_body", False)
+            await self._deliver(message)
+            return
+        await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        call = self._call
+        if call.refusal is not None:
+            self._refused = self._complete = True
+            response = refusal_response(call, call.refusal, Headers(scope=self._scope), self._top_up_url)
+            call.status = response.status_code
+            await response(self._scope, self._receive, self._send)
+            return
+        call.status = message["status"]
+        MutableHeaders(scope=message).update(billing_headers(call, Headers(raw=message["headers"])))
+        await self._send(message)
+
+    async def _deliver(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:
+            self._call.client_gone = True
+            raise
+        self._call.body_bytes += len(message.get("body", b""))

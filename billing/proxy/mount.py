@@ -1,0 +1,37 @@
+"""Puts billing's hooks into a started LiteLLM, and asserts that they are there."""
+
+from __future__ import annotations
+
+import litellm
+from litellm.integrations.custom_logger import CustomLogger
+
+
+def mount_hooks(hook: CustomLogger) -> None:
+    """Last in the pre-call order, so that all who may still refuse or rewrite have had their say; first in
+    the success order, so that no slow callback eats our part of a logging event's time.
+
+    Raises RuntimeError where LiteLLM did not take the hook (it silently refuses a 31st callback).
+    """
+    litellm.global_disable_no_log_param = True
+    callbacks = litellm.callbacks
+    if hook in callbacks:
+        callbacks.remove(hook)
+    callbacks.append(hook)
+    for order in (litellm._async_success_callback, litellm.success_callback):
+        if hook in order:
+            order.remove(hook)
+    litellm._async_success_callback.insert(0, hook)
+    assert_mounted(hook)
+
+
+def unmount_hooks(hook: CustomLogger) -> None:
+    """Takes the hook out again, at the end of the app's life."""
+    for order in (litellm.callbacks, litellm._async_success_callback):
+        if hook in order:
+            order.remove(hook)
+
+
+def assert_mounted(hook: CustomLogger) -> None:
+    """Raises RuntimeError unless the hook will be called."""
+    if hook not in litellm.callbacks or hook not in litellm._async_success_callback:
+        raise RuntimeError("LiteLLM did not take billing's hooks; refusing to serve unbilled.")

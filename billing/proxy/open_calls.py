@@ -1,0 +1,145 @@
+"""The calls of this process that hold credit, from admission to resolution.
+
+It keeps their leases alive, hands their endings to the settler, and forgets them when the ledger has
+answered. A call that nothing is heard of after its response is left alone after the watchdog's time: its
+lease runs out, and the sweeper ends it by the rule for "no event".
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from billing.errors import Unavailable
+from billing.ledger.schemas import Entry, Settlement, TransactionKind
+from billing.ledger.service import Ledger
+from billing.proxy.call import Admission, Call
+from billing.proxy.endings import (
+    ChargeCost,
+    ChargeInput,
+    Decision,
+    Ending,
+    Release,
+    ending_at_request_end,
+)
+from billing.proxy.price import charge_nanos_of
+from billing.proxy.settler import Settler
+from billing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class OpenCalls:
+    """Registry of admitted, unresolved calls."""
+
+    def __init__(self, ledger: Ledger, settler: Settler, settings: Settings) -> None:
+        self._ledger = ledger
+        self._settler = settler
+        self._settings = settings
+        self._calls: dict[str, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(self, call: Call) -> None:
+        """From here on the call's lease is renewed."""
+        self._calls[call.id] = call
+
+    def remove(self, call: Call) -> None:
+        """The ledger has its ending; or nobody will bring one, and the sweeper shall."""
+        self._calls.pop(call.id, None)
+
+    def settle(self, call: Call, admission: Admission, settlement: Settlement) -> None:
+        """A cost is known: charge it, whatever was decided before."""
+        call.resolving = True
+        self._settler.submit(call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call))
+
+    def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
+        """Another priced event of the same call, under a provider call of its own: one more charge."""
+        entry = Entry(
+            payer=admission.payer,
+            kind=TransactionKind.CHARGE,
+            amount_nanos=-settlement.amount_nanos,
+            source_key=f"charge:{call.id}:{event_id}",
+            description=settlement.description,
+            hold_key=call.id,
+            detail=settlement.detail,
+        )
+
+        async def post() -> None:
+            await self._ledger.post(entry)
+
+        self._settler.submit(call.id, post, lambda: None)
+
+    def request_ended(self, call: Call) -> None:
+        """The response is over: resolve what no event will resolve."""
+        call.ended_at = time.monotonic()
+        admission = call.admission
+        if admission is None or call.resolving or call.id not in self._calls:
+            return
+        decision = ending_at_request_end(call, admission, self._settings)
+        self._apply(call, admission, decision)
+
+    def _apply(self, call: Call, admission: Admission, decision: Decision) -> None:
+        match decision:
+            case Release(ending):
+                call.resolving = True
+                self._settler.submit(
+                    call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
+                )
+            case ChargeInput(ending, amount_nanos):
+                self.settle(call, admission, self._estimate(call, admission, ending, amount_nanos))
+            case ChargeCost(ending, cost):
+                self.settle(call, admission, self._recovered(call, admission, ending, cost))
+
+    def _estimate(self, call: Call, admission: Admission, ending: Ending, amount_nanos: int) -> Settlement:
+        return Settlement(
+            key=call.id,
+            amount_nanos=amount_nanos,
+            ending=ending,
+            description=f"{_model_of(admission)}: cut before the first chunk, input only",
+            estimate=True,
+            payer=admission.payer,
+            detail={**admission.detail, "ending": str(ending), "rule": admission.rule.as_json()},
+        )
+
+    def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: float) -> Settlement:
+        return Settlement(
+            key=call.id,
+            amount_nanos=charge_nanos_of(cost, admission.rule),
+            ending=ending,
+            description=f"{_model_of(admission)}: broken mid-stream, usage so far",
+            payer=admission.payer,
+            detail={
+                **admission.detail,
+                "ending": str(ending),
+                "provider_cost": str(cost),
+                "rule": admission.rule.as_json(),
+            },
+        )
+
+    def running(self) -> list[str]:
+        """Ids of the calls whose lease is to be renewed; forgets those the watchdog has given up."""
+        deadline = time.monotonic() - self._settings.billing_watchdog_s
+        for call in [c for c in self._calls.values() if _given_up(c, deadline)]:
+            logger.warning("call %s ended without any event; its lease runs out and the rule applies", call.id)
+            self.remove(call)
+        return list(self._calls)
+
+    async def renew_leases(self) -> None:
+        """Renews the leases of all running calls in one statement. A failure is tried again next time."""
+        keys = self.running()
+        if not keys:
+            return
+        try:
+            await self._ledger.renew(keys, self._settings.billing_hold_ttl_s)
+        except Unavailable as error:
+            logger.warning("the leases of %d calls were not renewed: %s", len(keys), error)
+
+
+def _given_up(call: Call, deadline: float) -> bool:
+    return call.ended_at is not None and call.ended_at < deadline and not call.resolving
+
+
+def _model_of(admission: Admission) -> str:
+    return str(admission.detail.get("model", "call"))

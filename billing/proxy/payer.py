@@ -1,0 +1,64 @@
+"""Who pays for a call. The key alone says so: body `user`, headers and metadata are labels."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from billing.errors import NoPayer
+from billing.ledger.schemas import Payer
+from billing.settings import Settings
+
+ADMIN_ROLES = frozenset({"proxy_admin"})
+VIEWER_ROLES = frozenset({"proxy_admin", "proxy_admin_viewer"})
+
+
+class Key(Protocol):
+    """What billing reads of LiteLLM's `UserAPIKeyAuth`."""
+
+    token: str | None
+    user_id: str | None
+    team_id: str | None
+    end_user_id: str | None
+    user_role: object
+    metadata: dict[str, object]
+
+
+def role_of(key: Key) -> str:
+    """LiteLLM's role as its plain word; empty where the key has none."""
+    return str(getattr(key.user_role, "value", key.user_role) or "")
+
+
+def is_exempt(key: Key, settings: Settings) -> bool:
+    """Whether calls of this key are neither billed nor restricted: proxy admins, and whom settings name.
+
+    Key metadata is not asked: LiteLLM lets users write the metadata of keys they make themselves.
+    """
+    if role_of(key) in ADMIN_ROLES:
+        return True
+    exempt = {part.strip() for part in settings.billing_exempt_users.split(",") if part.strip()}
+    return key.user_id is not None and key.user_id in exempt
+
+
+def payer_of(key: Key, settings: Settings) -> Payer:
+    """The customer that the key's calls are billed to, by STRIPE_CHARGE_BY. Raises NoPayer."""
+    charge_by = settings.stripe_charge_by
+    if charge_by == "end_user_id":
+        return Payer("end_user_id", _end_user(key))
+    identity = {"user_id": key.user_id, "team_id": key.team_id, "api_key": key.token}[charge_by]
+    if not identity:
+        raise NoPayer(
+            f"This key belongs to no {charge_by.removesuffix('_id')}, so nobody can be billed for its calls. "
+            f"Ask the operator for a key with a {charge_by}."
+        )
+    return Payer(charge_by, identity)
+
+
+def _end_user(key: Key) -> str:
+    if key.metadata.get("billing_trusted_backend") is not True:
+        raise NoPayer(
+            "STRIPE_CHARGE_BY=end_user_id bills whom the request names, so it takes a key whose metadata "
+            "says billing_trusted_backend: true."
+        )
+    if not key.end_user_id:
+        raise NoPayer("Name the customer to bill in the request's `user` field.")
+    return key.end_user_id

@@ -1,0 +1,39 @@
+"""The `x-billing-…` headers of a billed call's response."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+
+from billing.errors import InvalidAmount
+from billing.money import format_nanos, nanos_from_cost
+from billing.proxy.call import Admission, Call
+
+_LITELLM_COST = "x-litellm-response-cost"
+
+
+def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
+    """Our call id, what is available beside the hold, and the cost where it is known before the body.
+
+    Nothing for a call that was not admitted. LiteLLM names the cost of an answer that is not streamed in
+    `x-litellm-response-cost`; ours is that, by the customer's rule.
+    """
+    admission = call.admission
+    if admission is None:
+        return {}
+    headers = {
+        "x-billing-call-id": call.id,
+        "x-billing-available": format_nanos(admission.available_nanos),
+    }
+    cost = _cost(admission, response_headers.get(_LITELLM_COST))
+    if cost is not None:
+        headers["x-billing-cost"] = cost
+    return headers
+
+
+def _cost(admission: Admission, provider_cost: str | None) -> str | None:
+    if provider_cost is None:
+        return None
+    try:
+        return format_nanos(admission.rule.charge_nanos(nanos_from_cost(provider_cost)))
+    except InvalidAmount:
+        return None

@@ -1,0 +1,94 @@
+"""What a success event of LiteLLM means in money."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from billing.errors import InvalidAmount
+from billing.ledger.schemas import Settlement
+from billing.proxy.call import Admission, Call
+from billing.proxy.endings import Ending
+from billing.proxy.open_calls import OpenCalls
+from billing.proxy.price import charge_detail, charge_nanos_of
+
+logger = logging.getLogger(__name__)
+
+
+class Successes:
+    """Turns success events into settlements."""
+
+    def __init__(self, open_calls: OpenCalls) -> None:
+        self._open_calls = open_calls
+        self.without_call = 0  # events of background work, which no customer caused: counted, never charged
+
+    def charge(self, call: Call | None, kwargs: Mapping[str, object]) -> None:
+        """Charges the event once. The same provider call again is a duplicate, another one costs more."""
+        if call is None or call.admission is None:
+            self.without_call += 1
+            return
+        admission = call.admission
+        if admission.free:
+            return
+        event_id = str(kwargs.get("litellm_call_id"))
+        if event_id in call.success_events:
+            return
+        settlement = self._settlement(call, admission, kwargs)
+        first = not call.success_events
+        call.success_events[event_id] = settlement.amount_nanos
+        if first:
+            self._open_calls.settle(call, admission, settlement)
+        elif settlement.amount_nanos > 0:
+            self._open_calls.charge_more(call, admission, settlement, event_id)
+
+    def _settlement(self, call: Call, admission: Admission, kwargs: Mapping[str, object]) -> Settlement:
+        cost = cost_of(kwargs)
+        detail = {**admission.detail, **charge_detail(kwargs, admission.rule)}
+        model = str(detail.get("model") or "call")
+        try:
+            amount_nanos = charge_nanos_of(cost, admission.rule)
+        except InvalidAmount as error:
+            logger.error("call %s has no cost (%s): charged at its hold, for review", call.id, error)
+            ending = Ending.FINISHED_UNPRICED
+            return Settlement(
+                key=call.id,
+                amount_nanos=admission.hold_nanos,
+                ending=ending,
+                description=f"{model}: price unknown, charged at the hold",
+                estimate=True,
+                payer=admission.payer,
+                detail={**detail, "ending": str(ending)},
+            )
+        ending = _ending_of(call, kwargs)
+        return Settlement(
+            key=call.id,
+            amount_nanos=amount_nanos,
+            ending=ending,
+            description=model,
+            payer=admission.payer,
+            detail={**detail, "ending": str(ending)},
+        )
+
+
+def cost_of(kwargs: Mapping[str, object]) -> object:
+    """The provider cost as LiteLLM's spend log has it, or None where LiteLLM does not know it.
+
+    `kwargs["response_cost"]` is None for an unpriced call, while the logging payload turns that into 0; a 0
+    with tokens used and no cache hit is LiteLLM's way to say the same.
+    """
+    if kwargs.get("response_cost") is None:
+        return None
+    payload = kwargs.get("standard_logging_object")
+    logged = payload if isinstance(payload, Mapping) else {}
+    cost = logged.get("response_cost", kwargs["response_cost"])
+    if cost == 0 and logged.get("total_tokens") and not kwargs.get("cache_hit"):
+        return None
+    return cost
+
+
+def _ending_of(call: Call, kwargs: Mapping[str, object]) -> Ending:
+    params = kwargs.get("litellm_params")
+    metadata = params.get("metadata") if isinstance(params, Mapping) else None
+    marked = isinstance(metadata, Mapping) and metadata.get("client_disconnected") is True
+    streamed = kwargs.get("stream") is True
+    return Ending.CUT_MID_STREAM if streamed and (marked or call.client_gone) else Ending.FINISHED

@@ -1,0 +1,101 @@
+"""Ends the calls that nobody renews any more: their process died, or their event was lost.
+
+Safe on any number of replicas: the ledger ends a hold only while it is open and its lease is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from billing.database.queries import load_queries
+from billing.ledger.schemas import Hold, Settlement
+from billing.ledger.service import Ledger
+from billing.proxy.endings import Ending
+from billing.proxy.price import PriceRule, charge_nanos_of
+
+logger = logging.getLogger(__name__)
+
+_BATCH_MAX = 200
+_SLACK = timedelta(minutes=5)  # between LiteLLM's clock and the database's
+
+
+@dataclass(frozen=True, slots=True)
+class SpendLog:
+    """One row of LiteLLM's spend log for a call."""
+
+    spend: str
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    status: str | None
+
+
+class Sweeper:
+    """Ends open holds whose lease is over."""
+
+    def __init__(self, ledger: Ledger, pool: AsyncConnectionPool, litellm_schema: str = "public") -> None:
+        self._ledger = ledger
+        self._pool = pool
+        self._spend_log_of_call = load_queries(__package__)["spend_log_of_call"].replace(
+            "{litellm_schema}", f'"{litellm_schema}"'
+        )
+
+    async def sweep(self) -> int:
+        """Ends up to 200 holds. Returns how many it looked at."""
+        holds = await self._ledger.due(_BATCH_MAX)
+        for hold in holds:
+            await self._end(hold)
+        return len(holds)
+
+    async def _end(self, hold: Hold) -> None:
+        logs = await self._spend_logs(hold)
+        if any(log.status != "failure" or Decimal(log.spend) > 0 for log in logs):
+            await self._ledger.settle(_logged(hold, logs))
+        elif logs:
+            await self._ledger.release(hold.key, Ending.FAILED)
+        else:
+            logger.warning("call %s ended without any event: charged by rule, listed for review", hold.key)
+            await self._ledger.expire(
+                hold.key,
+                hold.fallback_nanos,
+                f"{hold.detail.get('model', 'call')}: no event, input only",
+                {**hold.detail, "ending": str(Ending.NO_EVENT)},
+            )
+
+    async def _spend_logs(self, hold: Hold) -> list[SpendLog]:
+        parameters = {
+            "call_id": hold.key,
+            "key_hash": hold.detail.get("key_hash"),
+            "since": (hold.created_at - _SLACK).replace(tzinfo=None),
+        }
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(SpendLog))
+            return await (await cursor.execute(self._spend_log_of_call.encode(), parameters)).fetchall()
+
+
+def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
+    cost = sum((Decimal(log.spend) for log in logs), Decimal(0))
+    rule = PriceRule()
+    last = logs[-1]
+    return Settlement(
+        key=hold.key,
+        amount_nanos=charge_nanos_of(cost, rule),
+        ending=Ending.FINISHED,
+        description=f"{hold.detail.get('model', 'call')}: from the spend log",
+        payer=hold.payer,
+        detail={
+            **hold.detail,
+            "ending": str(Ending.FINISHED),
+            "provider_cost": str(cost),
+            "prompt_tokens": last.prompt_tokens,
+            "completion_tokens": last.completion_tokens,
+            "rule": rule.as_json(),
+        },
+    )
