@@ -1,0 +1,99 @@
+# Two commands: `make run` and `make test`. Both set up what they need; the second time that costs nothing.
+# Works with GNU make 3.81 (macOS). `PYTHON=/path/to/python3` chooses another Python than the newest on PATH.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/bootstrap/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+INPUTS := pyproject.toml requirements/install.sh requirements/build.txt
+export VENV
+
+.PHONY: help
+help: ## Lists these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-20s %s\n' "$$name" "$$text"; done
+
+.PHONY: run
+run: $(VENV)/ready-run ## Serves gateway, database, Stripe sandbox and demo models; needs no account
+	@exec $(BIN)/proxyllm run --with-parent
+
+.PHONY: test
+test: $(VENV)/installed-dev browser-hint ## Sets everything up and runs all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-unit
+test-unit: $(VENV)/installed-dev ## Runs the tests without I/O, with 4 workers
+	@$(BIN)/python -m pytest -n 4 tests/unit $(ARGS)
+
+.PHONY: test-integration
+test-integration: $(VENV)/installed-dev ## Runs the tests that use a real Postgres and the sandbox
+	@$(BIN)/python -m pytest tests/integration $(ARGS)
+
+.PHONY: browser-hint
+browser-hint:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		echo "proxyllm: no chromium on PATH: the browser tests will fail (Debian: apt install chromium; macOS: brew install chromium)" >&2
+
+.PHONY: lint
+lint: lint-ruff lint-mypy lint-yaml lint-shell ## Runs all linters
+
+.PHONY: lint-ruff
+lint-ruff: $(VENV)/installed-dev ## Checks style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: lint-mypy
+lint-mypy: $(VENV)/installed-dev ## Checks types, strictly
+	@$(BIN)/mypy
+
+.PHONY: lint-yaml
+lint-yaml: $(VENV)/installed-dev ## Checks YAML files
+	@git ls-files '*.yaml' '*.yml' | xargs $(BIN)/yamllint -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable, truthy: {check-keys: false}}}'
+
+.PHONY: lint-shell
+lint-shell: $(VENV)/installed-dev ## Checks shell scripts
+	@$(BIN)/shellcheck $$(git ls-files '*.sh' .ci/run)
+
+.PHONY: format
+format: $(VENV)/installed-dev ## Formats the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(VENV)/installed-dev ## Measures the ledger and the gateway; prints JSON
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: install-dev
+install-dev: $(VENV)/installed-dev ## Installs everything that development needs
+
+.PHONY: install-test-deps
+install-test-deps: $(VENV)/installed-dev ## Installs what the tests need (the same lock as install-dev)
+
+.PHONY: install-proxy-dev
+install-proxy-dev: $(VENV)/installed-proxy ## Installs only what a deployed gateway needs
+
+.PHONY: lock
+lock: $(UV) ## Renews requirements/*.txt from pyproject.toml; keeps versions (ARGS=--upgrade raises them)
+	$(COMPILE) $(ARGS) pyproject.toml --extra local --extra test --extra dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra local -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/proxy.txt
+
+.PHONY: clean
+clean: ## Removes .venv and caches; keeps .proxyllm, where your balances are
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis dist
+	find . -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is installed for development serves `run` too: switching between the two commands reinstalls nothing.
+$(VENV)/ready-run: requirements/run.txt requirements/dev.txt $(INPUTS)
+	@if [ -e $(VENV)/installed-dev ]; then requirements/install.sh dev; else requirements/install.sh run; fi
+	@touch $@
+
+$(VENV)/installed-dev: requirements/dev.txt $(INPUTS)
+	@requirements/install.sh dev
+	@touch $(VENV)/ready-run
+
+$(VENV)/installed-proxy: requirements/proxy.txt $(INPUTS)
+	@requirements/install.sh proxy
+	@rm -f $(VENV)/ready-run
+
+$(UV):
+	@requirements/install.sh dev

@@ -1,0 +1,128 @@
+"""OpenAI's shapes on the wire: objects, chunks, usage, errors.
+
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+from starlette.responses import JSONResponse
+
+from billing.local.demo_upstream.answers import Answer
+
+Object = dict[str, JsonValue]
+CREATED = 1_750_000_000  # fixed: the same question gives the same bytes
+DONE = b"data: [DONE]\n\n"
+
+
+def usage(prompt_tokens: int, completion_tokens: int) -> Object:
+    """Token counts as OpenAI reports them."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+
+
+def event(content: Mapping[str, JsonValue]) -> bytes:
+    """One server-sent event."""
+    return b"data: " + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
+
+
+def error(
+    status: int, message: str, kind: str = "invalid_request_error", code: str | None = None
+) -> JSONResponse:
+    """An error in OpenAI's shape."""
+    return JSONResponse({"error": {"message": message, "type": kind, "param": None, "code": code}}, status)
+
+
+class Chat:
+    """`/v1/chat/completions`: an object, and a delta a piece."""
+
+    object_name = "chat.completion"
+    chunk_name = "chat.completion.chunk"
+    id_prefix = "chatcmpl-"
+
+    @staticmethod
+    def choice(index: int, answer: Answer) -> Object:
+        """A finished choice."""
+        message: Object = {"role": "assistant", "content": answer.text}
+        if answer.tool_name is not None:
+            message = {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [_tool_call(answer.tool_name, answer.text)],
+            }
+        return {"index": index, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}
+
+    @staticmethod
+    def first(index: int, answer: Answer) -> Object | None:
+        """The chunk that opens a choice: its role, and the tool's name where it calls one."""
+        delta: Object = {"role": "assistant", "content": ""}
+        if answer.tool_name is not None:
+            call: JsonValue = {"index": 0, **_tool_call(answer.tool_name, "")}
+            delta = {"role": "assistant", "content": None, "tool_calls": [call]}
+        return {"index": index, "delta": delta, "finish_reason": None}
+
+    @staticmethod
+    def piece(index: int, answer: Answer, piece: str) -> Object:
+        """A chunk with one piece of the answer."""
+        delta: Object = {"content": piece}
+        if answer.tool_name is not None:
+            delta = {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}
+        return {"index": index, "delta": delta, "finish_reason": None}
+
+    @staticmethod
+    def last(index: int, answer: Answer) -> Object:
+        """The chunk that closes a choice."""
+        return {"index": index, "delta": {}, "finish_reason": answer.finish_reason}
+
+
+class Completion:
+    """`/v1/completions`: the same with plain text."""
+
+    object_name = "text_completion"
+    chunk_name = "text_completion"
+    id_prefix = "cmpl-"
+
+    @staticmethod
+    def choice(index: int, answer: Answer) -> Object:
+        """A finished choice."""
+        return {"index": index, "text": answer.text, "logprobs": None, "finish_reason": answer.finish_reason}
+
+    @staticmethod
+    def first(index: int, answer: Answer) -> Object | None:
+        """Plain text opens with nothing."""
+        return None
+
+    @staticmethod
+    def piece(index: int, answer: Answer, piece: str) -> Object:
+        """A chunk with one piece of the answer."""
+        return {"index": index, "text": piece, "logprobs": None, "finish_reason": None}
+
+    @staticmethod
+    def last(index: int, answer: Answer) -> Object:
+        """The chunk that closes a choice."""
+        return {"index": index, "text": "", "logprobs": None, "finish_reason": answer.finish_reason}
+
+
+Shape = type[Chat] | type[Completion]
+
+
+def envelope(shape: Shape, model: str, body: bytes, *, chunk: bool) -> Object:
+    """What surrounds the choices; the id follows from the request."""
+    return {
+        "id": shape.id_prefix + hashlib.sha256(body).hexdigest()[:24],
+        "object": shape.chunk_name if chunk else shape.object_name,
+        "created": CREATED,
+        "model": model,
+    }
+
+
+def _tool_call(name: str, arguments: str) -> Object:
+    identity = hashlib.sha256(name.encode()).hexdigest()[:24]
+    return {"id": f"call_{identity}", "type": "function", "function": {"name": name, "arguments": arguments}}

