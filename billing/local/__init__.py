@@ -1,1 +1,1 @@
-"""Everything `proxyllm run` starts beside the gateway, so that two commands are enough and no account is needed."""
+"""What `proxyllm run` starts beside the gateway, so that one command is enough and no account is needed."""

@@ -9,7 +9,7 @@
     ├── PartFailed (8)          a part of us did not start
     └── PartDied (9)            a part of us ended while it should run
 
-The message is one line that says what to do; `log_tail` holds the last lines of the part's log, if it has one.
+The message is one line that says what to do; `log_tail` holds the last lines of the part's log, if any.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class Home:
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise AlreadyRunning(
-                f"already running on {self.path} (pid {holder}): stop it, or set another PROXYLLM_HOME and PORT"
+                f"already running on {self.path} (pid {holder}): "
+                "stop it, or set another PROXYLLM_HOME and PORT"
             ) from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())

@@ -1,4 +1,4 @@
-"""Processes of an earlier run that nobody stopped: found by pid *and* start time, since pids are used again."""
+"""Processes of an earlier run that nobody stopped: known by pid *and* start time; pids are used again."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ REAPER = "reaper"
 
 @dataclass(slots=True)
 class Part:
-    """One process. Its own session, so that Ctrl-C in a terminal reaches only the launcher, which knows the order."""
+    """One process, in a session of its own: Ctrl-C reaches only the launcher, which knows the order."""
 
     name: str
     process: asyncio.subprocess.Process

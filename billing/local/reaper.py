@@ -1,4 +1,4 @@
-"""Stops the parts when the launcher could not: run as a script, it reads the launcher's pipe until that closes.
+"""Stops the parts when the launcher could not: a script that reads the launcher's pipe until that closes.
 
 The launcher writes one JSON line for each part: `{"pid": 1, "signal": 15}` when it starts, `{"gone": 1}` when
 it ended. A launcher that stops in order leaves nothing to do; one that was killed (`kill -9`) closes the

@@ -32,7 +32,7 @@ class _Data(ctypes.Structure):
 
 
 def become(user_id: int, group_id: int) -> None:
-    """Drops root for `user_id`; keeps the right to pass folders where the kernel grants it, else goes without."""
+    """Drops root for `user_id`; keeps the right to pass folders, where the kernel grants it."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])

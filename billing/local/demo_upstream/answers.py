@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -16,7 +17,12 @@ WORDS_DEFAULT = 32
 WORDS_MAX = 20_000
 ECHO_CHARACTERS = 80
 _ASKED_LENGTH = re.compile(r"\b(\d{1,5}) words\b")
-_VOCABULARY = ["the", "balance", "of", "a", "customer", "is", "what", "was", "paid", "in", "less", "what", "was", "spent", "and", "each", "call", "sets", "aside", "the", "most", "it", "may", "cost", "before", "it", "reaches", "a", "model", "then", "pays", "exactly", "what", "it", "took", "and", "gives", "back", "the", "rest", "at", "once", "so", "that", "nothing", "is", "billed", "twice", "nothing", "is", "forgotten", "and", "no", "one", "spends", "what", "is", "not", "there"]
+_REFRAIN = (
+    "the balance of a customer is what was paid in less what was spent and each call sets aside the most "
+    "it may cost before it reaches a model then pays exactly what it took and gives back the rest at once "
+    "so that nothing is billed twice nothing is forgotten and no one spends what is not there"
+)
+_VOCABULARY = tuple(_REFRAIN.split(" "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Answer:
         return "".join(self.pieces)
 
 
+@lru_cache(maxsize=1024)
 def write(question: str, limit: int | None, choice: int = 0) -> Answer:
     """Answers `question` in at most `limit` tokens. "… in 500 words" gives about that many."""
     asked = _ASKED_LENGTH.search(question)

@@ -1,4 +1,4 @@
-"""The demo models: what each does differently. Their prices are the gateway's business (`gateway_config.py`)."""
+"""The demo models: what each does differently. Prices are the gateway's business (`gateway_config.py`)."""
 
 from __future__ import annotations
 
