@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     billing_topups_open_max: int = Field(
         20, ge=1, le=1000, description="Unpaid Checkout Sessions a customer may have at once."
     )
+    billing_topup_poll_interval_s: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="How often Stripe is asked about open top-ups whose event did not come, in seconds.",
+    )
     billing_hold_ttl_s: int = Field(60, ge=2, le=3600, description="The lease of a hold, in seconds.")
     billing_sweep_interval_s: float = Field(
         5.0, gt=0, le=3600, description="How often leases are renewed at least, and dead ones ended."
