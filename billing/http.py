@@ -152,8 +152,8 @@ def _bad_request(error: RequestValidationError) -> BadRequest:
     return BadRequest(f"{field}: {message}" if field else message, param=field or None)
 
 
-def error_response(error: BillingError) -> JSONResponse:
-    """`error` in OpenAI's shape, with Retry-After where trying again may help."""
+def error_detail(error: BillingError) -> dict[str, JsonValue]:
+    """`error` as OpenAI's error object; of missing credit it says what is available and what is required."""
     detail: dict[str, JsonValue] = {
         "message": error.message,
         "type": error.type,
@@ -163,7 +163,17 @@ def error_response(error: BillingError) -> JSONResponse:
     if isinstance(error, InsufficientCredits):
         detail["available"] = format_nanos(error.available_nanos)
         detail["required"] = format_nanos(error.required_nanos)
+    return detail
+
+
+def error_response(error: BillingError) -> JSONResponse:
+    """`error` in OpenAI's shape, with Retry-After where trying again may help."""
+    return JSONResponse({"error": error_detail(error)}, error.status, error_headers(error))
+
+
+def error_headers(error: BillingError) -> dict[str, str]:
+    """Never cached; says when to try again where that may help."""
     headers = {"cache-control": "no-store"}
     if error.status == 503:
         headers["retry-after"] = str(RETRY_AFTER_S)
-    return JSONResponse({"error": detail}, status_code=error.status, headers=headers)
+    return headers

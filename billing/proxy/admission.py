@@ -89,9 +89,7 @@ class Admissions:
             return hold
         return await self._take(call, key, bound, output_tokens, detail)
 
-    async def _take(
-        self, call: Call, key: Key, bound: CallBound, output_tokens: int, detail: Json
-    ) -> Hold:
+    async def _take(self, call: Call, key: Key, bound: CallBound, output_tokens: int, detail: Json) -> Hold:
         amount_nanos = bound.amount_nanos(output_tokens)
         if call.admission is not None and not call.admission.free:
             return await self._ledger.resize(call.id, amount_nanos)

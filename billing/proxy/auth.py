@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException
 from litellm.proxy._types import ProxyException
 from litellm.proxy.auth.auth_utils import get_request_route
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth, user_api_key_auth_builder
+from litellm.proxy.common_utils.http_parsing_utils import _read_request_body
 from starlette.requests import Request
 
-from billing.caller import Caller
+from billing.caller import Authenticate, Caller
 from billing.errors import BillingError, Forbidden, NoPayer, Unauthorized, Unavailable
 from billing.ledger.schemas import Payer
 from billing.proxy.call import current_call
 from billing.proxy.hooks import refused
-from billing.proxy.payer import ADMIN_ROLES, VIEWER_ROLES, is_exempt, payer_of, role_of
+from billing.proxy.payer import ADMIN_ROLES, TRUSTED_BACKEND, VIEWER_ROLES, is_exempt, payer_of, role_of
 from billing.proxy.routes import check_route
 from billing.settings import Settings
 
 if TYPE_CHECKING:
     from litellm.proxy._types import UserAPIKeyAuth
-
-Authenticate = Callable[[Request], Awaitable[Caller]]
 
 
 def authenticator(settings: Settings) -> Authenticate:
@@ -82,7 +80,7 @@ def _payer_or_none(key: UserAPIKeyAuth, settings: Settings) -> Payer | None:
         return None
 
 
-def guard_routes(app: FastAPI, settings: Callable[[], Settings]) -> None:
+def guard_routes(app: FastAPI, settings: Settings) -> None:
     """Refuses billed keys on every route of `app` that billing cannot price.
 
     LiteLLM's routes all depend on `user_api_key_auth`, the lazily loaded ones too, so overriding that one
@@ -94,20 +92,39 @@ def guard_routes(app: FastAPI, settings: Callable[[], Settings]) -> None:
         key = await user_api_key_auth(**arguments)
         request = arguments["request"]
         assert isinstance(request, Request)
-        if not is_exempt(key, settings()):
-            _check(request)
+        if not is_exempt(key, settings):
+            await _check(request)
         return key
 
     guarded.__signature__ = inspect.signature(user_api_key_auth)  # type: ignore[attr-defined]  # FastAPI reads it
     app.dependency_overrides[user_api_key_auth] = guarded
 
 
-def _check(request: Request) -> None:
+async def _check(request: Request) -> None:
     call = current_call.get()
     path = get_request_route(request)
     if call is not None:
         call.path = path
     try:
         check_route(request.method, path)
+        if path.startswith("/key/"):
+            check_key_metadata(await _read_request_body(request))
     except BillingError as refusal:
         raise refused(call, refusal) from refusal
+
+
+def check_key_metadata(body: object) -> None:
+    """Raises Forbidden where anybody but an admin would make a key that names its own payer."""
+    match body:
+        case dict():
+            if TRUSTED_BACKEND in body:
+                raise Forbidden(f"Only a proxy admin may set {TRUSTED_BACKEND}: such a key chooses who pays.")
+            nested: list[object] = list(body.values())
+        case list():
+            nested = body
+        case str() if TRUSTED_BACKEND in body:
+            raise Forbidden(f"Only a proxy admin may set {TRUSTED_BACKEND}: such a key chooses who pays.")
+        case _:
+            return
+    for value in nested:
+        check_key_metadata(value)

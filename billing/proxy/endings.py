@@ -68,9 +68,7 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
     if call.logging_obj is None or _delivered(call):
         return Wait()
     if call.client_gone:
-        return _by_setting(
-            settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission
-        )
+        return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)
     return _by_setting(settings.billing_charge_failed, Ending.FAILED, admission)
 
 

@@ -47,6 +47,11 @@ def _without_client_call_id(scope: Scope) -> Scope:
     return {**scope, "headers": headers} if len(headers) != len(scope["headers"]) else scope
 
 
+def _cors(headers: Headers) -> dict[str, str]:
+    """What LiteLLM's CORS middleware, further in, said of the response that ours replaces."""
+    return {name: value for name, value in headers.items() if name.startswith(("access-control-", "vary"))}
+
+
 class _Exchange:
     """Watches one request's messages, and replaces the response of a refused call by ours."""
 
@@ -84,6 +89,7 @@ class _Exchange:
         if call.refusal is not None:
             self._refused = self._complete = True
             response = refusal_response(call, call.refusal, Headers(scope=self._scope), self._top_up_url)
+            response.headers.update(_cors(Headers(raw=message["headers"])))
             call.status = response.status_code
             await response(self._scope, self._receive, self._send)
             return

@@ -100,7 +100,7 @@ class OpenCalls:
             description=f"{_model_of(admission)}: cut before the first chunk, input only",
             estimate=True,
             payer=admission.payer,
-            detail={**admission.detail, "ending": str(ending), "rule": admission.rule.as_json()},
+            detail={**admission.detail, "ending": str(ending), "rule": admission.rule.detail()},
         )
 
     def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: float) -> Settlement:
@@ -114,7 +114,7 @@ class OpenCalls:
                 **admission.detail,
                 "ending": str(ending),
                 "provider_cost": str(cost),
-                "rule": admission.rule.as_json(),
+                "rule": admission.rule.detail(),
             },
         )
 
@@ -122,7 +122,9 @@ class OpenCalls:
         """Ids of the calls whose lease is to be renewed; forgets those the watchdog has given up."""
         deadline = time.monotonic() - self._settings.billing_watchdog_s
         for call in [c for c in self._calls.values() if _given_up(c, deadline)]:
-            logger.warning("call %s ended without any event; its lease runs out and the rule applies", call.id)
+            logger.warning(
+                "call %s ended without any event; its lease runs out and the rule applies", call.id
+            )
             self.remove(call)
         return list(self._calls)
 

@@ -9,6 +9,7 @@ from billing.ledger.schemas import Payer
 from billing.settings import Settings
 
 ADMIN_ROLES = frozenset({"proxy_admin"})
+TRUSTED_BACKEND = "billing_trusted_backend"  # key metadata, which only an admin may set
 VIEWER_ROLES = frozenset({"proxy_admin", "proxy_admin_viewer"})
 
 
@@ -54,10 +55,10 @@ def payer_of(key: Key, settings: Settings) -> Payer:
 
 
 def _end_user(key: Key) -> str:
-    if key.metadata.get("billing_trusted_backend") is not True:
+    if key.metadata.get(TRUSTED_BACKEND) is not True:
         raise NoPayer(
             "STRIPE_CHARGE_BY=end_user_id bills whom the request names, so it takes a key whose metadata "
-            "says billing_trusted_backend: true."
+            f"says {TRUSTED_BACKEND}: true."
         )
     if not key.end_user_id:
         raise NoPayer("Name the customer to bill in the request's `user` field.")

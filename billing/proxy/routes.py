@@ -100,4 +100,6 @@ def _is_free(method: str, path: str) -> bool:
 def check_call(path: str, call_type: str) -> None:
     """Raises RouteNotBillable unless LiteLLM runs a billable path as the call type that we price it as."""
     if call_type_of(path) != call_type:
-        raise RouteNotBillable(f"{path} as {call_type} cannot be billed yet, so prepaid keys may not call it.")
+        raise RouteNotBillable(
+            f"{path} as {call_type} cannot be billed yet, so prepaid keys may not call it."
+        )

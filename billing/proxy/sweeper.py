@@ -96,6 +96,6 @@ def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
             "provider_cost": str(cost),
             "prompt_tokens": last.prompt_tokens,
             "completion_tokens": last.completion_tokens,
-            "rule": rule.as_json(),
+            "rule": rule.detail(),
         },
     )

@@ -1,0 +1,74 @@
+"""The ASGI app: LiteLLM's own, with billing around it. Serve it with uvicorn, granian or gunicorn.
+
+    proxyllm serve --config proxy_server_config.yaml
+    uvicorn billing.app:app            # CONFIG_FILE_PATH and DATABASE_URL in the environment
+
+Every worker process is a whole gateway; they agree through Postgres alone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else prices come from the network at start
+_import_began = time.monotonic()
+
+from fastapi import FastAPI  # noqa: E402  # LiteLLM reads its environment when it is imported
+from litellm.proxy.proxy_server import app  # noqa: E402
+
+LITELLM_IMPORT_S = time.monotonic() - _import_began
+
+from billing.background import Background  # noqa: E402
+from billing.database.pool import open_pool  # noqa: E402
+from billing.ledger.service import Ledger  # noqa: E402
+from billing.proxy.auth import guard_routes  # noqa: E402
+from billing.proxy.call import Call  # noqa: E402
+from billing.proxy.enforcement import Enforcement  # noqa: E402
+from billing.proxy.middleware import BillingMiddleware  # noqa: E402
+from billing.settings import Settings, get_settings  # noqa: E402
+
+__all__ = ["LITELLM_IMPORT_S", "app"]
+
+
+@asynccontextmanager
+async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    """Billing's life inside LiteLLM's: pool, ledger, hooks, background work."""
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(settings))
+        ledger = await stack.enter_async_context(Ledger(pool, settings))
+        enforcement = Enforcement(ledger, pool, settings)
+        background = Background()
+        stack.push_async_callback(enforcement.stop)
+        stack.push_async_callback(background.stop)
+        enforcement.start(background)
+        app.state.billing_enforcement = enforcement
+        yield
+
+
+def _request_ended(call: Call) -> None:
+    app.state.billing_enforcement.request_ended(call)
+
+
+def _mount(app: FastAPI, settings: Settings) -> None:
+    litellm_lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[object]:
+        inner: AbstractAsyncContextManager[object] = litellm_lifespan(app)
+        async with inner as state, _billing(app, settings):
+            yield state
+
+    app.router.lifespan_context = lifespan
+    guard_routes(app, settings)
+    app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
+
+
+def _top_up_url(settings: Settings) -> str | None:
+    base = settings.billing_public_url
+    return f"{base.rstrip('/')}/billing" if base else None
+
+
+_mount(app, get_settings())

@@ -1,0 +1,67 @@
+"""The LiteLLM side, put together: what one gateway process needs to bill its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+from psycopg_pool import AsyncConnectionPool
+
+from billing.background import Background
+from billing.ledger.service import Ledger
+from billing.proxy.admission import Admissions
+from billing.proxy.call import Call
+from billing.proxy.hooks import _PROXY_BillingLogger
+from billing.proxy.mount import mount_hooks, unmount_hooks
+from billing.proxy.open_calls import OpenCalls
+from billing.proxy.settler import Settler
+from billing.proxy.success import Successes
+from billing.proxy.sweeper import Sweeper
+from billing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_FLUSH_S = 10.0
+_DRAIN_S = 10.0
+
+
+class Enforcement:
+    """Starts after LiteLLM, whose configuration replaces its list of callbacks, and stops before it."""
+
+    def __init__(self, ledger: Ledger, pool: AsyncConnectionPool, settings: Settings) -> None:
+        self._settings = settings
+        self._settler = Settler()
+        self._open_calls = OpenCalls(ledger, self._settler, settings)
+        self._hook = _PROXY_BillingLogger(
+            Admissions(ledger, self._open_calls, settings, _router), Successes(self._open_calls), settings
+        )
+        self._sweeper = Sweeper(ledger, pool)
+
+    def start(self, background: Background) -> None:
+        """Mounts the hooks and begins to renew leases and to sweep. Raises RuntimeError if LiteLLM balks."""
+        mount_hooks(self._hook)
+        renew_s = min(self._settings.billing_sweep_interval_s, self._settings.billing_hold_ttl_s / 3)
+        background.every(renew_s, "renewing leases", self._open_calls.renew_leases)
+        background.every(self._settings.billing_sweep_interval_s, "sweeping", self._sweeper.sweep)
+
+    async def stop(self) -> None:
+        """Waits for events and settlements under way; what is left then is the sweeper's, on any replica."""
+        try:
+            await asyncio.wait_for(GLOBAL_LOGGING_WORKER.flush(), _FLUSH_S)
+        except TimeoutError:
+            logger.warning("LiteLLM's logging queue was not empty at the end")
+        left = await self._settler.drain(_DRAIN_S)
+        if left:
+            logger.warning("%d calls are left to the sweeper", left)
+        unmount_hooks(self._hook)
+
+    def request_ended(self, call: Call) -> None:
+        """For the middleware, at the end of each response."""
+        self._open_calls.request_ended(call)
+
+
+def _router() -> object:
+    from litellm.proxy import proxy_server
+
+    return proxy_server.llm_router

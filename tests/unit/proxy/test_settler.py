@@ -1,0 +1,56 @@
+import asyncio
+
+from billing.errors import KeyConflict, LedgerUnavailable
+from billing.ledger.schemas import Resolution
+from billing.proxy import settler as settler_module
+from billing.proxy.settler import Settler
+
+
+class Resolving:
+    """Fails with each given error in turn, then answers."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.tries = 0
+
+    async def __call__(self) -> Resolution | None:
+        self.tries += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return None
+
+
+async def run(resolving: Resolving) -> bool:
+    done = asyncio.Event()
+    settler = Settler()
+    settler.submit("call_1", resolving, done.set)
+    assert settler.waiting == 1
+    left = await settler.drain(timeout_s=5)
+    assert left == 0
+    return done.is_set()
+
+
+class TestSettler:
+    async def test_resolves_once_and_reports(self) -> None:
+        resolving = Resolving()
+        assert await run(resolving)
+        assert resolving.tries == 1
+
+    async def test_does_not_give_up_while_the_ledger_is_away(self) -> None:
+        resolving = Resolving(LedgerUnavailable("down"), LedgerUnavailable("still down"))
+        assert await run(resolving)
+        assert resolving.tries == 3
+
+    async def test_another_answer_on_record_ends_it(self) -> None:
+        resolving = Resolving(KeyConflict("settled before"))
+        assert await run(resolving)
+        assert resolving.tries == 1
+
+    async def test_draining_leaves_what_the_ledger_does_not_take(self) -> None:
+        settler = Settler()
+        away = [LedgerUnavailable("down")] * 100
+        settler.submit("call_1", Resolving(*away), lambda: None)
+        assert await settler.drain(timeout_s=0.05) == 1
+
+    def test_waits_longer_each_time_but_not_forever(self) -> None:
+        assert settler_module._RETRY_S_FIRST < settler_module._RETRY_S_MAX <= 10
