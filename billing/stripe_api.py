@@ -26,12 +26,16 @@ class StripeApi:
     def __init__(self, client: stripe.StripeClient | None) -> None:
         self._client = client
 
-    @property
-    def v1(self) -> stripe.V1Services:
-        """The SDK's services; call them inside `stripe_errors()`."""
+    def require(self) -> stripe.StripeClient:
+        """The client. Raises NotConfigured without a key."""
         if self._client is None:
             raise NotConfigured("Payments are not set up here: the operator must set STRIPE_API_KEY.")
-        return self._client.v1
+        return self._client
+
+    @property
+    def v1(self) -> stripe.V1Services:
+        """The SDK's services; call them inside `stripe_errors()`. Raises NotConfigured without a key."""
+        return self.require().v1
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Reading balances and transactions over HTTP."""

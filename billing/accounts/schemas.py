@@ -1,0 +1,103 @@
+"""Balances and transactions as JSON. Money is a decimal string in the major unit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field, JsonValue
+
+from billing.ledger.schemas import Account, Transaction, TransactionKind
+from billing.money import format_nanos
+from billing.settings import CustomerType
+
+_MONEY = "Decimal string in the major unit."
+
+
+class AutoTopup(BaseModel):
+    """Whether the card on file is charged when the balance runs low."""
+
+    enabled: bool
+    amount: str | None = Field(description=_MONEY)
+    threshold: str | None = Field(description=_MONEY)
+
+
+class Balance(BaseModel):
+    """What a customer has. `available` is `balance - held`; a refund or an overage may leave it below zero."""
+
+    customer_type: CustomerType
+    customer_id: str
+    stripe_customer_id: str | None
+    currency: str = Field(examples=["usd"])
+    balance: str = Field(description=_MONEY, examples=["9.998765432"])
+    held: str = Field(description="Set aside for running calls.", examples=["0.05"])
+    available: str = Field(description="What new calls may take.", examples=["9.948765432"])
+    total_topups: str = Field(description=_MONEY, examples=["10.00"])
+    total_spent: str = Field(description=_MONEY, examples=["0.001234568"])
+    low_balance_threshold: str | None = Field(description=_MONEY)
+    auto_topup: AutoTopup
+
+    @staticmethod
+    def of(account: Account) -> Balance:
+        """The account as JSON."""
+        return Balance(
+            customer_type=account.payer.customer_type,
+            customer_id=account.payer.customer_id,
+            stripe_customer_id=account.stripe_customer_id,
+            currency=account.currency,
+            balance=format_nanos(account.balance_nanos),
+            held=format_nanos(account.held_nanos),
+            available=format_nanos(account.available_nanos),
+            total_topups=format_nanos(account.total_topups_nanos),
+            total_spent=format_nanos(account.total_spent_nanos),
+            low_balance_threshold=_money(account.low_balance_threshold_nanos),
+            auto_topup=AutoTopup(
+                enabled=account.auto_topup_enabled,
+                amount=_money(account.auto_topup_amount_nanos),
+                threshold=_money(account.auto_topup_threshold_nanos),
+            ),
+        )
+
+
+class BalancePage(BaseModel):
+    """Customers in the order in which they came."""
+
+    data: list[Balance]
+    next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+
+
+class TransactionLine(BaseModel):
+    """One line of the books."""
+
+    id: str
+    type: TransactionKind
+    amount: str = Field(description="Signed: what it added to the balance.", examples=["-0.000123"])
+    balance_after: str = Field(examples=["9.999877"])
+    created_at: datetime
+    description: str
+    detail: dict[str, JsonValue] = Field(
+        description="What it was for. A charge has model, tokens, unit prices, provider cost and rule."
+    )
+
+    @staticmethod
+    def of(transaction: Transaction) -> TransactionLine:
+        """The transaction as JSON."""
+        return TransactionLine(
+            id=str(transaction.id),
+            type=transaction.kind,
+            amount=format_nanos(transaction.amount_nanos),
+            balance_after=format_nanos(transaction.balance_after_nanos),
+            created_at=transaction.created_at,
+            description=transaction.description,
+            detail=dict(transaction.detail),
+        )
+
+
+class TransactionPage(BaseModel):
+    """Newest first."""
+
+    data: list[TransactionLine]
+    next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+
+
+def _money(amount_nanos: int | None) -> str | None:
+    return None if amount_nanos is None else format_nanos(amount_nanos)

@@ -1,0 +1,1 @@
+"""Credit that the operator gives."""

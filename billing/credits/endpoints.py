@@ -1,0 +1,32 @@
+"""`POST /stripe/credits`, for the operator."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from billing.accounts.schemas import TransactionLine
+from billing.caller import require_admin
+from billing.credits.schemas import CreditRequest, CreditResponse
+from billing.http import BillingRoute, errors
+from billing.ledger.schemas import Payer
+from billing.services import BillingDep, CallerDep
+
+router = APIRouter(route_class=BillingRoute, tags=["billing"])
+
+
+@router.post(
+    "/stripe/credits",
+    summary="Give a customer credit (admins)",
+    responses=errors(400, 401, 403, 409, 413, 503),
+)
+async def give_credit(billing: BillingDep, caller: CallerDep, body: CreditRequest) -> CreditResponse:
+    """Adds to a customer's balance without a payment, and writes down who gave it and why."""
+    require_admin(caller)
+    payer = Payer(body.customer_type or billing.settings.stripe_charge_by, body.customer_id)
+    transaction = await billing.credits.give(
+        payer, body.amount_nanos, body.reason, caller.user_id or caller.key_hash, body.idempotency_key
+    )
+    line = TransactionLine.of(transaction)
+    return CreditResponse(
+        **line.model_dump(), customer_type=payer.customer_type, customer_id=payer.customer_id
+    )

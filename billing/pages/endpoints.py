@@ -1,0 +1,34 @@
+"""`GET /billing/topup/return`: where Checkout sends the browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from billing.http import BillingRoute
+from billing.pages.rendering import render
+from billing.pages.topup_return import CANCELED, LOOKS_MAX, UNKNOWN, notice_for
+from billing.services import BillingDep
+
+router = APIRouter(route_class=BillingRoute, include_in_schema=False)
+
+
+@router.get("/billing/topup/return", response_class=HTMLResponse)
+async def show_topup_return(
+    billing: BillingDep,
+    session_id: str | None = None,
+    canceled: bool = False,
+    looks: Annotated[int, Query(ge=0, le=LOOKS_MAX)] = 0,
+) -> HTMLResponse:
+    """Credits the payment if nothing else did yet, and says how it stands. Needs no key."""
+    if canceled:
+        notice = CANCELED
+    elif session_id is None:
+        notice = UNKNOWN
+    else:
+        notice = await notice_for(billing.fulfilment, session_id, looks)
+    return render(
+        "topup_return.html", status=notice.status, notice=notice, session_id=session_id, looks=looks + 1
+    )

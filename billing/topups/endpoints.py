@@ -1,0 +1,21 @@
+"""`POST /stripe/topup`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from billing.caller import CustomerChoice, payer_to_change
+from billing.http import BillingRoute, errors
+from billing.services import BillingDep, CallerDep
+from billing.topups.schemas import TopupRequest, TopupResponse
+
+router = APIRouter(route_class=BillingRoute, tags=["billing"])
+
+
+@router.post("/stripe/topup", summary="Top up the balance", responses=errors(400, 401, 403, 409, 413, 503))
+async def start_topup(billing: BillingDep, caller: CallerDep, body: TopupRequest) -> TopupResponse:
+    """Opens a payment page. The balance grows when Stripe says that it was paid, by what was paid."""
+    choice = CustomerChoice(body.customer_type, body.customer_id)
+    payer = payer_to_change(caller, choice, billing.settings.stripe_charge_by)
+    topup = await billing.topups.start(payer, body.amount_nanos, body.success_url, body.cancel_url)
+    return TopupResponse(checkout_session_id=topup.checkout_session_id, checkout_url=topup.checkout_url)

@@ -1,0 +1,1 @@
+"""Stripe's events: verified on the raw body, stored, and applied in the same transaction."""

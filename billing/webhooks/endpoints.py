@@ -1,0 +1,36 @@
+"""`POST /stripe/webhook`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from starlette.requests import Request
+
+from billing.http import WebhookRoute, errors
+from billing.services import BillingDep
+from billing.webhooks.schemas import WebhookReceipt
+
+router = APIRouter(route_class=WebhookRoute, tags=["billing"])
+_EVENT_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "A Stripe event, byte for byte as Stripe signed it.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+@router.post(
+    "/stripe/webhook",
+    summary="Stripe's events",
+    responses=errors(400, 413, 503),
+    openapi_extra=_EVENT_BODY,
+)
+async def receive_event(
+    request: Request,
+    billing: BillingDep,
+    stripe_signature: Annotated[str | None, Header(description="Stripe's signature of the body.")] = None,
+) -> WebhookReceipt:
+    """Takes a signed event. By the answer it is stored and applied; without a 2xx Stripe sends it again."""
+    return await billing.webhooks.receive(await request.body(), stripe_signature)

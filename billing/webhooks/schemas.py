@@ -1,0 +1,86 @@
+"""Stripe's events as the inbox knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, Field, JsonValue
+
+from billing.database import Connection
+
+
+class InboxOutcome(StrEnum):
+    """What was done about an event. A parked one is tried again when Stripe sends it again."""
+
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    PARKED = "parked"
+    REFUSED = "refused"
+
+
+class EventData(BaseModel):
+    """The object that the event is about, as it was then."""
+
+    object: dict[str, JsonValue]
+
+
+class StripeEvent(BaseModel):
+    """What we read of an event (https://docs.stripe.com/api/events/object)."""
+
+    id: str = Field(pattern=r"^evt_[A-Za-z0-9_]{1,250}$")
+    type: str = Field(min_length=1, max_length=200, pattern=r"^[a-z0-9_.]+$")
+    api_version: str | None = Field(None, max_length=100)
+    livemode: bool
+    account: str | None = Field(None, max_length=255)
+    created: int = Field(ge=0, le=253_402_300_799)  # Unix seconds, to the year 9999
+    data: EventData
+
+    @property
+    def object_id(self) -> str | None:
+        """The id of the object; some objects have none."""
+        value = self.data.object.get("id")
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was done about an event, and why nothing was."""
+
+    outcome: InboxOutcome
+    reason: str | None = None
+
+
+# Applies an event in the inbox's transaction.
+Apply = Callable[[Connection], Awaitable[Decision]]
+
+
+class EventHandler(Protocol):
+    """One family of events."""
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The event types it handles."""
+
+    async def prepare(self, event: StripeEvent) -> Apply:
+        """Learns what it needs, from Stripe too; no transaction is open. Writes nothing."""
+
+
+def decided(outcome: InboxOutcome, reason: str | None = None) -> Apply:
+    """An Apply that writes nothing but this decision."""
+
+    async def apply(_connection: Connection) -> Decision:
+        return Decision(outcome, reason)
+
+    return apply
+
+
+class WebhookReceipt(BaseModel):
+    """Any 2xx tells Stripe that the event is kept; the rest is for whoever reads Stripe's delivery log."""
+
+    received: bool = True
+    event_id: str = Field(examples=["evt_1P2Q3R"])
+    outcome: InboxOutcome
+    duplicate: bool = Field(description="The event was here before.")
