@@ -24,10 +24,12 @@ LITELLM_IMPORT_S = time.monotonic() - _import_began
 from billing.background import Background  # noqa: E402
 from billing.database.pool import open_pool  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
-from billing.proxy.auth import guard_routes  # noqa: E402
+from billing.proxy.auth import authenticator, guard_routes  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
+from billing.routes import build_router  # noqa: E402
+from billing.services import open_billing  # noqa: E402
 from billing.settings import Settings, get_settings  # noqa: E402
 
 __all__ = ["LITELLM_IMPORT_S", "app"]
@@ -35,16 +37,22 @@ __all__ = ["LITELLM_IMPORT_S", "app"]
 
 @asynccontextmanager
 async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    """Billing's life inside LiteLLM's: pool, ledger, hooks, background work."""
+    """Billing's life inside LiteLLM's: pool, ledger, services, hooks, background work."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(open_pool(settings))
+        pool = await open_pool(settings)
+        stack.push_async_callback(pool.close)
         ledger = await stack.enter_async_context(Ledger(pool, settings))
+        services = await stack.enter_async_context(
+            open_billing(settings, pool, ledger, authenticator(settings))
+        )
         enforcement = Enforcement(ledger, pool, settings)
         background = Background()
         stack.push_async_callback(enforcement.stop)
         stack.push_async_callback(background.stop)
         enforcement.start(background)
+        background.every(settings.billing_topup_poll_interval_s, "polling Stripe", services.poller.sweep_once)
         app.state.billing_enforcement = enforcement
+        app.state.billing = services
         yield
 
 
@@ -62,6 +70,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
             yield state
 
     app.router.lifespan_context = lifespan
+    app.include_router(build_router())
     guard_routes(app, settings)
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
 

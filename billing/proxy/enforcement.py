@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
-from psycopg_pool import AsyncConnectionPool
 
 from billing.background import Background
+from billing.database.pool import Pool
 from billing.ledger.service import Ledger
 from billing.proxy.admission import Admissions
 from billing.proxy.call import Call
@@ -29,7 +29,7 @@ _DRAIN_S = 10.0
 class Enforcement:
     """Starts after LiteLLM, whose configuration replaces its list of callbacks, and stops before it."""
 
-    def __init__(self, ledger: Ledger, pool: AsyncConnectionPool, settings: Settings) -> None:
+    def __init__(self, ledger: Ledger, pool: Pool, settings: Settings) -> None:
         self._settings = settings
         self._settler = Settler()
         self._open_calls = OpenCalls(ledger, self._settler, settings)

@@ -1,5 +1,5 @@
 -- spend_log_of_call
--- What LiteLLM's own log says a call cost, by our call id, for the key that made it.
+-- what LiteLLM's own log says a call cost, by our call id, for the key that made it.
 SELECT spend::text AS spend, model, prompt_tokens, completion_tokens, total_tokens, status
   FROM {litellm_schema}."LiteLLM_SpendLogs"
  WHERE metadata -> 'spend_logs_metadata' ->> 'billing_call_id' = %(call_id)s

@@ -11,9 +11,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool
 
-from billing.database.queries import load_queries
+from billing.database.pool import Pool
+from billing.database.statements import load_statements
 from billing.ledger.schemas import Hold, Settlement
 from billing.ledger.service import Ledger
 from billing.proxy.endings import Ending
@@ -40,12 +40,11 @@ class SpendLog:
 class Sweeper:
     """Ends open holds whose lease is over."""
 
-    def __init__(self, ledger: Ledger, pool: AsyncConnectionPool, litellm_schema: str = "public") -> None:
+    def __init__(self, ledger: Ledger, pool: Pool, litellm_schema: str = "public") -> None:
         self._ledger = ledger
         self._pool = pool
-        self._spend_log_of_call = load_queries(__package__)["spend_log_of_call"].replace(
-            "{litellm_schema}", f'"{litellm_schema}"'
-        )
+        statement = load_statements("billing.proxy")["spend_log_of_call"]
+        self._spend_log_of_call = statement.replace(b"{litellm_schema}", f'"{litellm_schema}"'.encode())
 
     async def sweep(self) -> int:
         """Ends up to 200 holds. Returns how many it looked at."""
@@ -77,7 +76,7 @@ class Sweeper:
         }
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(SpendLog))
-            return await (await cursor.execute(self._spend_log_of_call.encode(), parameters)).fetchall()
+            return await (await cursor.execute(self._spend_log_of_call, parameters)).fetchall()
 
 
 def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:

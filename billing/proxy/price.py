@@ -1,0 +1,142 @@
+"""Our price rule on top of LiteLLM's cost, and the snapshot of prices that is stored with each charge.
+
+Charge = max(floor, cost × multiplier + fee), rounded half-even once. The bound uses the same formula rounded
+up, which is monotone: whatever bounds the cost bounds the charge. (docs/explanation/price-and-hold.md)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pydantic import JsonValue
+
+from billing.ledger.schemas import Json
+from billing.money import ceil_nanos, nanos_from_cost, round_nanos
+
+_UNIT_PRICES = (
+    "input_cost_per_token",
+    "output_cost_per_token",
+    "cache_read_input_token_cost",
+    "cache_creation_input_token_cost",
+    "cache_creation_input_token_cost_above_1hr",
+    "output_cost_per_reasoning_token",
+    "input_cost_per_audio_token",
+    "output_cost_per_audio_token",
+    "input_cost_per_request",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRule:
+    """What the operator asks above the provider's cost. Fee and floor are nanos a call, each ≥ 0."""
+
+    multiplier: Decimal = Decimal(1)
+    fee_nanos: int = 0
+    floor_nanos: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.multiplier.is_finite() or self.multiplier < 0:
+            raise ValueError("a multiplier is a finite number, and not negative")
+        if self.fee_nanos < 0 or self.floor_nanos < 0:
+            raise ValueError("a fee or a floor is not negative")
+
+    def charge_nanos(self, cost_nanos: Decimal) -> int:
+        """The charge for a provider cost in unrounded nanos (`nanos_from_cost`)."""
+        return max(self.floor_nanos, round_nanos(cost_nanos * self.multiplier) + self.fee_nanos)
+
+    def bound_nanos(self, cost_nanos: Decimal) -> int:
+        """An amount that no charge for a cost up to `cost_nanos` exceeds."""
+        return max(self.floor_nanos, ceil_nanos(cost_nanos * self.multiplier) + self.fee_nanos)
+
+    def detail(self) -> dict[str, JsonValue]:
+        """The rule as a charge stores it: decimal string, nanos."""
+        return {
+            "multiplier": str(self.multiplier),
+            "fee_nanos": self.fee_nanos,
+            "floor_nanos": self.floor_nanos,
+        }
+
+
+def charge_nanos_of(cost: object, rule: PriceRule) -> int:
+    """LiteLLM's cost in major units → the charge. Raises InvalidAmount where the cost is not known."""
+    return rule.charge_nanos(nanos_from_cost(cost))
+
+
+def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
+    """What a charge stores about its price, from the `kwargs` of a LiteLLM logging event.
+
+    Keys: `model` (the group asked for), `provider_model`, `provider`, `deployment_id`, `tokens` (prompt,
+    completion, total, cached, cache_write, reasoning), `unit_prices` (decimal strings a token, of the
+    deployment that served), `provider_cost` (decimal string, exactly LiteLLM's number), `cache_hit`,
+    `service_tier`, `rule`. Facts that LiteLLM does not give are null, never guessed.
+    """
+    payload = _mapping(kwargs.get("standard_logging_object"))
+    breakdown = _mapping(payload.get("cost_breakdown"))
+    cost = payload.get("response_cost", kwargs.get("response_cost"))
+    return {
+        "model": _text(payload.get("model_group")) or _text(payload.get("model")),
+        "provider_model": _text(payload.get("model")),
+        "provider": _text(payload.get("custom_llm_provider")),
+        "deployment_id": _text(payload.get("model_id")),
+        "tokens": _tokens(payload),
+        "unit_prices": _unit_prices(kwargs, payload),
+        "provider_cost": None if cost is None else str(cost),
+        "cache_hit": payload.get("cache_hit") is True,
+        "service_tier": _text(breakdown.get("service_tier")),
+        "rule": rule.detail(),
+    }
+
+
+def _tokens(payload: Mapping[str, object]) -> dict[str, JsonValue]:
+    usage = _mapping(_mapping(payload.get("metadata")).get("usage_object"))
+    prompt = _mapping(usage.get("prompt_tokens_details"))
+    completion = _mapping(usage.get("completion_tokens_details"))
+    cache_write = _count(prompt.get("cache_creation_tokens")) or _count(prompt.get("cache_write_tokens"))
+    return {
+        "prompt": _count(payload.get("prompt_tokens")),
+        "completion": _count(payload.get("completion_tokens")),
+        "total": _count(payload.get("total_tokens")),
+        "cached": _count(prompt.get("cached_tokens")) or _count(usage.get("cache_read_input_tokens")),
+        "cache_write": cache_write or _count(usage.get("cache_creation_input_tokens")),
+        "reasoning": _count(completion.get("reasoning_tokens")),
+    }
+
+
+def _unit_prices(kwargs: Mapping[str, object], payload: Mapping[str, object]) -> dict[str, JsonValue]:
+    """The prices a token of the deployment that served: its own before those of LiteLLM's price map."""
+    sources = tuple(_price_sources(kwargs, payload))
+    prices: dict[str, JsonValue] = {}
+    for name in _UNIT_PRICES:
+        price = next((source[name] for source in sources if source.get(name) is not None), None)
+        if price is not None:
+            prices[name] = _plain(price)
+    return prices
+
+
+def _price_sources(
+    kwargs: Mapping[str, object], payload: Mapping[str, object]
+) -> Iterator[Mapping[str, object]]:
+    params = _mapping(kwargs.get("litellm_params"))
+    yield params
+    for bucket in ("metadata", "litellm_metadata"):
+        yield _mapping(_mapping(params.get(bucket)).get("model_info"))
+    yield _mapping(_mapping(payload.get("model_map_information")).get("model_map_value"))
+
+
+def _plain(price: object) -> str:
+    """A price as a decimal string without exponent: 1.5e-07 → "0.00000015"."""
+    return format(Decimal(str(price)), "f")
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

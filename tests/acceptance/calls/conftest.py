@@ -1,0 +1,88 @@
+"""Customers of the running gateway: a LiteLLM user with a virtual key of its own, and credit if wanted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import anthropic
+import httpx
+import openai
+import pytest
+
+from tests.acceptance.conftest import Running
+from tests.deadline import eventually
+
+Transaction = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Customer:
+    """One customer, and the ways it talks to the gateway."""
+
+    user_id: str
+    key: str
+    base_url: str
+    http: httpx.Client
+
+    @property
+    def openai(self) -> openai.OpenAI:
+        return openai.OpenAI(api_key=self.key, base_url=f"{self.base_url}/v1", max_retries=0)
+
+    @property
+    def anthropic(self) -> anthropic.Anthropic:
+        return anthropic.Anthropic(api_key=self.key, base_url=self.base_url, max_retries=0)
+
+    def balance(self) -> dict[str, Decimal]:
+        body = self.http.get("/stripe/balance").raise_for_status().json()
+        names = ("balance", "held", "available", "total_topups", "total_spent")
+        return {name: Decimal(body[name]) for name in names}
+
+    def transactions(self, kind: str | None = None) -> list[Transaction]:
+        params = {"type": kind} if kind else {}
+        body = self.http.get("/stripe/transactions", params=params).raise_for_status().json()
+        data: list[Transaction] = body["data"]
+        return data
+
+    def settled(self, charges: int) -> list[Transaction]:
+        """The customer's charges, newest first, once there are so many and nothing is held any more."""
+        eventually(lambda: len(self.transactions("charge")) >= charges and self.balance()["held"] == 0)
+        return self.transactions("charge")
+
+
+@pytest.fixture
+def admin(running: Running) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {running.master_key}"}
+    with httpx.Client(base_url=running.base_url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def new_customer(running: Running, admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
+    """Makes a customer with `credit` in major units; further keywords go to LiteLLM's /key/generate."""
+    clients: list[httpx.Client] = []
+
+    def make(credit: str | None = None, **key_fields: object) -> Customer:
+        user_id = f"user-{uuid.uuid4().hex[:12]}"
+        admin.post("/user/new", json={"user_id": user_id, "auto_create_key": False}).raise_for_status()
+        body = {"user_id": user_id, "models": [], **key_fields}
+        key = admin.post("/key/generate", json=body).raise_for_status().json()["key"]
+        if credit is not None:
+            grant = {"customer_id": user_id, "amount": credit, "reason": "test"}
+            admin.post("/stripe/credits", json=grant).raise_for_status()
+        client = httpx.Client(
+            base_url=running.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60
+        )
+        clients.append(client)
+        return Customer(user_id, key, running.base_url, client)
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def running_url(running: Running) -> str:
+    return running.base_url
