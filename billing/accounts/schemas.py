@@ -22,7 +22,7 @@ class AutoTopup(BaseModel):
 
 
 class Balance(BaseModel):
-    """What a customer has. `available` is `balance - held`; a refund or an overage may leave it below zero."""
+    """What a customer has. `available` is `balance - held`; after a refund it may be below zero."""
 
     customer_type: CustomerType
     customer_id: str

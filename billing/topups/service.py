@@ -1,4 +1,4 @@
-"""Starting a top-up: our order first, then Stripe's Customer and Checkout Session; each step may be repeated."""
+"""Starting a top-up: our order first, then Stripe's Customer and Checkout Session; each can be repeated."""
 
 from __future__ import annotations
 
