@@ -1,0 +1,66 @@
+"""The ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from billing.sandbox import routes, timers
+from billing.sandbox.api import render
+from billing.sandbox.control import Control
+from billing.sandbox.errors import ApiFailure, UnknownUrl
+from billing.sandbox.hosted.endpoints import PaymentPage
+from billing.sandbox.runtime import Sandbox
+
+
+def build_app(sandbox: Sandbox) -> Starlette:
+    """The API, its control panel and the payment page, with the background tasks in their lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        from billing.sandbox.deliverer import deliver_forever  # httpx takes a third of a second to import
+
+        timers.forget(sandbox.store)
+        tasks = [
+            asyncio.create_task(deliver_forever(sandbox)),
+            asyncio.create_task(timers.tick_forever(sandbox)),
+        ]
+        for task in tasks:
+            task.add_done_callback(_stop_if_broken)
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    return Starlette(
+        routes=[*routes.routes(sandbox), *Control(sandbox).routes(), *PaymentPage(sandbox).routes()],
+        exception_handlers={404: _unknown, 405: _unknown, 500: _broken},
+        lifespan=lifespan,
+    )
+
+
+def _stop_if_broken(task: asyncio.Task[None]) -> None:
+    """A background task never ends by itself: without it the sandbox would lie, so it stops."""
+    if not task.cancelled() and task.exception() is not None:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "a background task of the sandbox broke", "exception": task.exception()}
+        )
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def _unknown(request: Request, _error: Exception) -> Response:
+    fault = UnknownUrl(
+        f"Unrecognized request URL ({request.method}: {request.url.path}). The sandbox has no such path; "
+        "docs/reference/sandbox.md lists what it has."
+    )
+    return Response(render(fault.body()), fault.status, media_type="application/json")
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    return Response(render(ApiFailure().body()), 500, media_type="application/json")
