@@ -127,8 +127,7 @@ async def _announce(server: uvicorn.Server, line: str) -> None:
 
 async def _stop_without(parent_pid: int, server: uvicorn.Server) -> None:
     is_child = os.getppid() == parent_pid
-    # noqa below: the end of a foreign process sends no event
-    while _is_alive(parent_pid) and (not is_child or os.getppid() == parent_pid):  # noqa: ASYNC110
+    while _is_alive(parent_pid) and (not is_child or os.getppid() == parent_pid):  # noqa: ASYNC110  # nothing tells
         await asyncio.sleep(PARENT_LOOK_S)
     server.should_exit = True
 

@@ -42,7 +42,7 @@ def check_currency(currency: str, param: str) -> str:
 
 
 def check_unit_amount(amount_minor: int, currency: str, param: str) -> None:
-    """Whether Stripe would take this for one unit: not negative, whole where it must be. Raises InvalidRequest."""
+    """Not negative, not too much, whole where the currency must be; else raises InvalidRequest."""
     if amount_minor < 0:
         raise InvalidRequest("Invalid non-negative integer", code="parameter_invalid_integer", param=param)
     if amount_minor > AMOUNT_MAX:

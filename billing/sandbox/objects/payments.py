@@ -58,6 +58,10 @@ class PaymentError(Nested):
     type: Literal["card_error", "invalid_request_error"]
 
 
+def _no_tip() -> Json:
+    return {"tip": {}}
+
+
 class PaymentIntent(StripeObject):
     """One payment, whatever number of attempts it takes."""
 
@@ -68,7 +72,7 @@ class PaymentIntent(StripeObject):
     object: Literal["payment_intent"] = "payment_intent"
     amount: int
     amount_capturable: int = 0
-    amount_details: Json = Field(default_factory=lambda: {"tip": {}})
+    amount_details: Json = Field(default_factory=_no_tip)
     amount_received: int = 0
     application: None = None
     application_fee_amount: None = None
