@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,11 +25,9 @@ def build_app(sandbox: Sandbox) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        from billing.sandbox.deliverer import deliver_forever  # httpx takes a third of a second to import
-
         timers.forget(sandbox.store)
         tasks = [
-            asyncio.create_task(deliver_forever(sandbox)),
+            asyncio.create_task(_deliver(sandbox)),
             asyncio.create_task(timers.tick_forever(sandbox)),
         ]
         for task in tasks:
@@ -43,6 +42,12 @@ def build_app(sandbox: Sandbox) -> Starlette:
         exception_handlers={404: _unknown, 405: _unknown, 500: _broken},
         lifespan=lifespan,
     )
+
+
+async def _deliver(sandbox: Sandbox) -> None:
+    """Imports httpx beside the first requests, so that the start need not wait for it."""
+    deliverer = await asyncio.to_thread(import_module, "billing.sandbox.deliverer")
+    await deliverer.deliver_forever(sandbox)
 
 
 def _stop_if_broken(task: asyncio.Task[None]) -> None:

@@ -29,7 +29,7 @@ Outcome = Literal["succeeded", "failed"]
 class Body(BaseModel):
     """A JSON body; what is not known is refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 class PayBody(Body):

@@ -93,8 +93,8 @@ class IdempotencyInUse(StripeFault):
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            "There is currently another in-progress request using this Idempotent Key (that probably means you "
-            f"submitted twice, and the other request is still going through): {key}. Try again later.",
+            "There is currently another in-progress request using this Idempotent Key (that probably "
+            f"means you submitted twice, and the other request is still under way): {key}. Try again later.",
             code="idempotency_key_in_use",
         )
 

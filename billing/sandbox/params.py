@@ -86,7 +86,7 @@ def merge_metadata(old: dict[str, str], change: dict[str, str] | None) -> dict[s
 class Params(BaseModel):
     """The parameters of one API call."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     expand: Items[Text] = Field(default_factory=list)
 
@@ -94,7 +94,7 @@ class Params(BaseModel):
 class Hash(BaseModel):
     """A nested parameter."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class AddressHash(Hash):

@@ -13,7 +13,7 @@ from billing.sandbox.store import Record
 class StripeObject(Record):
     """An object of the API. `expandable` names the fields that hold another object's id."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     title: ClassVar[str]  # how Stripe's errors call it
     expandable: ClassVar[frozenset[str]] = frozenset()
@@ -29,7 +29,7 @@ class StripeObject(Record):
 class Nested(BaseModel):
     """A part of an object, without an id of its own."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Address(Nested):
