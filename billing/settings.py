@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CustomerType = Literal["user_id", "team_id", "end_user_id", "api_key"]
 FailedCallCharge = Literal["nothing", "input"]
+InputBound = Literal["tokens", "bytes"]
 
 
 def _currency(value: str) -> str:
@@ -88,6 +89,11 @@ class Settings(BaseSettings):
     )
     billing_output_tokens_default: int = Field(
         16384, ge=1, description="The output limit of a model that declares none, where the client set none."
+    )
+    billing_input_bound: InputBound = Field(
+        "tokens",
+        description="How the most tokens of a text are found: `tokens` counts and adds a margin where the "
+        "model's tokenizer is not public, `bytes` takes its UTF-8 bytes, which nothing exceeds.",
     )
     billing_charge_failed: FailedCallCharge = Field(
         "nothing", description="What a call costs that failed after dispatch with no byte delivered."

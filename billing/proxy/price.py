@@ -1,6 +1,6 @@
 """Our price rule on top of LiteLLM's cost, and the snapshot of prices that is stored with each charge.
 
-Charge = max(floor, cost × multiplier + fee), rounded half-even once. The bound uses the same formula rounded
+Charge = max(floor, cost * multiplier + fee), rounded half-even once. The bound uses the same formula rounded
 up, which is monotone: whatever bounds the cost bounds the charge. (docs/explanation/price-and-hold.md)
 """
 

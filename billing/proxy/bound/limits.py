@@ -88,6 +88,4 @@ def write_limit(body: MutableMapping[str, JsonValue], field: str, output_tokens:
     budget = thinking.get("budget_tokens")
     if isinstance(budget, int) and budget >= output_tokens:
         fits = output_tokens > THINKING_TOKENS_MIN
-        body["thinking"] = (
-            {**thinking, "budget_tokens": output_tokens - 1} if fits else {"type": "disabled"}
-        )
+        body["thinking"] = {**thinking, "budget_tokens": output_tokens - 1} if fits else {"type": "disabled"}

@@ -22,7 +22,8 @@ ZERO = Decimal(0)
 _KEY = re.compile(
     r"""(?P<base>
         input_cost_per_token(?:_cache_hit)? | (?:explicit_)?cache_(?:creation|read)_input_token_cost
-        | input_cost_per_(?:audio|image|video)_token | cache_(?:creation|read)_input_(?:audio|image)_token_cost
+        | input_cost_per_(?:audio|image|video)_token
+        | cache_(?:creation|read)_input_(?:audio|image)_token_cost
         | output_cost_per_(?:token|reasoning_token|audio_token|image_token|video_token)
     )
     (?P<hour>_above_1hr)?
@@ -91,7 +92,9 @@ def _parsed(name: str) -> _Key | None:
     threshold = int(match["threshold"] or 0) * (1000 if match["kilo"] else 1)
     is_output = base.startswith("output")
     is_media = not is_output and any(kind in base for kind in ("audio", "image", "video"))
-    return _Key(is_output, is_media, bool(match["hour"]), match["tier_before"] or match["tier_after"], threshold)
+    return _Key(
+        is_output, is_media, bool(match["hour"]), match["tier_before"] or match["tier_after"], threshold
+    )
 
 
 def is_token_price(name: str) -> bool:
@@ -126,7 +129,7 @@ def service_tiers_of(*asked: object) -> frozenset[str] | None:
 
 
 def ceiling(entry: Mapping[str, object], usage: Usage, model: str, *, makes_output: bool) -> Ceiling:
-    """The dearest prices of an entry. Raises ModelNotPriced where it has none, or some that cannot be bounded."""
+    """The dearest prices of an entry. Raises ModelNotPriced where it has none, or one that nothing bounds."""
     _refuse_unbounded(entry, usage, model)
     inputs: list[Decimal] = []
     outputs: list[Decimal] = []
@@ -146,7 +149,8 @@ def ceiling(entry: Mapping[str, object], usage: Usage, model: str, *, makes_outp
         input_per_character=_largest(entry, "input_cost_per_character", model) * factor,
         input_per_media=_largest(entry, "input_cost_per_image", model) * factor if usage.media else ZERO,
         input_per_item=_largest(entry, "input_cost_per_query", model),
-        per_request=_largest(entry, "input_cost_per_request", model) + _largest(entry, "cost_per_request", model),
+        per_request=_largest(entry, "input_cost_per_request", model)
+        + _largest(entry, "cost_per_request", model),
         plain_input_per_token=_plain_input(entry, inputs, model),
     )
 
@@ -218,5 +222,7 @@ def _largest(entry: Mapping[str, object], key: str, model: str) -> Decimal:
 def _plain_input(entry: Mapping[str, object], inputs: list[Decimal], model: str) -> Decimal:
     tiers = entry.get("tiered_pricing")
     tables = [entry, *(tiers if isinstance(tiers, list) else ())]
-    value = next((t["input_cost_per_token"] for t in tables if t.get("input_cost_per_token") is not None), None)
+    value = next(
+        (t["input_cost_per_token"] for t in tables if t.get("input_cost_per_token") is not None), None
+    )
     return min(inputs) if value is None else price_of(value, "input_cost_per_token", model)

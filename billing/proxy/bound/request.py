@@ -22,21 +22,33 @@ MESSAGES = frozenset({"anthropic_messages"})
 PROMPTS_MAX = 2048  # OpenAI's own maximum of an embeddings call
 PARTS_MAX = 100_000
 
+# fmt: off
 _NOT_PROMPT = frozenset(
-    """model stream stream_options max_tokens max_completion_tokens n best_of temperature top_p top_k seed stop
-    stop_sequences user metadata litellm_metadata service_tier fallbacks context_window_fallbacks
-    content_policy_fallbacks messages prompt input logprobs top_logprobs logit_bias presence_penalty
-    frequency_penalty parallel_tool_calls store timeout stream_timeout num_retries cache ttl api_key api_version
-    proxy_server_request litellm_logging_obj litellm_call_id litellm_trace_id litellm_session_id secret_fields
-    user_api_key_dict headers extra_headers provider_specific_header tags guardrails policies organization
-    success_callback failure_callback litellm_disabled_callbacks allowed_model_region encoding_format dimensions
-    drop_params keepalive_seconds reasoning_effort thinking modalities""".split()
+    (
+        "model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "best_of",
+        "temperature", "top_p", "top_k", "seed", "stop", "stop_sequences", "user", "metadata",
+        "litellm_metadata", "service_tier", "fallbacks", "context_window_fallbacks",
+        "content_policy_fallbacks", "messages", "prompt", "input", "logprobs", "top_logprobs",
+        "logit_bias", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "store", "timeout",
+        "stream_timeout", "num_retries", "cache", "ttl", "api_key", "api_version", "proxy_server_request",
+        "litellm_logging_obj", "litellm_call_id", "litellm_trace_id", "litellm_session_id",
+        "secret_fields", "user_api_key_dict", "headers", "extra_headers", "provider_specific_header",
+        "tags", "guardrails", "policies", "organization", "success_callback", "failure_callback",
+        "litellm_disabled_callbacks", "allowed_model_region", "encoding_format", "dimensions",
+        "drop_params", "keepalive_seconds", "reasoning_effort", "thinking", "modalities",
+    )
 )
+# fmt: on
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+# fmt: off
 _OTHER_TEXT_PARTS = frozenset(
-    """thinking redacted_thinking tool_use tool_result server_tool_use web_search_tool_result
-    web_fetch_tool_result search_result tool_reference mid_conv_system compaction""".split()
+    (
+        "thinking", "redacted_thinking", "tool_use", "tool_result", "server_tool_use",
+        "web_search_tool_result", "web_fetch_tool_result", "search_result", "tool_reference",
+        "mid_conv_system", "compaction",
+    )
 )
+# fmt: on
 _MEDIA_FIELDS = ("audio", "images", "videos", "files")  # of a message: an earlier answer's, or Ollama's
 _MEDIA_STARTS = ("data:", "gs://", "s3://")  # of an embeddings input that some models take for an image
 
@@ -64,7 +76,7 @@ class RequestShape:
     parts: int  # messages and their parts, or prompts
     media: int
     prompts: int
-    answers: int  # generated: choices × prompts
+    answers: int  # generated: choices of each prompt
     makes_output: bool
     wished_tokens: int | None
     limit_field: str | None
@@ -192,7 +204,9 @@ def _read_prompts(prompts: object, name: str, reading: _Reading, *, media: bool)
     if isinstance(prompts, str) or (isinstance(prompts, list) and prompts and _is_ids(prompts)):
         prompts = [prompts]
     if not isinstance(prompts, list) or not 1 <= len(prompts) <= PROMPTS_MAX:
-        raise BadRequest(f"`{name}` must be a string, or a list of 1 to {PROMPTS_MAX} strings or token lists.")
+        raise BadRequest(
+            f"`{name}` must be a string, or a list of 1 to {PROMPTS_MAX} strings or token lists."
+        )
     for prompt in prompts:
         if isinstance(prompt, str):
             reading.texts.append(prompt)

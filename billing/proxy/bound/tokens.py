@@ -47,8 +47,8 @@ class TextTokens:
 @lru_cache(maxsize=4)
 def encoding_named(name: str) -> Encoding:
     """A tiktoken encoding from the files that LiteLLM ships; the first use reads for half a second."""
-    import litellm.litellm_core_utils.default_encoding  # noqa: F401, PLC0415 - points tiktoken at LiteLLM's files
-    import tiktoken  # noqa: PLC0415 - after the line above
+    import litellm.litellm_core_utils.default_encoding  # noqa: F401 - points tiktoken at LiteLLM's files
+    import tiktoken
 
     return tiktoken.get_encoding(name)
 
@@ -56,7 +56,7 @@ def encoding_named(name: str) -> Encoding:
 @lru_cache(maxsize=4096)
 def exact_encoding_name(model: str) -> str | None:
     """The encoding that OpenAI documents for a model name, where the files are at hand; else None."""
-    import tiktoken  # noqa: PLC0415 - not needed before the first call
+    import tiktoken
 
     try:
         name = tiktoken.encoding_name_for_model(model)

@@ -18,8 +18,19 @@ _CLIENT_TYPES = ("function", "custom")
 _ANTHROPIC_CLIENT = ("bash_", "text_editor_", "computer_", "memory_", "str_replace_")
 _ANTHROPIC_SEARCH = ("web_search_2", "web_fetch_2")
 _GOOGLE_SEARCH = ("googleSearch", "google_search", "googleSearchRetrieval", "google_search_retrieval")
-_GOOGLE_OTHER = ("urlContext", "url_context", "codeExecution", "code_execution", "googleMaps", "google_maps")
-_GOOGLE_OTHER += ("enterpriseWebSearch", "enterprise_web_search", "computerUse", "computer_use", "fileSearch")
+_GOOGLE_OTHER = (
+    "urlContext",
+    "url_context",
+    "codeExecution",
+    "code_execution",
+    "googleMaps",
+    "google_maps",
+    "enterpriseWebSearch",
+    "enterprise_web_search",
+    "computerUse",
+    "computer_use",
+    "fileSearch",
+)
 
 # Fields that make the provider, or LiteLLM, add input or fees that the body does not show.
 _EXPANDING = (
@@ -40,25 +51,25 @@ class ToolUse:
     definitions: int  # tools in the prompt
     predefined: int  # of them, those whose definition is the provider's (Anthropic's bash, computer, …)
     searches: int  # web searches at most; each one a fee and another full context of input
-    per_prompt_search: bool  # Google's: one fee a call, where the model is priced so
+    search_options: bool  # OpenAI's `web_search_options`, which LiteLLM translates for other providers
 
 
 def tool_use(body: Mapping[str, object]) -> ToolUse:
-    """Reads tools, functions and search options. Raises BadRequest or ModelNotPriced (what cannot be bounded)."""
+    """Reads tools, functions and search options. Raises BadRequest, or ModelNotPriced (what has no bound)."""
     field = next((name for name in _EXPANDING if body.get(name)), None)
     if field is not None:
-        raise ModelNotPriced(f"`{field}` adds costs that billing cannot bound, so prepaid keys may not use it.")
+        raise ModelNotPriced(
+            f"`{field}` adds costs that billing cannot bound, so prepaid keys may not use it."
+        )
     tools = _list(body, "tools")
     searches = sum(_searches(tool) for tool in tools)
-    if body.get("web_search_options") is not None:
-        searches += 1
     if searches > SEARCHES_MAX:
         raise BadRequest(f"At most {SEARCHES_MAX} web searches a call (`max_uses`) can be billed.")
     return ToolUse(
         definitions=len(tools) + len(_list(body, "functions")) + (body.get("response_format") is not None),
         predefined=sum(_is_predefined(tool) for tool in tools),
         searches=searches,
-        per_prompt_search=any(name in tool for tool in tools for name in _GOOGLE_SEARCH),
+        search_options=body.get("web_search_options") is not None,
     )
 
 
@@ -93,4 +104,6 @@ def _searches(tool: Mapping[str, object]) -> int:
     if kind is not None and (kind in _CLIENT_TYPES or kind.startswith(_ANTHROPIC_CLIENT)):
         return 0
     named = kind or next(name for name in _GOOGLE_OTHER if name in tool)
-    raise ModelNotPriced(f"Tools of type `{named}` cost what billing cannot bound, so prepaid keys may not use them.")
+    raise ModelNotPriced(
+        f"Tools of type `{named}` cost what billing cannot bound, so prepaid keys may not use them."
+    )

@@ -1,0 +1,138 @@
+"""The most a call can cost, found before it is made: one entry, `bound_call`, and its answer, `CallBound`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal, localcontext
+from typing import cast
+
+from pydantic import JsonValue
+
+from billing.money import ceil_nanos, nanos_from_cost, round_nanos
+from billing.proxy.bound.candidate import Candidate, candidate_of, estimated_input
+from billing.proxy.bound.deployments import Deployment, Router, servers_of
+from billing.proxy.bound.limits import write_limit
+from billing.proxy.bound.output import OutputLimit, output_limit_of
+from billing.proxy.bound.request import RequestShape, read_request
+from billing.proxy.bound.tokens import count_texts, exact_encoding_name
+from billing.proxy.price import PriceRule
+from billing.settings import Settings
+
+_OPENAI_TOKENIZERS = ("openai", "azure", "text-completion-openai")
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class CallBound:
+    """An upper bound of a call's charge that is linear in its output limit. Amounts are nanos.
+
+    amount = max(floor, input + fixed + output price * output limit), rounded up; at least 1 unless free.
+    """
+
+    model: str  # the group asked for
+    free: bool  # declared free on every deployment that may serve the call
+    input_nanos: int  # the input side
+    input_charge_nanos: int  # what the input alone likely costs; at most input_nanos
+    output_nanos_per_token: Decimal  # the dearest, times the answers of the call
+    fixed_nanos: int  # fees of the provider, LiteLLM's margin and our rule
+    floor_nanos: int
+    output_tokens: int  # the priced limit of one answer
+    output_limit_field: str | None  # where it is written; None: a call without output
+    client_set_limit: bool
+
+    def amount_nanos(self, output_tokens: int | None = None) -> int:
+        """The hold for an output limit (default: the priced one)."""
+        if self.free:
+            return 0
+        tokens = self.output_tokens if output_tokens is None else output_tokens
+        output_nanos = ceil_nanos(self.output_nanos_per_token * tokens)
+        return max(1, self.floor_nanos, self.input_nanos + self.fixed_nanos + output_nanos)
+
+    def affordable_output_tokens(self, available_nanos: int) -> int:
+        """The largest limit whose hold fits, at most the priced one; 0 where not even one token fits."""
+        if self.free:
+            return self.output_tokens
+        left_nanos = available_nanos - self.input_nanos - self.fixed_nanos
+        if available_nanos < max(1, self.floor_nanos) or left_nanos < 0:
+            return 0
+        if self.output_nanos_per_token == 0:
+            return self.output_tokens
+        with localcontext(prec=60):
+            tokens = (left_nanos / self.output_nanos_per_token).to_integral_value(ROUND_FLOOR)
+        return min(self.output_tokens, int(tokens))
+
+    def write_limit(self, body: MutableMapping[str, JsonValue], output_tokens: int) -> None:
+        """Puts the limit that was priced into the request; nothing for calls without output."""
+        if self.output_limit_field is not None:
+            write_limit(body, self.output_limit_field, output_tokens)
+
+
+async def bound_call(
+    body: Mapping[str, object],
+    *,
+    call_type: str,
+    route: str,
+    router: object,
+    rule: PriceRule,
+    settings: Settings,
+) -> CallBound:
+    """Bounds what a request can cost on every deployment that may serve it.
+
+    `call_type` is LiteLLM's name of the call, `router` LiteLLM's `Router`. Raises BadRequest (malformed, or
+    limits that are none), RouteNotBillable (another call type), ModelNotPriced (no price, or a cost that
+    cannot be bounded).
+    """
+    shape = read_request(body, call_type)
+    servers = servers_of(body, shape.model, cast("Router | None", router))
+    everyone = (*servers.first, *servers.fallbacks)
+    encodings = {deployment: _encoding_name(deployment) for deployment in everyone}
+    texts = await count_texts(shape.text, tuple(encodings.values()))
+    estimate = estimated_input(shape, texts[encodings[servers.first[0]]])
+    limit = output_limit_of(shape, servers.first, estimate, settings)
+    passes = 1 + servers.hops if shape.streams else 1
+
+    def candidates(deployments: Sequence[Deployment]) -> list[Candidate]:
+        return [
+            candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings)
+            for d in deployments
+            if not d.free
+        ]
+
+    return _joined(shape, candidates(servers.first), candidates(servers.fallbacks), limit, rule)
+
+
+def _encoding_name(deployment: Deployment) -> str | None:
+    if deployment.own_server or deployment.provider not in _OPENAI_TOKENIZERS:
+        return None
+    return next((name for name in map(exact_encoding_name, deployment.names) if name), None)
+
+
+def _joined(
+    shape: RequestShape,
+    first: Sequence[Candidate],
+    fallbacks: Sequence[Candidate],
+    limit: OutputLimit,
+    rule: PriceRule,
+) -> CallBound:
+    """The dearest of each part; the sum of the dearest parts is never less than the dearest sum."""
+    everyone = (*first, *fallbacks)
+    input_nanos = ceil_nanos(_nanos(max((c.input_cost for c in everyone), default=_ZERO), rule))
+    estimate = _nanos(max((c.input_estimate for c in first), default=_ZERO), rule)
+    fixed_nanos = ceil_nanos(_nanos(max((c.fixed_cost for c in everyone), default=_ZERO), rule))
+    return CallBound(
+        model=shape.model,
+        free=not everyone,
+        input_nanos=input_nanos,
+        input_charge_nanos=min(round_nanos(estimate), input_nanos),
+        output_nanos_per_token=_nanos(max((c.output_cost_per_token for c in everyone), default=_ZERO), rule),
+        fixed_nanos=fixed_nanos + rule.fee_nanos,
+        floor_nanos=rule.floor_nanos,
+        output_tokens=limit.tokens,
+        output_limit_field=limit.field,
+        client_set_limit=limit.client_set,
+    )
+
+
+def _nanos(cost: Decimal, rule: PriceRule) -> Decimal:
+    return nanos_from_cost(cost) * rule.multiplier

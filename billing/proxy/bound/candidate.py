@@ -1,0 +1,131 @@
+"""What a call can cost on one deployment, at most: tokens at the dearest prices, with fees and margin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.errors import ModelNotPriced
+from billing.proxy.bound.deployments import Deployment
+from billing.proxy.bound.output import max_input_tokens
+from billing.proxy.bound.price_map import cost_adjustment
+from billing.proxy.bound.prices import Usage, ceiling, price_of, service_tiers_of
+from billing.proxy.bound.request import RequestShape
+from billing.proxy.bound.tokens import TextTokens
+from billing.settings import Settings
+
+# Tokens that providers add and bill: turns of the chat template, the system prompt that tools bring, and the
+# definitions of predefined tools (Anthropic documents up to 735 for one and 530 for the prompt).
+BASE_TOKENS = 64
+PART_TOKENS = 8
+TOOL_TOKENS = 64
+TOOLS_PROMPT_TOKENS = 1024
+PREDEFINED_TOOL_TOKENS = 1024
+MEDIA_TOKENS_ESTIMATE = 250  # what LiteLLM counts an image as
+
+# LiteLLM turns `web_search_options` into at most so many searches on Anthropic's models; OpenAI's search
+# models are charged for one (`tool_call_cost_tracking._count_web_search_calls`).
+_OPTIONS_SEARCHES = 10
+_OPENAI = ("openai", "azure")
+_GOOGLE = ("gemini", "vertex_ai", "vertex_ai_beta")
+_SEARCH_DEFAULT = Decimal("0.035")  # LiteLLM's own default a search, where the map names none (Google)
+_ANSWERS_WITH_SEARCH = ("perplexity",)
+_ROUTED = ("model-router", "model_router", "openrouter/auto", "groq/compound", "compound-beta")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Costs in major units of the currency, before our price rule."""
+
+    input_cost: Decimal
+    input_estimate: Decimal
+    output_cost_per_token: Decimal  # for all answers of the call
+    fixed_cost: Decimal
+
+
+def candidate_of(
+    deployment: Deployment,
+    shape: RequestShape,
+    text: TextTokens,
+    output_tokens: int,
+    passes: int,
+    settings: Settings,
+) -> Candidate:
+    """Bounds the call on one deployment. `passes`: how often its input may be billed (a stream falls back).
+
+    Raises ModelNotPriced where there is no price or no bound.
+    """
+    name = deployment.model
+    if any(routed in name.lower() for routed in _ROUTED):
+        raise ModelNotPriced(f"{name} chooses models and tools by itself, so its cost cannot be bounded.")
+    searches = _searches(deployment, shape)
+    tokens = _input_tokens(deployment, shape, text, searches, settings) * passes
+    usage = Usage(
+        input_tokens=tokens,
+        output_tokens=output_tokens * shape.answers,
+        media=shape.media,
+        one_hour_cache=shape.one_hour_cache or '"1h"' in str(deployment.params).replace("'", '"'),
+        service_tiers=service_tiers_of(shape.service_tier, deployment.params.get("service_tier")),
+        fast=shape.fast or deployment.params.get("speed") not in (None, "standard"),
+    )
+    prices = ceiling(deployment.prices, usage, name, makes_output=shape.makes_output)
+    factor, margin = cost_adjustment(deployment.provider)
+    by_unit = prices.input_per_character * text.utf8_bytes + prices.input_per_item * shape.prompts
+    by_unit += prices.input_per_media * shape.media
+    fees = prices.per_request + _search_fee(deployment, searches)
+    return Candidate(
+        input_cost=(prices.input_per_token * tokens + by_unit * passes) * factor,
+        input_estimate=prices.plain_input_per_token * estimated_input(shape, text) * factor,
+        output_cost_per_token=prices.output_per_token * shape.answers * factor,
+        fixed_cost=fees * factor + margin,
+    )
+
+
+def estimated_input(shape: RequestShape, text: TextTokens) -> int:
+    """The likely input in tokens, as LiteLLM would count it."""
+    return text.estimate + shape.id_tokens + 4 * shape.parts + MEDIA_TOKENS_ESTIMATE * shape.media
+
+
+def _input_tokens(
+    deployment: Deployment, shape: RequestShape, text: TextTokens, searches: int, settings: Settings
+) -> int:
+    tools = shape.tools
+    text_tokens = text.utf8_bytes if settings.billing_input_bound == "bytes" else text.ceiling
+    tokens = shape.id_tokens + text_tokens + BASE_TOKENS + PART_TOKENS * shape.parts
+    tokens += TOOL_TOKENS * tools.definitions + PREDEFINED_TOOL_TOKENS * tools.predefined
+    tokens += TOOLS_PROMPT_TOKENS if tools.definitions else 0
+    if not shape.media and not searches:
+        return tokens
+    context = max_input_tokens(deployment.prices)
+    if context is None:
+        raise ModelNotPriced(
+            f"Images, files, audio and searches on {deployment.model} cannot be bounded: "
+            "the operator must set `model_info: {max_input_tokens: …}`."
+        )
+    return max(tokens, context) * (1 + searches)
+
+
+def _searches(deployment: Deployment, shape: RequestShape) -> int:
+    """How many searches the provider may run. Raises ModelNotPriced where nothing bounds them."""
+    searches = shape.tools.searches
+    if shape.tools.search_options:
+        searches += 1 if deployment.provider in _OPENAI else _OPTIONS_SEARCHES
+    by_query = deployment.prices.get("web_search_billing_unit") == "per_query"
+    if searches and by_query and "claude" not in deployment.model:
+        raise ModelNotPriced(
+            f"Searches of {deployment.model} are priced each, and nothing limits their number."
+        )
+    return searches
+
+
+def _search_fee(deployment: Deployment, searches: int) -> Decimal:
+    """The dearest fee of all searches; models that always search pay one."""
+    always = deployment.provider in _ANSWERS_WITH_SEARCH or "search" in deployment.model
+    fees = deployment.prices.get("search_context_cost_per_query")
+    table = fees if isinstance(fees, Mapping) else {}
+    dearest = max(
+        (price_of(fee, "search_context_cost_per_query", deployment.model) for fee in table.values()),
+        default=_SEARCH_DEFAULT if deployment.provider in _GOOGLE or searches else Decimal(0),
+    )
+    return dearest * max(searches, 1 if always else 0)

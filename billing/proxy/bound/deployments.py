@@ -1,0 +1,178 @@
+"""Who may serve a call: every deployment of the group, and of every group it can fall back to.
+
+Follows LiteLLM's own resolution (`Router._common_checks_available_deployment`,
+`router_utils/fallback_event_handlers.py`), and takes more where that is simpler: a deployment too many makes
+the bound larger, one too few breaks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from billing.errors import BadRequest, ModelNotPriced
+from billing.proxy.bound.price_map import Table, price_entry
+
+FALLBACK_GROUPS_MAX = 50
+_FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+
+
+class Router(Protocol):
+    """What we use of LiteLLM's `Router`."""
+
+    model_list: Sequence[Table]
+    default_deployment: Table | None
+    max_fallbacks: int
+
+    def get_model_list(self, model_name: str | None, team_id: str | None) -> Sequence[Table] | None: ...
+    def get_model_info(self, id: str) -> Table | None: ...  # noqa: A002 - LiteLLM's name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deployment:
+    """One way to serve a call, with the entry of the price map that LiteLLM will bill it by."""
+
+    model: str  # LiteLLM's, with provider
+    provider: str
+    params: Table
+    info: Table
+    prices: Table
+    names: tuple[str, ...]  # under which its tokenizer may be known
+    own_server: bool  # an address that the operator set: an OpenAI-compatible server, not OpenAI
+
+    @property
+    def free(self) -> bool:
+        """Declared free by the operator."""
+        return self.info.get("billing") == "free"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The deployments of the group asked for, and those of its fallbacks."""
+
+    first: tuple[Deployment, ...]
+    fallbacks: tuple[Deployment, ...]
+    hops: int  # how often a call may move on to another group
+
+
+def servers_of(body: Table, model: str, router: Router | None) -> Servers:
+    """Finds them. Raises ModelNotPriced for an unknown model, BadRequest for fallbacks that are no names."""
+    if router is None:
+        raise ModelNotPriced("This gateway has no models yet.")
+    team_id = _team_id(body)
+    first = _deployments(router, model, team_id)
+    if not first:
+        raise ModelNotPriced(f"The model {model} is not known here, so it cannot be billed.")
+    groups = tuple(fallback_groups(body, model, router))
+    later = tuple(d for group in groups for d in _deployments(router, group, team_id))
+    return Servers(first, later, min(len(groups), router.max_fallbacks))
+
+
+def _team_id(body: Table) -> str | None:
+    for bucket in ("metadata", "litellm_metadata"):
+        metadata = body.get(bucket)
+        team_id = metadata.get("user_api_key_team_id") if isinstance(metadata, Mapping) else None
+        if isinstance(team_id, str) and team_id:
+            return team_id
+    return None
+
+
+def _deployments(router: Router, model: str, team_id: str | None) -> tuple[Deployment, ...]:
+    rows = router.get_model_list(model_name=model, team_id=team_id) or _unnamed(router, model)
+    return tuple(_deployment(row) for row in rows)
+
+
+def _unnamed(router: Router, model: str) -> Sequence[Table]:
+    """What LiteLLM tries for a name that is no group: a deployment's id, the default, a provider's model."""
+    row = router.get_model_info(id=model)
+    if row is not None:
+        return (row,)
+    same = [row for row in router.model_list if _table(row.get("litellm_params")).get("model") == model]
+    default = router.default_deployment
+    if default is None:
+        return same
+    return [*same, {**default, "litellm_params": {**_table(default.get("litellm_params")), "model": model}}]
+
+
+def fallback_groups(body: Table, model: str, router: Router) -> Iterator[str]:
+    """The groups a call may end at, breadth first: a fallback has fallbacks of its own."""
+    if body.get("disable_fallbacks") is True:
+        return
+    seen, queue = {model}, [model]
+    while queue:
+        for target in _targets(body, queue.pop(0), router):
+            if target not in seen:
+                seen.add(target)
+                queue.append(target)
+                yield target
+        if len(seen) > FALLBACK_GROUPS_MAX:
+            raise ModelNotPriced(f"{model} has more than {FALLBACK_GROUPS_MAX} fallbacks.")
+
+
+def _targets(body: Table, group: str, router: Router) -> Iterator[str]:
+    from litellm.router_utils.fallback_event_handlers import (
+        get_fallback_model_group,
+    )
+
+    for field in _FALLBACK_FIELDS:
+        asked = body.get(field)
+        if asked is not None:
+            yield from _client_targets(asked, field)
+        configured = getattr(router, field, None)
+        if configured:
+            chain, _ = get_fallback_model_group(fallbacks=list(configured), model_group=group)
+            yield from _names(chain or [])
+
+
+def _client_targets(asked: object, field: str) -> Iterator[str]:
+    """A client's own fallbacks: names, or `{"model": name}`. Anything else could change what was priced."""
+    if not isinstance(asked, list):
+        raise BadRequest(f"`{field}` must be a list of model names.")
+    for item in asked:
+        name = item.get("model") if isinstance(item, Mapping) and item.keys() == {"model"} else item
+        if not isinstance(name, str) or not name:
+            raise BadRequest(f"`{field}` must be a list of model names; parameters cannot be billed.")
+        yield name
+
+
+def _names(chain: Sequence[object]) -> Iterator[str]:
+    for item in chain:
+        name = item.get("model") if isinstance(item, Mapping) else item
+        if isinstance(name, str):
+            yield name
+
+
+def _deployment(row: Table) -> Deployment:
+    params, info = _table(row.get("litellm_params")), _table(row.get("model_info"))
+    model = str(params.get("model"))
+    provider, bare = _provider_of(model, params)
+    base_model = info.get("base_model") or params.get("base_model")
+    return Deployment(
+        model=model,
+        provider=provider,
+        params=params,
+        info=info,
+        prices=price_entry(model, provider, bare, params, info),
+        names=tuple(name for name in (base_model, bare) if isinstance(name, str)),
+        own_server=bool(params.get("api_base")) and provider != "azure",
+    )
+
+
+def _provider_of(model: str, params: Table) -> tuple[str, str]:
+    import litellm
+
+    configured = params.get("custom_llm_provider")
+    try:
+        bare, provider, _, _ = litellm.get_llm_provider(
+            model=model,
+            custom_llm_provider=configured if isinstance(configured, str) else None,
+            api_base=cast("str | None", params.get("api_base")),
+        )
+    except litellm.exceptions.BadRequestError as error:
+        raise ModelNotPriced(f"The provider of {model} is not known, so it cannot be billed.") from error
+    return provider, bare
+
+
+def _table(value: object) -> Table:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,74 @@
+"""The output limit that is priced: the client's wish, or as much as the model can write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from billing.proxy.bound.deployments import Deployment
+from billing.proxy.bound.limits import OUTPUT_TOKENS_MAX
+from billing.proxy.bound.request import RequestShape
+from billing.settings import Settings
+
+# OpenAI's documented default of `max_tokens` in /v1/completions; its models write until they meet a limit.
+COMPLETIONS_DEFAULT = 16
+_COMPLETIONS_PROVIDERS = ("text-completion-openai", "azure_text")
+_ESTIMATE_MARGIN = 1.25  # other tokenizers than the one counted with
+_PART_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLimit:
+    """Output tokens of one answer, and where they are written. No field: the call has no output."""
+
+    tokens: int
+    field: str | None
+    client_set: bool
+
+
+def output_limit_of(
+    shape: RequestShape, first: Sequence[Deployment], estimate: int, settings: Settings
+) -> OutputLimit:
+    """Decides the limit for the group asked for. `estimate`: the likely input, in tokens."""
+    if shape.limit_field is None:
+        return OutputLimit(0, None, client_set=False)
+    field = "max_tokens" if any(d.own_server for d in first) else shape.limit_field
+    longest = _least(_answer_max(d.prices) for d in first)
+    if shape.wished_tokens is not None:
+        wish = shape.wished_tokens
+        return OutputLimit(wish if longest is None else min(wish, longest), field, client_set=True)
+    if any(d.provider in _COMPLETIONS_PROVIDERS for d in first):
+        return OutputLimit(COMPLETIONS_DEFAULT, field, client_set=False)
+    tokens = settings.billing_output_tokens_default if longest is None else longest
+    return OutputLimit(min(tokens, _room(shape, first, estimate, settings)), field, client_set=False)
+
+
+def _room(shape: RequestShape, first: Sequence[Deployment], estimate: int, settings: Settings) -> int:
+    """What the model's context leaves beside the input; many servers refuse a limit beyond it."""
+    context = _least(max_input_tokens(d.prices) for d in first)
+    if context is None:
+        return OUTPUT_TOKENS_MAX
+    taken = math.ceil(estimate * _ESTIMATE_MARGIN) + _PART_TOKENS * (
+        shape.parts + shape.tools.definitions + 8
+    )
+    return max(context - taken, settings.billing_output_tokens_min)
+
+
+def max_input_tokens(prices: Mapping[str, object]) -> int | None:
+    """The model's context, where it is known."""
+    return _positive(prices.get("max_input_tokens"))
+
+
+def _answer_max(prices: Mapping[str, object]) -> int | None:
+    return _positive(prices.get("max_output_tokens")) or _positive(prices.get("max_tokens"))
+
+
+def _positive(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if math.isfinite(value) and value >= 1 else None
+
+
+def _least(values: Iterable[int | None]) -> int | None:
+    return min((value for value in values if value is not None), default=None)
