@@ -14,6 +14,7 @@ import pwd
 import shutil
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from psycopg import sql
 
 from billing.local import leftovers, unprivileged
 from billing.local.failures import DatabaseUnusable, PartFailed, ProgramMissing
-from billing.local.home import Home, write_private
+from billing.local.home import PRIVATE_DIRECTORY, Home, write_private
 from billing.local.parts import Part, Parts, log_tail
 from billing.local.ports import LOOPBACK, free_port
 
@@ -45,28 +46,50 @@ def programs_directory() -> Path:
     )
 
 
-async def start(parts: Parts, home: Home, password: str) -> tuple[Part, str]:
-    """Starts the server, after ending one that an earlier run left; returns it and its URL.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the server will be: its files and its address."""
 
-    Crash recovery is PostgreSQL's own. Raises DatabaseUnusable, PartFailed or ProgramMissing.
-    """
-    programs = programs_directory()
-    data = home.postgres / "data"
-    await _initialize(programs, home.postgres, data, password)
-    _end_earlier_server(data)
+    directory: Path
+    port: int
+    password: str
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def url(self) -> str:
+        """As DATABASE_URL has it."""
+        return f"postgresql://{USER}:{quote(self.password)}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+
+def choose_place(home: Home, password: str) -> Place:
+    """Ends a server that an earlier run left, then takes the port of last time or another free one."""
+    home.postgres.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+    _end_earlier_server(home.postgres / "data")
     port = free_port(_port_of_last_time(home.postgres))
     write_private(home.postgres / "port", f"{port}\n")
+    return Place(home.postgres, port, password)
+
+
+async def start(parts: Parts, place: Place) -> Part:
+    """Starts the server and waits until its database answers. Crash recovery is PostgreSQL's own.
+
+    Raises DatabaseUnusable, PartFailed or ProgramMissing.
+    """
+    programs = programs_directory()
+    await _initialize(programs, place)
     part = await parts.start(
         "postgres",
-        [*_as_owner(), str(programs / "postgres"), "-D", str(data), *_options(port)],
+        [*_as_owner(), str(programs / "postgres"), "-D", str(place.data), *_options(place.port)],
         env=_environment(),
         stop_signal=signal.SIGINT,  # "fast shutdown": ends connections, writes everything
     )
-    url = f"postgresql://{USER}:{quote(password)}@{LOOPBACK}:{port}/{DATABASE}"
-    await _ready(part, data)
-    await _create_database(url)
+    await _ready(part, place.data)
+    await _create_database(place.url)
     part.ready = True
-    return part, url
+    return part
 
 
 def _options(port: int) -> list[str]:
@@ -108,11 +131,11 @@ def _owner() -> pwd.struct_passwd | None:
         raise DatabaseUnusable("PostgreSQL does not run as root, and there is no account `nobody`") from error
 
 
-async def _initialize(programs: Path, parent: Path, data: Path, password: str) -> None:
+async def _initialize(programs: Path, place: Place) -> None:
     """Makes the data directory beside its place and moves it there: there is never half of one."""
-    if (data / "PG_VERSION").exists():
+    if (place.data / "PG_VERSION").exists():
         return
-    draft, password_file = _make_draft(parent, password)
+    draft, password_file = _make_draft(place)
     command = [
         *_as_owner(),
         str(programs / "initdb"),
@@ -130,17 +153,16 @@ async def _initialize(programs: Path, parent: Path, data: Path, password: str) -
     output, _ = await process.communicate()
     password_file.unlink()
     if process.returncode != 0:
-        raise PartFailed(f"cannot make a database in {data}", output.decode(errors="replace").rstrip())
-    draft.rename(data)
+        raise PartFailed(f"cannot make a database in {place.data}", output.decode(errors="replace").rstrip())
+    draft.rename(place.data)
 
 
-def _make_draft(parent: Path, password: str) -> tuple[Path, Path]:
+def _make_draft(place: Place) -> tuple[Path, Path]:
     """An empty folder, and a file with the password, that the server's account may use."""
-    draft, password_file = parent / "draft", parent / "password"
-    parent.mkdir(mode=0o700, exist_ok=True)
+    draft, password_file = place.directory / "draft", place.directory / "password"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
-    write_private(password_file, password)
+    write_private(password_file, place.password)
     if owner := _owner():
         for path in (draft, password_file):
             os.chown(path, owner.pw_uid, owner.pw_gid)

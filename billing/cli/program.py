@@ -1,0 +1,81 @@
+"""`proxyllm`: its commands and their options. What a command needs is imported when it runs, not before.
+
+`proxyllm --help` must answer at once: importing LiteLLM's proxy takes seconds, and only `serve` needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_CODES = """Exit codes: 0 done, or stopped as asked · 1 something was found, or failed · 2 wrong usage ·
+3 port taken · 4 PROXYLLM_HOME cannot be written · 5 already running on this home · 6 database unusable ·
+7 a program is missing · 8 a part did not start · 9 a part ended while running."""
+
+app = typer.Typer(
+    name="proxyllm",
+    help="Prepaid Stripe billing for the LiteLLM proxy, and the gateway around it.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Home = Annotated[Path, typer.Option(envvar="PROXYLLM_HOME", help="Where all state is kept.")]
+Host = Annotated[str, typer.Option(envvar="HOST", help="The address to listen on.")]
+Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65534, help="The gateway's port.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer with JSON for programs.")]
+
+
+@app.command(epilog=EXIT_CODES)
+def run(
+    home: Home = Path(".proxyllm"),
+    host: Host = "127.0.0.1",
+    port: Port = 4000,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="Stop when the process that started this ends.")
+    ] = False,
+) -> None:
+    """Serve gateway, database, Stripe sandbox and demo models; needs no account.
+
+    With STRIPE_API_KEY set it uses real Stripe, with DATABASE_URL that Postgres; provider keys
+    (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...) add real models. The Stripe sandbox listens on PORT + 1.
+    """
+    from billing.cli.commands import run_everything
+    from billing.local.plan import Options
+
+    options = Options(home.absolute(), host, port, dict(os.environ), with_parent)
+    raise typer.Exit(run_everything(options))
+
+
+@app.command()
+def serve(
+    config: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="LiteLLM's configuration.")
+    ] = Path("proxy_server_config.yaml"),
+    host: Host = "0.0.0.0",  # noqa: S104 - a container's gateway is there to be reached
+    port: Port = 4000,
+    shutdown_s: Annotated[
+        int, typer.Option(min=1, max=3600, help="How long running calls may go on after SIGTERM.")
+    ] = 25,
+) -> None:
+    """Serve the gateway alone, for production. Reads DATABASE_URL and the other settings."""
+    from billing.cli.commands import serve_gateway
+
+    serve_gateway(config, host, port, shutdown_s)
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Apply billing's migrations to DATABASE_URL. Safe to run again, and from several places at once."""
+    from billing.cli.commands import apply_migrations
+
+    raise typer.Exit(apply_migrations(as_json=as_json))
+
+
+def main() -> None:
+    """Entry point."""
+    app()

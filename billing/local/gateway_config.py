@@ -1,0 +1,96 @@
+"""LiteLLM's configuration for `proxyllm run`: the demo models, and real ones where their keys are set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import yaml
+from pydantic import JsonValue
+
+Model = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars a million tokens, and the sizes that bound what a call can cost."""
+
+    input: float
+    output: float
+    input_tokens_max: int
+    output_tokens_max: int
+    mode: str = "chat"
+
+    def model_info(self) -> dict[str, JsonValue]:
+        """As LiteLLM's `model_info` has it: dollars a token."""
+        return {
+            "mode": self.mode,
+            "input_cost_per_token": round(self.input / 1_000_000, 12),
+            "output_cost_per_token": round(self.output / 1_000_000, 12),
+            "max_input_tokens": self.input_tokens_max,
+            "max_output_tokens": self.output_tokens_max,
+        }
+
+
+# Like well-known models: gpt-4o-mini, gpt-4-turbo, text-embedding-3-small.
+_SMALL = Price(0.15, 0.60, 128_000, 16_384)
+DEMO_PRICES: dict[str, Price | None] = {
+    "demo-chat": _SMALL,
+    "demo-large": Price(10.0, 30.0, 128_000, 4_096),
+    "demo-slow": _SMALL,
+    "demo-flaky": _SMALL,
+    "demo-broken": _SMALL,
+    "demo-no-usage": _SMALL,
+    "demo-embed": Price(0.02, 0.0, 8_191, 0, mode="embedding"),
+    "demo-unpriced": None,
+}
+
+# Each provider whose key is in the environment, with all its models.
+PROVIDERS = {
+    "OPENAI_API_KEY": "openai",
+    "ANTHROPIC_API_KEY": "anthropic",
+    "GEMINI_API_KEY": "gemini",
+    "MISTRAL_API_KEY": "mistral",
+    "GROQ_API_KEY": "groq",
+    "DEEPSEEK_API_KEY": "deepseek",
+    "XAI_API_KEY": "xai",
+    "OPENROUTER_API_KEY": "openrouter",
+}
+
+
+def render(demo_base_url: str, environment: Mapping[str, str]) -> str:
+    """The configuration as YAML. No secret is in it: keys are named by their variables."""
+    models = [_demo_model(name, price, demo_base_url) for name, price in DEMO_PRICES.items()]
+    models += [_provider(provider, key) for key, provider in PROVIDERS.items() if environment.get(key)]
+    config = {
+        "model_list": models,
+        "litellm_settings": {
+            "callbacks": ["billing.proxy.config_guard.guard"],
+            "block_requests_for_models_without_pricing": True,
+            "use_chat_completions_url_for_anthropic_messages": True,
+            "drop_params": True,
+            "request_timeout": 600,
+            "telemetry": False,
+        },
+        "router_settings": {"num_retries": 2, "retry_after": 0, "disable_cooldowns": True},
+        "general_settings": {
+            "master_key": "os.environ/LITELLM_MASTER_KEY",
+            "database_url": "os.environ/DATABASE_URL",
+            "disable_spend_logs": False,
+        },
+    }
+    header = "# Written by `proxyllm run` at each start: changes are lost.\n"
+    return header + yaml.safe_dump(config, sort_keys=False)
+
+
+def _demo_model(name: str, price: Price | None, base_url: str) -> Model:
+    parameters: dict[str, JsonValue] = {"model": f"openai/{name}", "api_base": base_url, "api_key": "demo"}
+    model: Model = {"model_name": name, "litellm_params": parameters}
+    return model if price is None else {**model, "model_info": price.model_info()}
+
+
+def _provider(provider: str, key: str) -> Model:
+    return {
+        "model_name": f"{provider}/*",
+        "litellm_params": {"model": f"{provider}/*", "api_key": f"os.environ/{key}"},
+    }
