@@ -21,6 +21,8 @@
         ├── LedgerBusy             the queue in front of Postgres is full
         ├── StripeUnavailable      Stripe did not answer, or refused our request
         └── NotConfigured          a setting that this needs is missing
+            ├── DatabaseUrlInvalid     DATABASE_URL cannot be understood
+            └── MigrationConflict      the database's migrations are not ours
 
 Each class says when it is raised and carries its HTTP status. The message is written for the person who
 reads it. `BillingError.code` is the stable word for programs (the `code` of the JSON error).
@@ -184,3 +186,15 @@ class NotConfigured(Unavailable):
     """A setting that this needs is missing; the message names it."""
 
     code = "not_configured"
+
+
+class DatabaseUrlInvalid(NotConfigured):
+    """DATABASE_URL cannot be understood; the message says which part, without the password."""
+
+    code = "database_url_invalid"
+
+
+class MigrationConflict(NotConfigured):
+    """A migration that the database has applied is not the one in our files, or failed half-way."""
+
+    code = "migration_conflict"

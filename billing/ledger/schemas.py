@@ -15,6 +15,17 @@ Json = Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerLimits:
+    """Bounds of one process's ledger. Times in seconds."""
+
+    queue_max: int = 4096  # operations of a kind that may wait
+    batch_max: int = 512  # operations that travel together
+    wait_s: float = 5.0  # how long a caller waits at most
+    orphans_max: int = 10_000  # holds nobody waits for, remembered until they are released
+    retry_s: float = 0.5  # between attempts to release them while Postgres is away
+
+
+@dataclass(frozen=True, slots=True)
 class Payer:
     """Who pays: one account each."""
 
@@ -181,3 +192,13 @@ class Discrepancy:
     subject: str
     expected: str
     found: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnheardCall:
+    """A call of whose end nothing was heard, charged by rule, and not replaced by a real cost since."""
+
+    id: int  # for paging: newest first, those below `before_id`
+    hold: Hold
+    owner: str  # the process that ran it
+    resolved_at: datetime

@@ -1,0 +1,132 @@
+"""Reading the books: accounts, holds, transactions, and the proof that they agree. Changes no balance."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from billing.database import Connection, Pool, load_statements
+from billing.errors import BadRequest, LedgerUnavailable, NotFound
+from billing.ledger.batches import SQL
+from billing.ledger.link import explained
+from billing.ledger.rows import account_from, hold_from, plain, transaction_from, unheard_from
+from billing.ledger.schemas import (
+    Account,
+    Discrepancy,
+    Hold,
+    Payer,
+    Transaction,
+    TransactionQuery,
+    UnheardCall,
+)
+from billing.settings import CustomerType
+
+PROOF = load_statements("billing.ledger", "proof.sql")
+PAGE_MAX = 1000
+
+
+def bounded(limit: int, limit_max: int = PAGE_MAX) -> int:
+    """The limit of a page. Raises BadRequest for one outside of 1 to `limit_max`."""
+    if not 1 <= limit <= limit_max:
+        raise BadRequest(f"limit must be 1 to {limit_max}.")
+    return limit
+
+
+class Books:
+    """Reads through a pool. Every method raises LedgerUnavailable if Postgres does not answer in time."""
+
+    def __init__(self, pool: Pool, *, currency: str) -> None:
+        self._pool = pool
+        self._currency = currency
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A pooled autocommit connection. Postgres's errors come out as billing's."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, PoolClosed) as error:
+            raise LedgerUnavailable("Postgres cannot be reached.") from error
+        except psycopg.Error as error:
+            raise explained(error) from error
+
+    async def account(self, payer: Payer) -> Account:
+        """The payer's account; zeros and no id if they were never seen. Writes nothing."""
+        async with self.connection() as connection:
+            return await self.account_in(connection, payer)
+
+    async def account_in(self, connection: Connection, payer: Payer) -> Account:
+        """The same inside the caller's transaction."""
+        if "\0" in payer.customer_id:
+            return self._unseen(payer)
+        cursor = await connection.execute(SQL["account_of"], (payer.customer_type, plain(payer.customer_id)))
+        row = await cursor.fetchone()
+        return account_from(row) if row else self._unseen(payer)
+
+    def _unseen(self, payer: Payer) -> Account:
+        return Account(None, payer, None, self._currency, 0, 0, 0, 0, None, False, None, None, None, None)
+
+    async def accounts(
+        self, *, limit: int = 100, after_id: int = 0, customer_type: CustomerType | None = None
+    ) -> list[Account]:
+        """Up to `limit` (1 to 1,000) accounts with an id above `after_id`, in order of their ids."""
+        values = {"limit": bounded(limit), "after_id": after_id, "customer_type": customer_type}
+        async with self.connection() as connection:
+            cursor = await connection.execute(SQL["accounts"], values)
+            return [account_from(row) for row in await cursor.fetchall()]
+
+    async def hold_of(self, key: str) -> Hold:
+        """The hold of a call as it stands. Raises NotFound."""
+        async with self.connection() as connection:
+            row = await (await connection.execute(SQL["hold_by_key"], (key,))).fetchone()
+        if row is None:
+            raise NotFound(f"No hold has the key {key}.")
+        return hold_from(row)
+
+    async def due(self, limit: int = 100) -> list[Hold]:
+        """Up to `limit` open holds whose lease is over by the database's clock, longest first."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(SQL["holds_due"], (bounded(limit),))
+            return [hold_from(row) for row in await cursor.fetchall()]
+
+    async def for_review(self, *, limit: int = 100, before_id: int | None = None) -> list[UnheardCall]:
+        """Calls charged by the rule for "no event" whose real cost has not turned up, newest first."""
+        values = {"limit": bounded(limit), "before_id": before_id}
+        async with self.connection() as connection:
+            cursor = await connection.execute(SQL["holds_for_review"], values)
+            return [unheard_from(row) for row in await cursor.fetchall()]
+
+    async def transactions(self, payer: Payer, query: TransactionQuery | None = None) -> list[Transaction]:
+        """A page of the payer's transactions, newest first; empty for a payer not seen before."""
+        query = query or TransactionQuery()
+        values = {
+            "customer_type": payer.customer_type,
+            "customer_id": plain(payer.customer_id),
+            "before_id": query.before_id,
+            "kind": query.kind.value if query.kind else None,
+            "since": query.since,
+            "until": query.until,
+            "limit": bounded(query.limit, 100),
+        }
+        async with self.connection() as connection:
+            cursor = await connection.execute(SQL["transactions"], values)
+            return [transaction_from(row) for row in await cursor.fetchall()]
+
+    async def prove(self, *, limit: int = 100, timeout_s: int = 600) -> list[Discrepancy]:
+        """Checks every rule of `proof.sql` on one snapshot of all books.
+
+        Returns at most `limit` (1 to 1,000) rows a rule that break it; nothing is the proof. Reads every row:
+        `timeout_s` bounds each rule.
+        """
+        bounded(limit)
+        found: list[Discrepancy] = []
+        async with self.connection() as connection, connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            await connection.execute(f"SET LOCAL statement_timeout = '{timeout_s:d}s'".encode())
+            for rule, statement in PROOF.items():
+                cursor = await connection.execute(statement, (limit,))
+                found += [Discrepancy(rule, *row) for row in await cursor.fetchall()]
+        return found

@@ -1,0 +1,47 @@
+"""What the ledger refuses before it asks Postgres."""
+
+from __future__ import annotations
+
+from billing.errors import BadRequest, InvalidAmount
+from billing.ledger.schemas import Entry, HoldRequest, TransactionKind
+from billing.money import NANOS_MAX
+
+_KEY_LENGTH_MAX = 300
+_LEASE_MAX_S = 86_400
+_POSITIVE = frozenset((TransactionKind.TOPUP, TransactionKind.CREDIT, TransactionKind.GRANT))
+_NEGATIVE = frozenset((TransactionKind.CHARGE, TransactionKind.EXPIRY))
+
+
+def check_key(key: str) -> None:
+    """Raises BadRequest for a key that could not be stored, or searched for by a person."""
+    if not key or len(key) > _KEY_LENGTH_MAX or not key.isprintable():
+        raise BadRequest(f"A key is 1 to {_KEY_LENGTH_MAX} printable characters.")
+
+
+def check_hold(request: HoldRequest) -> None:
+    """Raises InvalidAmount or BadRequest for a hold that could never be admitted."""
+    check_key(request.key)
+    if not 0 < request.amount_nanos <= NANOS_MAX:
+        raise InvalidAmount("A hold must be more than zero and within what a ledger row can hold.")
+    if not 0 <= request.fallback_nanos <= request.amount_nanos:
+        raise InvalidAmount("What a call costs at least must be within its hold.")
+    if not 1 <= request.lease_s <= _LEASE_MAX_S:
+        raise BadRequest(f"A lease is 1 to {_LEASE_MAX_S} seconds.")
+    if not request.payer.customer_id.isprintable():
+        raise BadRequest("A customer's id is printable characters.")
+
+
+def check_charge(amount_nanos: int) -> None:
+    """Raises InvalidAmount for what no call can cost."""
+    if not 0 <= amount_nanos <= NANOS_MAX:
+        raise InvalidAmount("A charge cannot be negative or beyond what a ledger row can hold.")
+
+
+def check_entry(entry: Entry) -> None:
+    """Raises InvalidAmount or BadRequest for an entry that could never be posted."""
+    check_key(entry.source_key)
+    amount_nanos = entry.amount_nanos
+    if amount_nanos == 0 or abs(amount_nanos) > NANOS_MAX:
+        raise InvalidAmount("An entry must move money, within what a ledger row can hold.")
+    if (entry.kind in _POSITIVE and amount_nanos < 0) or (entry.kind in _NEGATIVE and amount_nanos > 0):
+        raise InvalidAmount(f"A {entry.kind.value} cannot have this sign.")

@@ -1,0 +1,161 @@
+"""Group commit: what many callers ask for at once goes to Postgres in one round trip (docs/decisions/0002).
+
+A lane has at most one batch in flight. While it flies, the next one collects: the busier the process, the
+larger the batches, and a lone caller never waits for company.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from billing.errors import LedgerBusy, LedgerUnavailable
+
+
+class Keyed(Protocol):
+    """What travels on a lane has a key; one batch never carries the same key twice."""
+
+    @property
+    def key(self) -> str: ...  # pragma: no cover
+
+
+RequestT = TypeVar("RequestT", bound=Keyed)
+AnswerT = TypeVar("AnswerT")
+
+# A batch in, an answer or an error an item out, in the same order. Raises only if no item was answered.
+Send = Callable[[Sequence[RequestT]], Awaitable[Sequence["AnswerT | Exception"]]]
+# Called for a request whose caller is gone, with the answer, or None where the answer is not known.
+Orphaned = Callable[[RequestT, "AnswerT | None"], None]
+
+
+class _Job(Generic[RequestT, AnswerT]):
+    __slots__ = ("deadline", "future", "request")
+
+    def __init__(self, request: RequestT, future: asyncio.Future[AnswerT], deadline: float) -> None:
+        self.request = request
+        self.future = future
+        self.deadline = deadline
+
+
+class Lane(Generic[RequestT, AnswerT]):
+    """A bounded queue in front of one connection.
+
+    `queue_max` requests may wait, `batch_max` travel together, and no caller waits longer than `wait_s` (to
+    the precision of a twentieth of it). With `drop_unsent` a request whose caller left before it was sent is
+    forgotten; without, it is carried out all the same.
+    """
+
+    def __init__(
+        self,
+        send: Send[RequestT, AnswerT],
+        *,
+        queue_max: int,
+        batch_max: int,
+        wait_s: float,
+        drop_unsent: bool = False,
+        orphaned: Orphaned[RequestT, AnswerT] = lambda request, answer: None,
+    ) -> None:
+        self._send = send
+        self._queue_max = queue_max
+        self._batch_max = batch_max
+        self._wait_s = wait_s
+        self._drop_unsent = drop_unsent
+        self._orphaned = orphaned
+        self._queue: deque[_Job[RequestT, AnswerT]] = deque()
+        self._flying: list[_Job[RequestT, AnswerT]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait in the queue."""
+        return len(self._queue)
+
+    async def submit(self, request: RequestT) -> AnswerT:
+        """Sends `request` with the next batch and returns its answer.
+
+        Raises LedgerBusy if the queue is full, LedgerUnavailable if no answer came within `wait_s` or the
+        lane is closed, and the item's own error.
+        """
+        if self._closed:
+            raise LedgerUnavailable("The ledger of this process is shutting down.")
+        if len(self._queue) >= self._queue_max:
+            raise LedgerBusy("Too many operations wait for the ledger; try again in a moment.")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[AnswerT] = loop.create_future()
+        self._queue.append(_Job(request, future, loop.time() + self._wait_s))
+        if self._task is None:
+            self._task = loop.create_task(self._drain())
+        if self._timer is None:
+            self._timer = loop.call_later(self._wait_s / 20, self._tick)
+        return await future
+
+    async def close(self) -> None:
+        """Takes nothing more and waits for what is under way."""
+        self._closed = True
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=2 * self._wait_s)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                self._flying = self._next_batch()
+                if self._flying:
+                    await self._fly(self._flying)
+                    self._flying = []
+        finally:
+            self._fail([*self._flying, *self._queue], LedgerUnavailable("The ledger was stopped."))
+            self._flying = []
+            self._queue.clear()
+            self._task = None
+
+    def _next_batch(self) -> list[_Job[RequestT, AnswerT]]:
+        batch: list[_Job[RequestT, AnswerT]] = []
+        keys: set[str] = set()
+        while self._queue and len(batch) < self._batch_max:
+            if self._queue[0].request.key in keys:  # a repeat is answered by what the first one wrote
+                break
+            job = self._queue.popleft()
+            if self._drop_unsent and job.future.done():
+                continue
+            keys.add(job.request.key)
+            batch.append(job)
+        return batch
+
+    async def _fly(self, batch: list[_Job[RequestT, AnswerT]]) -> None:
+        try:
+            answers = await self._send([job.request for job in batch])
+        except Exception as error:  # noqa: BLE001 - the lane outlives any batch; every caller gets the error
+            self._fail(batch, error)
+            return
+        for job, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._fail([job], answer)
+            elif job.future.done():
+                self._orphaned(job.request, answer)
+            else:
+                job.future.set_result(answer)
+
+    def _fail(self, jobs: Sequence[_Job[RequestT, AnswerT]], error: Exception) -> None:
+        for job in jobs:
+            if isinstance(error, LedgerUnavailable):  # Postgres may have done it all the same
+                self._orphaned(job.request, None)
+            if not job.future.done():
+                job.future.set_exception(error)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for job in (*self._flying, *self._queue):
+            if job.deadline <= now and not job.future.done():
+                job.future.set_exception(LedgerUnavailable("Postgres did not answer in time."))
+        alive = self._task is not None
+        self._timer = loop.call_later(self._wait_s / 20, self._tick) if alive else None

@@ -1,0 +1,90 @@
+"""The one connection of a lane: kept open, replaced when it breaks, each statement safe to repeat."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from billing.database import Connection, Pool, connect_beside
+from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavailable
+
+_ATTEMPTS = 3
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection is gone, so that nobody knows what became of the statement."""
+    state = error.sqlstate
+    if isinstance(error, psycopg.InterfaceError):
+        return True
+    return isinstance(error, psycopg.OperationalError) and (state is None or state[:2] in ("08", "57", "58"))
+
+
+def explained(error: psycopg.Error) -> Exception:
+    """Postgres's error about one item → ours; an error that is nobody's input stays as it is: a bug."""
+    if isinstance(error, psycopg.errors.NumericValueOutOfRange):
+        return InvalidAmount("The balance would go beyond what a ledger row can hold.")
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return KeyConflict("This key was used before for something else.")
+    if isinstance(error, psycopg.errors.DataError):
+        return BadRequest("This text cannot be stored.")
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return LedgerUnavailable(f"Postgres did not do it: {' '.join(str(error).split())}")
+    return error
+
+
+class Link:
+    """Runs keyed statements on a connection apart from the pool, so that reads never delay a hold."""
+
+    def __init__(self, pool: Pool, wait_s: float) -> None:
+        self._pool = pool
+        self._wait_s = wait_s
+        self._connection: Connection | None = None
+
+    async def rows(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
+        """The rows of one statement in a transaction of its own.
+
+        A connection that breaks is replaced and the statement repeated: its keys make that safe. Raises
+        LedgerUnavailable if Postgres cannot be reached or does not answer in time; psycopg.Error otherwise.
+        """
+        try:
+            async with asyncio.timeout(self._wait_s):
+                return await self._persist(statement, parameters)
+        except TimeoutError as error:
+            await self.close()
+            raise LedgerUnavailable("Postgres did not answer in time.") from error
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+
+    async def _persist(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
+        for _ in range(_ATTEMPTS):
+            connection = self._connection or await self._connect()
+            try:
+                cursor = connection.cursor(binary=True)
+                await cursor.execute(statement, parameters)
+                return await cursor.fetchall()
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise
+                await self.close()
+        raise LedgerUnavailable("Postgres broke the connection again and again.")
+
+    async def _connect(self) -> Connection:
+        try:
+            connection = await connect_beside(self._pool)
+            # One account that somebody keeps locked must not use up the time of all the others in its batch.
+            await connection.execute(f"SET lock_timeout = {max(1, round(self._wait_s * 250))}".encode())
+        except psycopg.Error as error:
+            reason = " ".join(str(error).split())
+            raise LedgerUnavailable(f"Postgres cannot be reached: {reason}") from error
+        self._connection = connection
+        return connection
+
+    async def close(self) -> None:
+        """Closes the connection, if there is one; the next statement opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()

@@ -1,0 +1,294 @@
+"""The ledger: the only writer of balances."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from billing.database import Connection, Pool
+from billing.errors import InvalidAmount, KeyConflict, LedgerUnavailable, NotFound
+from billing.ledger import batches
+from billing.ledger.batches import SQL, Ending, KnownHold, UnknownCall, insufficient, one_by_one
+from billing.ledger.books import Books, bounded
+from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
+from billing.ledger.lanes import Lane
+from billing.ledger.link import Link, explained
+from billing.ledger.rows import json_text, plain, transaction_from
+from billing.ledger.schemas import (
+    Entry,
+    Hold,
+    HoldRequest,
+    Json,
+    LedgerLimits,
+    Payer,
+    Resolution,
+    Settlement,
+    Transaction,
+)
+from billing.money import NANOS_MAX
+
+NO_EVENT = "no_event"
+
+
+class Ledger(Books):
+    """Holds, settlements and entries, exactly once a key.
+
+    `owner` names this process in the holds it admits; `currency` is that of new accounts. Used as an async
+    context manager, or closed with `close`. Any number of ledgers may work on one database.
+
+    All methods raise LedgerUnavailable if Postgres does not answer in time (the operation may have been done:
+    the same call with the same key tells), holds and endings also LedgerBusy if too many wait.
+    """
+
+    def __init__(
+        self, pool: Pool, *, owner: str, currency: str = "usd", limits: LedgerLimits | None = None
+    ) -> None:
+        super().__init__(pool, currency=currency)
+        limits = limits or LedgerLimits()
+        self._owner = owner
+        self._limits = limits
+        self._hold_link = Link(pool, limits.wait_s)
+        self._ending_link = Link(pool, limits.wait_s)
+        self._holds: Lane[HoldRequest, Hold | KnownHold] = Lane(
+            self._send_holds,
+            queue_max=limits.queue_max,
+            batch_max=limits.batch_max,
+            wait_s=limits.wait_s,
+            drop_unsent=True,
+            orphaned=self._orphaned_hold,
+        )
+        self._endings: Lane[Ending, Resolution] = Lane(
+            self._send_endings, queue_max=limits.queue_max, batch_max=limits.batch_max, wait_s=limits.wait_s
+        )
+        self._orphans: dict[str, Payer] = {}
+        self._orphan_task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finishes what is under way, releases what nobody waits for any more, closes its connections."""
+        await self._holds.close()
+        if self._orphan_task is not None:
+            await asyncio.wait((self._orphan_task,), timeout=self._limits.wait_s)
+            if self._orphan_task is not None:
+                self._orphan_task.cancel()
+        await self._endings.close()
+        await self._hold_link.close()
+        await self._ending_link.close()
+
+    async def hold(self, request: HoldRequest) -> Hold:
+        """Sets money aside for a call, or answers as before if this key was admitted before.
+
+        Raises InsufficientCredits (available and required in nanos), KeyConflict for the same key with other
+        content, InvalidAmount and BadRequest for what could never be held. If the caller is cancelled, or is
+        told that the ledger is unavailable, the hold is released.
+        """
+        check_hold(request)
+        answer = await self._holds.submit(request)
+        return answer if isinstance(answer, Hold) else await self.hold_of(answer.key)
+
+    async def resize(self, key: str, amount_nanos: int) -> Hold:
+        """Makes an open hold set aside `amount_nanos` in all.
+
+        Raises InsufficientCredits (available counts what the hold has already), InvalidAmount below what the
+        call costs at least, KeyConflict if the call has ended, NotFound.
+        """
+        if not 0 < amount_nanos <= NANOS_MAX:
+            raise InvalidAmount("A hold must be more than zero.")
+        async with self.connection() as connection:
+            row = await (await connection.execute(SQL["resize"], (key, amount_nanos))).fetchone()
+        verdict, available_nanos = row or ("unknown", 0)
+        match verdict:
+            case "refused":
+                raise insufficient(available_nanos, amount_nanos)
+            case "below_fallback":
+                raise InvalidAmount("A hold cannot be smaller than what its call costs at least.")
+            case "ended":
+                raise KeyConflict(f"The call {key} has ended.")
+        return await self.hold_of(key)
+
+    async def renew(self, keys: Collection[str], lease_s: int) -> frozenset[str]:
+        """Gives these holds a lease of `lease_s` seconds from now; returns the keys that are still open."""
+        if not keys:
+            return frozenset()
+        wanted = list(keys)
+        async with self.connection() as connection:
+            cursor = await connection.execute(SQL["renew"], {"keys": wanted, "lease_s": lease_s})
+            renewed = {row[0] for row in await cursor.fetchall()}
+            for key in (key for key in wanted if key not in renewed):
+                cursor = await connection.execute(SQL["renew_one"], {"key": key, "lease_s": lease_s})
+                renewed.update(row[0] for row in await cursor.fetchall())
+        return frozenset(renewed)
+
+    async def settle(self, settlement: Settlement) -> Resolution:
+        """Ends a call with what it cost and frees its hold. See Settlement for repeats and late costs.
+
+        It is carried out even if the caller is cancelled meanwhile. Raises InvalidAmount, KeyConflict, and
+        NotFound for a call without a hold where the settlement names no payer.
+        """
+        check_charge(settlement.amount_nanos)
+        return await self._end(
+            Ending(
+                key=settlement.key,
+                action="settle",
+                amount_nanos=settlement.amount_nanos,
+                ending=settlement.ending,
+                description=settlement.description,
+                estimate=settlement.estimate,
+                detail=settlement.detail,
+                payer=settlement.payer,
+            )
+        )
+
+    async def release(self, key: str, ending: str) -> Resolution:
+        """Ends a call that costs nothing. If it had ended before, returns how. Raises NotFound."""
+        return await self._end(Ending(key, "release", 0, ending))
+
+    async def expire(
+        self,
+        key: str,
+        charge_nanos: int,
+        description: str,
+        detail: Json | None = None,
+        ending: str = NO_EVENT,
+    ) -> Resolution:
+        """Ends an open hold whose lease is over with a charge by rule, an estimate that a real cost replaces.
+
+        While the lease runs, or if the call has ended, changes nothing and returns how it stands. Raises
+        InvalidAmount, NotFound.
+        """
+        check_charge(charge_nanos)
+        return await self._end(
+            Ending(key, "expire", charge_nanos, ending, description, estimate=True, detail=detail)
+        )
+
+    async def _end(self, request: Ending) -> Resolution:
+        check_key(request.key)
+        try:
+            return await self._endings.submit(request)
+        except UnknownCall:
+            if request.payer is None:
+                raise
+        return await self._end_unheld(request, request.payer)
+
+    async def _end_unheld(self, request: Ending, payer: Payer) -> Resolution:
+        async with self.connection() as connection, connection.transaction():
+            await connection.execute(
+                SQL["adopt_call"],
+                (request.key, payer.customer_type, payer.customer_id, self._currency, self._owner),
+            )
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(SQL["resolve_batch"], batches.ending_arrays([request]))
+            rows = await cursor.fetchall()
+            answer = batches.resolution_from(request, rows[0])
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    async def _send_holds(self, requests: Sequence[HoldRequest]) -> Sequence[Hold | KnownHold | Exception]:
+        async def send(items: Sequence[HoldRequest]) -> list[Hold | KnownHold | Exception]:
+            return await batches.send_holds(self._hold_link, self._owner, items)
+
+        return await one_by_one(send, requests)
+
+    async def _send_endings(self, requests: Sequence[Ending]) -> Sequence[Resolution | Exception]:
+        async def send(items: Sequence[Ending]) -> list[Resolution | Exception]:
+            return await batches.send_endings(self._ending_link, items)
+
+        return await one_by_one(send, requests)
+
+    def _orphaned_hold(self, request: HoldRequest, answer: Hold | KnownHold | None) -> None:
+        """Nobody waits for this hold: it must not bind the customer's money until its lease is over."""
+        if isinstance(answer, KnownHold) or len(self._orphans) >= self._limits.orphans_max:
+            return  # a repeat is not ours to release; beyond the limit the lease ends it
+        self._orphans[request.key] = request.payer
+        if self._orphan_task is None:
+            self._orphan_task = asyncio.get_running_loop().create_task(self._release_orphans())
+
+    async def _release_orphans(self) -> None:
+        try:
+            while self._orphans:
+                if not await self._release_some_orphans():
+                    await asyncio.sleep(self._limits.retry_s)
+        finally:
+            self._orphan_task = None
+
+    async def _release_some_orphans(self) -> bool:
+        some = list(self._orphans.items())[: self._limits.batch_max]
+        done = await asyncio.gather(*(self._release_orphan(key, payer) for key, payer in some))
+        for (key, _), is_done in zip(some, done, strict=True):
+            if is_done:
+                del self._orphans[key]
+        return all(done)
+
+    async def _release_orphan(self, key: str, payer: Payer) -> bool:
+        """Releases one. Leaves a released record where Postgres may still be about to write the hold."""
+        try:
+            if (
+                await self.account(payer)
+            ).id is not None:  # without an account nothing was or will be admitted
+                await self._end(Ending(key, "release", 0, "abandoned", payer=payer))
+        except LedgerUnavailable:
+            return False
+        return True
+
+    async def post(self, entry: Entry) -> Transaction:
+        """Writes money that moves without a hold, once a `source_key`; creates the account if it is new.
+
+        A repeat returns the first transaction. Raises KeyConflict for a repeat with another payer, kind,
+        amount, Stripe object or hold, and InvalidAmount for zero, a wrong sign, or a balance beyond BIGINT.
+        """
+        async with self.connection() as connection, connection.transaction():
+            return await self.post_in(connection, entry)
+
+    async def post_in(self, connection: Connection, entry: Entry) -> Transaction:
+        """The same inside the caller's transaction, which it neither commits nor rolls back.
+
+        The account's row stays locked until that transaction ends: keep it short, and post for several payers
+        in order of their accounts.
+        """
+        check_entry(entry)
+        values = (
+            entry.payer.customer_type, entry.payer.customer_id, self._currency, entry.kind.value,
+            entry.amount_nanos, entry.source_key, entry.hold_key, entry.stripe_object_id, entry.estimate,
+            plain(entry.description), json_text(entry.detail),
+        )  # fmt: skip
+        try:
+            row = await (await connection.execute(SQL["post_entry"], values)).fetchone()
+        except psycopg.errors.NumericValueOutOfRange as error:
+            raise explained(error) from error
+        if row is None or row[0] == "conflict":
+            raise KeyConflict(f"The entry {entry.source_key} was posted before with other content.")
+        row = await (await connection.execute(SQL["transaction_by_id"], (row[1],))).fetchone()
+        if row is None:
+            raise NotFound(f"The entry {entry.source_key} is not to be seen in this transaction.")
+        return transaction_from(row)
+
+    async def ensure_account_in(
+        self, connection: Connection, payer: Payer, currency: str | None = None
+    ) -> int:
+        """The row id of the payer's account, created with zeros if it is new, in the caller's transaction."""
+        values = (payer.customer_type, payer.customer_id, currency or self._currency)
+        row = await (await connection.execute(SQL["ensure_account"], values)).fetchone()
+        if row is None:
+            raise NotFound(f"No account for {payer.customer_type} {payer.customer_id}.")
+        return int(row[0])
+
+    async def purge(self, older_than_days: int, limit: int = 1000) -> int:
+        """Deletes up to `limit` settled or released holds that ended `older_than_days` ago; returns how many.
+
+        Their charges stay in the books. Expired holds stay too: they are the list for review.
+        """
+        async with self.connection() as connection:
+            values = {"days": max(1, older_than_days), "limit": bounded(limit, 10_000)}
+            return (await connection.execute(SQL["holds_purge"], values)).rowcount

