@@ -11,15 +11,26 @@ from typing import Annotated
 
 import typer
 
-EXIT_CODES = """Exit codes: 0 done, or stopped as asked · 1 something was found, or failed · 2 wrong usage ·
-3 port taken · 4 PROXYLLM_HOME cannot be written · 5 already running on this home · 6 database unusable ·
-7 a program is missing · 8 a part did not start · 9 a part ended while running."""
+EXIT_CODES = """\b
+Exit codes:
+  0  done, or stopped as asked
+  1  failed, or something was found
+  2  wrong usage
+  3  port taken
+  4  PROXYLLM_HOME cannot be written
+  5  already running on this PROXYLLM_HOME
+  6  database unusable
+  7  a program is missing
+  8  a part did not start
+  9  a part ended while running
+"""
 
 app = typer.Typer(
     name="proxyllm",
     help="Prepaid Stripe billing for the LiteLLM proxy, and the gateway around it.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
+    rich_markup_mode=None,  # importing rich would double the time of --help
     add_completion=False,
     pretty_exceptions_enable=False,
 )

@@ -1,0 +1,88 @@
+"""Starts the real `proxyllm run` in a process of its own, and learns from its run.json when it is ready."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from billing.local.run_file import RunFile
+from tests.deadline import eventually
+
+READY_WITHIN_S = 300.0
+STOPPED_WITHIN_S = 60.0
+PROGRAM = Path(sys.executable).parent / "proxyllm"
+# What a developer's shell may have set, and a test must not depend on.
+_FOREIGN = ("DATABASE_URL", "LITELLM_", "STRIPE_", "BILLING_", "PROXYLLM_", "SANDBOX_", "PORT", "HOST")
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A `proxyllm run` that has been started, ready or not."""
+
+    process: subprocess.Popen[bytes]
+    home: Path
+    port: int
+    output_file: Path
+
+    @property
+    def output(self) -> str:
+        """All that it said, on standard output and error."""
+        return self.output_file.read_text("utf-8")
+
+    def until_ready(self) -> RunFile:
+        """Waits for run.json. Fails the test, with what the process said, if it ends before."""
+        path = self.home / "run.json"
+
+        def ready() -> bool:
+            assert self.process.poll() is None, f"exit code {self.process.returncode}:\n{self.output}"
+            return path.exists()
+
+        eventually(ready, READY_WITHIN_S)
+        return RunFile.read(path)
+
+    def until_stopped(self) -> int:
+        """Waits for the end; its exit code."""
+        return self.process.wait(STOPPED_WITHIN_S)
+
+    def stop(self) -> int:
+        """SIGTERM, and wait."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.until_stopped()
+
+
+def launch(
+    home: Path,
+    port: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    command: tuple[str, ...] = (str(PROGRAM), "run"),
+) -> Launched:
+    """Starts `command` on `home`, in a process group of its own, as a terminal would."""
+    port = port or free_port_pair()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    clean |= {"PROXYLLM_HOME": str(home), "PORT": str(port)} | dict(environment or {})
+    output_file = home.with_name(f"{home.name}-output-{port}.txt")
+    with output_file.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=clean, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+        )
+    return Launched(process, home, port, output_file)
+
+
+def free_port_pair() -> int:
+    """A port that is free, and so is the next: the gateway's and the sandbox's."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
