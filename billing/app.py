@@ -9,9 +9,10 @@ Every worker process is a whole gateway; they agree through Postgres alone.
 from __future__ import annotations
 
 import os
+import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else prices come from the network at start
 _import_began = time.monotonic()
@@ -22,7 +23,8 @@ from litellm.proxy.proxy_server import app  # noqa: E402
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
 from billing.background import Background  # noqa: E402
-from billing.database.pool import open_pool  # noqa: E402
+from billing.database.pool import Pool, open_pool  # noqa: E402
+from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.proxy.auth import authenticator, guard_routes  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
@@ -41,7 +43,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         pool = await open_pool(settings)
         stack.push_async_callback(pool.close)
-        ledger = await stack.enter_async_context(Ledger(pool, settings))
+        ledger = await stack.enter_async_context(_ledger(pool, settings))
         services = await stack.enter_async_context(
             open_billing(settings, pool, ledger, authenticator(settings))
         )
@@ -56,6 +58,12 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         yield
 
 
+def _ledger(pool: Pool, settings: Settings) -> Ledger:
+    limits = LedgerLimits(queue_max=settings.billing_ledger_queue_max, wait_s=settings.billing_ledger_wait_s)
+    owner = f"{socket.gethostname()}-{os.getpid()}"
+    return Ledger(pool, owner=owner, currency=settings.billing_currency, limits=limits)
+
+
 def _request_ended(call: Call) -> None:
     app.state.billing_enforcement.request_ended(call)
 
@@ -64,10 +72,9 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     litellm_lifespan = app.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[object]:
-        inner: AbstractAsyncContextManager[object] = litellm_lifespan(app)
-        async with inner as state, _billing(app, settings):
-            yield state
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
+        async with litellm_lifespan(app) as state, _billing(app, settings):
+            yield state or {}
 
     app.router.lifespan_context = lifespan
     app.include_router(build_router())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Protocol
+from typing import Protocol, cast
 
 from pydantic import JsonValue
 
@@ -19,7 +18,7 @@ from billing.proxy.price import PriceRule
 from billing.proxy.routes import check_call
 from billing.settings import Settings
 
-Body = MutableMapping[str, JsonValue]
+Body = dict[str, object]
 _ATTEMPTS = 3  # to fit the output limit to a balance that other calls change meanwhile
 
 
@@ -85,7 +84,7 @@ class Admissions:
             except InsufficientCredits as refusal:
                 output_tokens = self._smaller_limit(bound, refusal)
                 continue
-            bound.write_limit(body, output_tokens)
+            bound.write_limit(cast(dict[str, JsonValue], body), output_tokens)
             return hold
         return await self._take(call, key, bound, output_tokens, detail)
 

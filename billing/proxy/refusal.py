@@ -39,6 +39,7 @@ def _own_url(request_headers: Headers) -> str:
 
 
 def _anthropic(refusal: BillingError, detail: dict[str, JsonValue]) -> JsonValue:
-    credit = {name: detail[name] for name in ("available", "required", "top_up_url") if name in detail}
+    names = ("available", "required", "top_up_url")
+    credit: dict[str, JsonValue] = {name: detail[name] for name in names if name in detail}
     kind = _ANTHROPIC_TYPES.get(refusal.status, "api_error")
     return {"type": "error", "error": {"type": kind, "message": refusal.message, **credit}}
