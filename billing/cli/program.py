@@ -55,7 +55,7 @@ def run(
     With STRIPE_API_KEY set it uses real Stripe, with DATABASE_URL that Postgres; provider keys
     (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...) add real models. The Stripe sandbox listens on PORT + 1.
     """
-    from billing.cli.commands import run_everything
+    from billing.cli.serving import run_everything
     from billing.local.plan import Options
 
     options = Options(home.absolute(), host, port, dict(os.environ), with_parent)
@@ -74,7 +74,7 @@ def serve(
     ] = 25,
 ) -> None:
     """Serve the gateway alone, for production. Reads DATABASE_URL and the other settings."""
-    from billing.cli.commands import serve_gateway
+    from billing.cli.serving import serve_gateway
 
     serve_gateway(config, host, port, shutdown_s)
 
@@ -82,9 +82,28 @@ def serve(
 @app.command()
 def migrate(as_json: Json = False) -> None:
     """Apply billing's migrations to DATABASE_URL. Safe to run again, and from several places at once."""
-    from billing.cli.commands import apply_migrations
+    from billing.cli.books import apply_migrations
 
     raise typer.Exit(apply_migrations(as_json=as_json))
+
+
+@app.command()
+def prove(as_json: Json = False) -> None:
+    """Check that the books prove themselves; exit code 1 and a list where they do not."""
+    from billing.cli.books import prove_books
+
+    raise typer.Exit(prove_books(as_json=as_json))
+
+
+@app.command()
+def review(
+    as_json: Json = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many calls at most.")] = 100,
+) -> None:
+    """List the calls of whose end nothing was ever heard, with what they were charged."""
+    from billing.cli.books import list_for_review
+
+    raise typer.Exit(list_for_review(limit, as_json=as_json))
 
 
 def main() -> None:

@@ -1,0 +1,105 @@
+"""The commands that read or prepare the database: `migrate`, `prove`, `review`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from billing.cli.output import DONE, FAILED, complain, say
+from billing.database.migrations import migrate
+from billing.database.pool import open_pool
+from billing.errors import BillingError, NotConfigured
+from billing.ledger.books import Books
+from billing.ledger.schemas import Discrepancy, UnheardCall
+from billing.money import format_nanos
+from billing.settings import Settings, get_settings
+
+
+def apply_migrations(*, as_json: bool) -> int:
+    """`proxyllm migrate`."""
+    return _answer(_apply(as_json=as_json))
+
+
+def prove_books(*, as_json: bool) -> int:
+    """`proxyllm prove`."""
+    return _answer(_prove(as_json=as_json))
+
+
+def list_for_review(limit: int, *, as_json: bool) -> int:
+    """`proxyllm review`."""
+    return _answer(_review(limit, as_json=as_json))
+
+
+def _answer(command: Coroutine[object, object, int]) -> int:
+    """Runs a command; an expected failure is one line and an exit code."""
+    try:
+        return asyncio.run(command)
+    except BillingError as error:
+        complain(error.message)
+        return FAILED
+
+
+async def _apply(*, as_json: bool) -> int:
+    settings = get_settings()
+    if settings.database_url is None:
+        raise NotConfigured("DATABASE_URL is not set.")
+    applied = await migrate(settings.database_url.get_secret_value())
+    if as_json:
+        say(json.dumps({"applied": applied}))
+    else:
+        say(f"applied {', '.join(applied)}" if applied else "nothing to apply")
+    return DONE
+
+
+@asynccontextmanager
+async def _books(settings: Settings) -> AsyncIterator[Books]:
+    pool = await open_pool(settings, max_size=2, application_name="proxyllm cli")
+    try:
+        yield Books(pool, currency=settings.billing_currency)
+    finally:
+        await pool.close()
+
+
+async def _prove(*, as_json: bool) -> int:
+    async with _books(get_settings()) as books:
+        found = await books.prove()
+    if as_json:
+        say(json.dumps({"proved": not found, "discrepancies": [asdict(one) for one in found]}))
+    else:
+        say("\n".join(map(_line_of, found)) or "the books prove themselves")
+    return FAILED if found else DONE
+
+
+def _line_of(found: Discrepancy) -> str:
+    return f"{found.rule}: {found.subject}: expected {found.expected}, found {found.found}"
+
+
+async def _review(limit: int, *, as_json: bool) -> int:
+    async with _books(get_settings()) as books:
+        calls = await books.for_review(limit=limit)
+    if as_json:
+        say(json.dumps({"calls": [_call(call) for call in calls]}))
+    else:
+        say("\n".join(map(_call_line, calls)) or "nothing to review")
+    return DONE
+
+
+def _call(call: UnheardCall) -> dict[str, object]:
+    return {
+        "call_id": call.hold.key,
+        "customer_type": call.hold.payer.customer_type,
+        "customer_id": call.hold.payer.customer_id,
+        "charged": format_nanos(call.hold.charged_nanos or 0),
+        "held": format_nanos(call.hold.amount_nanos),
+        "owner": call.owner,
+        "created_at": call.hold.created_at.isoformat(),
+        "resolved_at": call.resolved_at.isoformat(),
+    }
+
+
+def _call_line(call: UnheardCall) -> str:
+    charged = format_nanos(call.hold.charged_nanos or 0)
+    return f"{call.resolved_at:%Y-%m-%d %H:%M:%S} {call.hold.payer.customer_id} {call.hold.key} charged {charged}"
