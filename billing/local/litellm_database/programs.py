@@ -1,0 +1,50 @@
+"""Runs a program to its end, with a time limit, and says in one line what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LAST_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a program ended: its exit code (None: it took too long) and what it printed."""
+
+    code: int | None
+    output: str
+
+    @property
+    def last_lines(self) -> str:
+        """The end of what it printed, for a reader who has to know why."""
+        return "\n".join(self.output.rstrip().splitlines()[-LAST_LINES:])
+
+
+async def run(
+    command: Sequence[str], *, env: Mapping[str, str], timeout_s: float, directory: Path | None = None
+) -> Outcome:
+    """Runs `command`, standard error joined to output. A program that takes too long is killed.
+
+    Raises OSError where it cannot be started.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=dict(env),
+        cwd=directory,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return Outcome(None, "")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Outcome(process.returncode, output.decode(errors="replace"))

@@ -1,0 +1,8 @@
+"""How long steps tell what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[str], None]
+"""Takes one short line, like "Installing Prisma's engine from npm"."""
