@@ -43,7 +43,8 @@ async def ensure(tools: Toolchain, progress: Progress) -> None:
     async with locks.exclusive(package / ".proxyllm-lock", GENERATE_WITHIN_S):
         if not is_current():
             progress("Generating LiteLLM's database client")
-            (package / STAMP).unlink(missing_ok=True)
+            for name in (STAMP, "client.py"):  # the generator imports the package: slow with an old client
+                (package / name).unlink(missing_ok=True)
             await generate(tools, schema_file())
             make_lazy(package)
             await _compile(package)
