@@ -102,4 +102,5 @@ def _call(call: UnheardCall) -> dict[str, object]:
 
 def _call_line(call: UnheardCall) -> str:
     charged = format_nanos(call.hold.charged_nanos or 0)
-    return f"{call.resolved_at:%Y-%m-%d %H:%M:%S} {call.hold.payer.customer_id} {call.hold.key} charged {charged}"
+    who = f"{call.hold.payer.customer_id} {call.hold.key}"
+    return f"{call.resolved_at:%Y-%m-%d %H:%M:%S} {who} charged {charged}"
