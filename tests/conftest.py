@@ -9,7 +9,7 @@ import pytest
 
 from billing.database import Pool, migrate, open_pool
 from billing.ledger import Ledger
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer, database_of
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def migrated_template(postgres: PostgresServer) -> str:
     """The name of a migrated database that tests are copied from; nothing may stay connected to it."""
     url = postgres.create_database()
     asyncio.run(migrate(url))
-    return url.rpartition("/")[2].partition("?")[0]
+    return database_of(url)
 
 
 @pytest.fixture

