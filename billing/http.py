@@ -93,13 +93,13 @@ def _too_large(bytes_max: int) -> TooLarge:
     return TooLarge(f"The body is larger than {bytes_max} bytes.")
 
 
-def parse_json(body: bytes) -> JsonValue:
+def parse_json(body: bytes) -> object:
     """Strict JSON: numbers with a point become Decimal; NaN and infinities are refused.
 
     Raises json.JSONDecodeError for whatever cannot be read: other encodings, endless nesting or digits.
     """
     try:
-        parsed: JsonValue = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        parsed: object = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
     except json.JSONDecodeError:
         raise
     except (ValueError, InvalidOperation, RecursionError) as error:
@@ -107,7 +107,7 @@ def parse_json(body: bytes) -> JsonValue:
     return parsed
 
 
-def _no_constant(name: str) -> JsonValue:
+def _no_constant(name: str) -> Decimal:
     raise ValueError(f"{name} is not JSON")
 
 

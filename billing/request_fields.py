@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
 from billing.errors import InvalidAmount
 from billing.money import parse_amount
 
-# Control characters are refused: PostgreSQL stores no NUL, and no page or spreadsheet needs the others.
+# PostgreSQL stores no NUL, and no page, spreadsheet or log needs the other control characters.
 PLAIN_TEXT = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -19,6 +19,12 @@ def _amount_nanos(value: object) -> int:
     except InvalidAmount as error:
         error.param = "amount"
         raise
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be printable characters")
+    return text
 
 
 # A caller's amount. InvalidAmount is not a ValueError, so it passes through pydantic as it is.
@@ -34,4 +40,6 @@ AmountNanos = Annotated[
     ),
 ]
 # An id as LiteLLM takes it: of a user, a team, an end user, or the hash of a key.
-CustomerId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT)]
+CustomerId = Annotated[
+    str, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT), AfterValidator(_printable)
+]

