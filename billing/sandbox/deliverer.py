@@ -13,9 +13,11 @@ from billing.sandbox.deliveries import Answer, Delivery
 from billing.sandbox.objects.events import Event, WebhookEndpoint
 from billing.sandbox.runtime import Sandbox
 from billing.sandbox.signatures import signature_header
+from billing.sandbox.switches import Switches
 
 AT_ONCE_MAX = 64
 TIMEOUT_S = 20.0  # Stripe's is of this size
+LOOK_AGAIN_S = 0.1
 SHOWN_MAX = 500  # of an endpoint's answer, in the log
 _HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
@@ -52,15 +54,15 @@ async def _step(sandbox: Sandbox, client: httpx.AsyncClient, running: set[asynci
             task.add_done_callback(running.discard)
     if not running and deliveries.pending(sandbox.store) == 0:
         sandbox.idle.set()
-    await _wait(sandbox, running, paused=switches.paused)
+    await _wait(sandbox, running, switches)
 
 
-async def _wait(sandbox: Sandbox, running: set[asyncio.Task[None]], *, paused: bool) -> None:
+async def _wait(sandbox: Sandbox, running: set[asyncio.Task[None]], switches: Switches) -> None:
     """Until something was queued, a delivery ended (it wakes us), or the next one falls due."""
-    due_at = None if paused or running else deliveries.next_due(sandbox.store)
+    due_at = None if switches.paused else deliveries.next_due(sandbox.store, collect=switches.reorder)
     timeout_s = None if due_at is None else max(0.0, due_at - time.time())
-    if running and not paused:
-        timeout_s = 0.25  # others may fall due while some are on their way
+    if timeout_s is not None and running:
+        timeout_s = max(timeout_s, LOOK_AGAIN_S)  # those on their way are due as well
     try:
         await asyncio.wait_for(sandbox.wake_deliverer.wait(), timeout_s)
     except TimeoutError:

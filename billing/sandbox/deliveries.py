@@ -19,6 +19,7 @@ KEPT_MAX = 10_000  # finished deliveries in the log
 KEEP_TRYING_S = 3 * 24 * 3600
 WAIT_MAX_S = 30.0
 REORDER_WINDOW_S = 0.25
+COLLECT_MAX_S = 2.0  # a batch is sent then, whatever still joins it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ def pending(store: Store, event_id: str | None = None) -> int:
 
 
 def due(store: Store, now: float, *, newest_first: bool, limit: int) -> list[Delivery]:
-    """Deliveries whose time has come."""
+    """Deliveries whose time has come; newest first only when a whole batch is collected."""
+    if (next_due(store, collect=newest_first) or now) > now:
+        return []
     order = "id DESC" if newest_first else "due_at, id"
     rows = store.connection.execute(
         f"SELECT id, event_id, endpoint_id, attempts, created FROM deliveries "  # noqa: S608  # a constant
@@ -95,10 +98,14 @@ def due(store: Store, now: float, *, newest_first: bool, limit: int) -> list[Del
     return [Delivery(*row) for row in rows]
 
 
-def next_due(store: Store) -> float | None:
-    """When the next delivery's time comes, or None."""
-    row = store.connection.execute("SELECT min(due_at) FROM deliveries WHERE status = 'pending'").fetchone()
-    return None if row[0] is None else float(row[0])
+def next_due(store: Store, *, collect: bool) -> float | None:
+    """When the next delivery's time comes, or None. `collect`: when nothing more seems to join the batch."""
+    first, last = store.connection.execute(
+        "SELECT min(due_at), max(due_at) FROM deliveries WHERE status = 'pending'"
+    ).fetchone()
+    if first is None:
+        return None
+    return float(min(last, first + COLLECT_MAX_S) if collect else first)
 
 
 def finish(store: Store, delivery: Delivery, answer: Answer, switches: Switches) -> None:

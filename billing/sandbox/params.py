@@ -62,7 +62,7 @@ def _metadata(value: object) -> object:
 Integer = Annotated[int, BeforeValidator(_integer)]
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=5000)]
-Unsettable = Annotated[str | None, BeforeValidator(_unset), Field(max_length=5000)]
+Unsettable = Annotated[Annotated[str, StringConstraints(max_length=5000)] | None, BeforeValidator(_unset)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=5000, pattern=r"^https?://[^\s/$.?#][^\s]*$")]
 Email = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")]
 Metadata = Annotated[
@@ -108,12 +108,19 @@ class AddressHash(Hash):
     state: Unsettable = None
 
 
+UnsettableEmail = Annotated[Email | None, BeforeValidator(_unset)]
+UnsettableAddress = Annotated[AddressHash | None, BeforeValidator(_unset)]
+
+
 class ShippingHash(Hash):
     """Where and to whom to ship."""
 
     address: AddressHash
     name: Text
     phone: Unsettable = None
+
+
+UnsettableShipping = Annotated[ShippingHash | None, BeforeValidator(_unset)]
 
 
 class Range(Hash):

@@ -11,14 +11,14 @@ from billing.sandbox.objects.base import Address, Deleted
 from billing.sandbox.objects.customer import Customer, Shipping
 from billing.sandbox.operation import Operation
 from billing.sandbox.params import (
-    AddressHash,
-    Email,
     ListParams,
     Metadata,
     Params,
-    ShippingHash,
     Text,
     Unsettable,
+    UnsettableAddress,
+    UnsettableEmail,
+    UnsettableShipping,
     merge_metadata,
 )
 from billing.sandbox.store import equals
@@ -27,13 +27,13 @@ from billing.sandbox.store import equals
 class CustomerParams(Params):
     """Of create and update alike; an empty value unsets."""
 
-    address: AddressHash | Literal[""] | None = None
+    address: UnsettableAddress = None
     description: Unsettable = None
-    email: Email | Literal[""] | None = None
+    email: UnsettableEmail = None
     metadata: Metadata | None = None
     name: Unsettable = None
     phone: Unsettable = None
-    shipping: ShippingHash | Literal[""] | None = None
+    shipping: UnsettableShipping = None
     tax_exempt: Literal["exempt", "none", "reverse", ""] | None = None
 
 
@@ -61,7 +61,7 @@ def _apply(customer: Customer, params: CustomerParams) -> None:
     for name in given & {"description", "name", "phone"}:
         setattr(customer, name, getattr(params, name))
     if "email" in given:
-        customer.email = params.email or None
+        customer.email = params.email
     if "address" in given:
         customer.address = Address(**params.address.model_dump()) if params.address else None
     if "shipping" in given:
