@@ -24,6 +24,7 @@ from billing.local.demo_upstream.schemas import ChatRequest, CompletionRequest, 
 
 REMEMBERED_FAILURES_MAX = 10_000
 PIECES_BEFORE_BREAK = 5
+BREAK_AFTER_S = 0.2  # so that what was sent before arrives
 
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -77,13 +78,13 @@ class Provider:
         total = wire.usage(prompt_tokens, sum(len(choice.pieces) for choice in choices))
         if asked.stream:
             wanted = asked.stream_options is not None and asked.stream_options.include_usage
-            chunks = self._chunks(shape, model, body, choices, total if wanted else None)
+            chunks = self._chunks(shape, model, choices, total if wanted else None)
             return StreamingResponse(chunks, media_type="text/event-stream")
         if model.slow:
             await asyncio.sleep(self.slow_chunk_s)
         finished: list[JsonValue] = [shape.choice(index, choice) for index, choice in enumerate(choices)]
         answer = JSONResponse(
-            {**wire.envelope(shape, model.name, body, chunk=False), "choices": finished, "usage": total}
+            {**wire.envelope(shape, model.name, chunk=False), "choices": finished, "usage": total}
         )
         return _cut(answer) if model.breaks else answer
 
@@ -102,16 +103,18 @@ class Provider:
         self,
         shape: wire.Shape,
         model: DemoModel,
-        body: bytes,
         choices: list[Answer],
         total: wire.Object | None,
     ) -> AsyncIterator[bytes]:
-        outer = wire.envelope(shape, model.name, body, chunk=True)
+        outer = wire.envelope(shape, model.name, chunk=True)
+        if model.slow:
+            await asyncio.sleep(self.slow_chunk_s)
         for index, choice in enumerate(choices):
             if (opening := shape.first(index, choice)) is not None:
                 yield wire.event({**outer, "choices": [opening]})
             for number, piece in enumerate(choice.pieces):
                 if model.breaks and number == PIECES_BEFORE_BREAK:
+                    await asyncio.sleep(BREAK_AFTER_S)
                     raise ConnectionBroken
                 if model.slow:
                     await asyncio.sleep(self.slow_chunk_s)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+import time
 from collections.abc import Mapping
 
 from pydantic import JsonValue
@@ -15,7 +17,6 @@ from starlette.responses import JSONResponse
 from billing.local.demo_upstream.answers import Answer
 
 Object = dict[str, JsonValue]
-CREATED = 1_750_000_000  # fixed: the same question gives the same bytes
 DONE = b"data: [DONE]\n\n"
 
 
@@ -113,12 +114,12 @@ class Completion:
 Shape = type[Chat] | type[Completion]
 
 
-def envelope(shape: Shape, model: str, body: bytes, *, chunk: bool) -> Object:
-    """What surrounds the choices; the id follows from the request."""
+def envelope(shape: Shape, model: str, *, chunk: bool) -> Object:
+    """What surrounds the choices. The id is new each time, as a provider's: LiteLLM logs an id only once."""
     return {
-        "id": shape.id_prefix + hashlib.sha256(body).hexdigest()[:24],
+        "id": shape.id_prefix + secrets.token_hex(12),
         "object": shape.chunk_name if chunk else shape.object_name,
-        "created": CREATED,
+        "created": int(time.time()),
         "model": model,
     }
 
