@@ -61,7 +61,7 @@ class Place:
     @property
     def url(self) -> str:
         """As DATABASE_URL has it."""
-        return f"postgresql://{USER}:{quote(self.password)}@{LOOPBACK}:{self.port}/{DATABASE}"
+        return f"postgresql://{USER}:{quote(self.password, safe='')}@{LOOPBACK}:{self.port}/{DATABASE}"
 
 
 def choose_place(home: Home, password: str) -> Place:
