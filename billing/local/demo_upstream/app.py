@@ -185,7 +185,7 @@ def _vector(text: str, asked: EmbeddingRequest) -> list[float] | str:
 
 async def models(_request: Request) -> Response:
     """`GET /v1/models`."""
-    data = [{"id": name, "object": "model", "created": wire.CREATED, "owned_by": "demo"} for name in MODELS]
+    data = [{"id": name, "object": "model", "created": 0, "owned_by": "demo"} for name in MODELS]
     return JSONResponse({"object": "list", "data": data})
 
 
