@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.errors import ModelNotPriced
-from billing.proxy.bound.deployments import Deployment
+from billing.proxy.bound.deployments import Deployment, takes_output_limit
 from billing.proxy.bound.output import max_input_tokens
 from billing.proxy.bound.price_map import cost_adjustment
 from billing.proxy.bound.prices import Usage, ceiling, price_of, service_tiers_of
@@ -59,6 +59,8 @@ def candidate_of(
     name = deployment.model
     if any(routed in name.lower() for routed in _ROUTED):
         raise ModelNotPriced(f"{name} chooses models and tools by itself, so its cost cannot be bounded.")
+    if shape.makes_output and not takes_output_limit(deployment.bare_model, deployment.provider):
+        raise ModelNotPriced(f"{name} takes no output limit, so its cost cannot be bounded.")
     searches = _searches(deployment, shape)
     tokens = _input_tokens(deployment, shape, text, searches, settings) * passes
     usage = Usage(

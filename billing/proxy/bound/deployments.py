@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from functools import lru_cache
+from typing import Protocol
 
 from billing.errors import BadRequest, ModelNotPriced
 from billing.proxy.bound.price_map import Table, price_entry
@@ -35,6 +36,7 @@ class Deployment:
 
     model: str  # LiteLLM's, with provider
     provider: str
+    bare_model: str  # without provider
     params: Table
     info: Table
     prices: Table
@@ -151,6 +153,7 @@ def _deployment(row: Table) -> Deployment:
     return Deployment(
         model=model,
         provider=provider,
+        bare_model=bare,
         params=params,
         info=info,
         prices=price_entry(model, provider, bare, params, info),
@@ -160,18 +163,29 @@ def _deployment(row: Table) -> Deployment:
 
 
 def _provider_of(model: str, params: Table) -> tuple[str, str]:
+    """The provider and its name of the model. LiteLLM's own search may log in somewhere: only if needed."""
     import litellm
 
     configured = params.get("custom_llm_provider")
+    prefix, slash, bare = model.partition("/")
+    if isinstance(configured, str) and configured:
+        return configured, bare if prefix == configured and slash else model
+    if slash and prefix in litellm.provider_list:
+        return prefix, bare
     try:
-        bare, provider, _, _ = litellm.get_llm_provider(
-            model=model,
-            custom_llm_provider=configured if isinstance(configured, str) else None,
-            api_base=cast("str | None", params.get("api_base")),
-        )
+        name, provider, _, _ = litellm.get_llm_provider(model=model)
     except litellm.exceptions.BadRequestError as error:
         raise ModelNotPriced(f"The provider of {model} is not known, so it cannot be billed.") from error
-    return provider, bare
+    return provider, name
+
+
+@lru_cache(maxsize=4096)
+def takes_output_limit(model: str, provider: str) -> bool:
+    """Whether LiteLLM hands an output limit on; a provider it would drop it for answers without bound."""
+    import litellm
+
+    fields = litellm.get_supported_openai_params(model=model, custom_llm_provider=provider)
+    return fields is None or "max_tokens" in fields or "max_completion_tokens" in fields
 
 
 def _table(value: object) -> Table:

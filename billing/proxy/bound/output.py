@@ -13,7 +13,7 @@ from billing.settings import Settings
 
 # OpenAI's documented default of `max_tokens` in /v1/completions; its models write until they meet a limit.
 COMPLETIONS_DEFAULT = 16
-_COMPLETIONS_PROVIDERS = ("text-completion-openai", "azure_text")
+_COMPLETIONS_PROVIDERS = ("openai", "azure", "text-completion-openai", "azure_text", "hosted_vllm")
 _ESTIMATE_MARGIN = 1.25  # other tokenizers than the one counted with
 _PART_TOKENS = 8
 
@@ -38,7 +38,7 @@ def output_limit_of(
     if shape.wished_tokens is not None:
         wish = shape.wished_tokens
         return OutputLimit(wish if longest is None else min(wish, longest), field, client_set=True)
-    if any(d.provider in _COMPLETIONS_PROVIDERS for d in first):
+    if shape.is_completion and any(d.provider in _COMPLETIONS_PROVIDERS for d in first):
         return OutputLimit(COMPLETIONS_DEFAULT, field, client_set=False)
     tokens = settings.billing_output_tokens_default if longest is None else longest
     return OutputLimit(min(tokens, _room(shape, first, estimate, settings)), field, client_set=False)

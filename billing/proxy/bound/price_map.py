@@ -44,11 +44,13 @@ def price_entry(model: str, provider: str, bare: str, params: Table, info: Table
 
 
 def _names(model: str, provider: str, bare: str, params: Table) -> tuple[str, ...]:
+    names = (f"{provider}/{bare}", model, bare)
+    if provider != "bedrock":
+        return names
     region = (
         params.get("aws_region_name") or os.environ.get("AWS_REGION_NAME") or os.environ.get("AWS_REGION")
     )
-    regional = (f"{provider}/{region}/{bare}",) if provider == "bedrock" and region else ()
-    return (*regional, f"{provider}/{bare}", model, bare)
+    return (f"{provider}/{region}/{bare}", *names) if region else names
 
 
 def _listed(prices: Mapping[str, Table], names: Sequence[str], provider: str) -> Table:

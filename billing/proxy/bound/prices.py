@@ -9,7 +9,7 @@ tokens, regional surcharges.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -212,10 +212,8 @@ def _surcharge(entry: Mapping[str, object], usage: Usage, model: str) -> Decimal
 
 
 def _largest(entry: Mapping[str, object], key: str, model: str) -> Decimal:
-    """The dearest of a key and its `_above_128k_tokens` forms; 0 where there is none."""
-    values: Iterable[tuple[str, object]] = (
-        (name, value) for name, value in entry.items() if name == key or name.startswith(f"{key}_above_")
-    )
+    """The dearer of a key and its form for long prompts; 0 where there is neither."""
+    values = ((name, entry.get(name)) for name in (key, f"{key}_above_128k_tokens"))
     return max((price_of(value, name, model) for name, value in values if value is not None), default=ZERO)
 
 

@@ -78,6 +78,7 @@ class RequestShape:
     prompts: int
     answers: int  # generated: choices of each prompt
     makes_output: bool
+    is_completion: bool  # the old /v1/completions
     wished_tokens: int | None
     limit_field: str | None
     tools: ToolUse
@@ -109,6 +110,7 @@ def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
         prompts=prompts,
         answers=(choices_of(body) if makes_output else 1) * prompts,
         makes_output=makes_output,
+        is_completion=call_type in TEXT,
         wished_tokens=wish,
         limit_field=limit_field,
         tools=tool_use(body),

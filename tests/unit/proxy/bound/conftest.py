@@ -1,0 +1,95 @@
+"""LiteLLM's real router and price map, without its proxy; imported once, offline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import pytest
+
+from billing.proxy.bound import CallBound, bound_call, load_encodings
+from billing.proxy.price import PriceRule
+from billing.settings import Settings
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+DEFAULTS = Settings(_env_file=None)
+
+Body = dict[str, object]
+Row = Mapping[str, object]
+
+
+class Bounder(Protocol):
+    """Bounds one body; the defaults are a chat call, our default settings and no rule of ours."""
+
+    def __call__(
+        self,
+        body: Body,
+        *,
+        router: object,
+        call_type: str = ...,
+        rule: PriceRule = ...,
+        settings: Settings | None = ...,
+    ) -> CallBound: ...
+
+
+@pytest.fixture(scope="session")
+def litellm() -> Any:  # LiteLLM's module is not typed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what LiteLLM's dependencies warn of at import is not ours to fix
+        import litellm
+
+        litellm.Router(model_list=[])  # LiteLLM imports most of itself at first use
+        litellm.suppress_debug_info = True
+        litellm.completion_cost(litellm.ModelResponse(), model="gpt-4o-mini")
+    load_encodings()
+    return litellm
+
+
+@pytest.fixture
+def router(litellm: Any) -> Iterator[Callable[..., Any]]:
+    """Makes routers; the entries they add to LiteLLM's price map are taken back."""
+    before = dict(litellm.model_cost)
+
+    def make(*rows: Row, **options: object) -> Any:
+        return litellm.Router(model_list=[dict(row) for row in rows], **options)
+
+    yield make
+    litellm.model_cost.clear()
+    litellm.model_cost.update(before)
+    litellm.utils._invalidate_model_cost_lowercase_map()
+
+
+@pytest.fixture(scope="session")
+def bounded() -> Bounder:
+    def run(
+        body: Body,
+        *,
+        router: object,
+        call_type: str = "acompletion",
+        rule: PriceRule = PriceRule(),
+        settings: Settings | None = None,
+    ) -> CallBound:
+        wanted = settings or DEFAULTS
+        return asyncio.run(
+            bound_call(body, call_type=call_type, route="", router=router, rule=rule, settings=wanted)
+        )
+
+    return run
+
+
+def row(name: str, model: str, *, info: Row | None = None, **params: object) -> Row:
+    """One deployment of a model list."""
+    return {
+        "model_name": name,
+        "litellm_params": {"model": model, "api_key": "none", **params},
+        "model_info": dict(info or {}),
+    }
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Callable[..., Row]:
+    return row

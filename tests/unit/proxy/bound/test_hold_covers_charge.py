@@ -1,0 +1,263 @@
+"""Promise 1 and 6 together: for any usage a provider may report within what was bounded, hold ≥ charge.
+
+The charge is LiteLLM's own: `completion_cost` over its price map. Models are a wide sample of that map;
+usages are split at random among cached, written, hour-long, reasoning, audio, tiers, regions and speeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from billing.errors import ModelNotPriced
+from billing.proxy.bound import CallBound
+from billing.proxy.price import PriceRule, charge_nanos_of
+from billing.settings import Settings
+
+# LiteLLM imports a provider when it is first used, and pydantic warns of its TypedDicts.
+pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")
+
+PROVIDERS = (
+    "anthropic",
+    "azure",
+    "azure_ai",
+    "bedrock",
+    "bedrock_converse",
+    "cohere_chat",
+    "dashscope",
+    "databricks",
+    "deepinfra",
+    "deepseek",
+    "fireworks_ai",
+    "gemini",
+    "groq",
+    "mistral",
+    "moonshot",
+    "openai",
+    "openrouter",
+    "perplexity",
+    "sambanova",
+    "text-completion-openai",
+    "together_ai",
+    "vertex_ai-anthropic_models",
+    "vertex_ai-language-models",
+    "watsonx",
+    "xai",
+    "zai",
+)
+PER_PROVIDER = 14
+FAMOUS = (
+    "claude-sonnet-4-20250514",
+    "claude-opus-4-5",
+    "claude-haiku-4-5",
+    "gpt-4o",
+    "gpt-4.1",
+    "gpt-5",
+    "gpt-5.4",
+    "o3",
+    "gpt-4o-audio-preview",
+    "gpt-4o-search-preview",
+    "gemini/gemini-2.5-pro",
+    "gemini/gemini-2.5-flash",
+    "gemini/gemini-2.5-flash-image",
+    "deepseek/deepseek-chat",
+    "dashscope/qwen3-max",
+    "dashscope/qwen-flash",
+    "xai/grok-4",
+    "mistral/mistral-large-latest",
+)
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+RULES = (
+    PriceRule(),
+    PriceRule(Decimal("1.37"), fee_nanos=123, floor_nanos=5_000),
+    PriceRule(Decimal("0.333333")),
+)
+EACH = settings(
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking prompts of 280 KB takes minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+BYTES = Settings(_env_file=None, billing_input_bound="bytes")
+
+
+@dataclass(frozen=True)
+class World:
+    """A router over the sample; `names` are the models that can be bounded."""
+
+    litellm: Any
+    router: Any
+    names: tuple[str, ...]
+    embedders: tuple[str, ...]
+
+
+def sample(litellm: Any, modes: tuple[str, ...]) -> list[str]:
+    """Of each provider the odd ones first: entries with the most kinds of prices; then some of the rest."""
+    prices: Mapping[str, Mapping[str, Any]] = litellm.model_cost
+    chosen = [name for name in FAMOUS if name in prices and prices[name].get("mode") in modes]
+    for provider in PROVIDERS:
+        entries = [
+            (sum("cost" in key or "pricing" in key for key in entry), name)
+            for name, entry in prices.items()
+            if entry.get("litellm_provider") == provider and entry.get("mode") in modes
+        ]
+        ordered = sorted(entries, reverse=True)
+        chosen += [name for _, name in ordered[: PER_PROVIDER // 2]]
+        chosen += [name for _, name in ordered[PER_PROVIDER // 2 :: max(1, len(ordered) // 7)]]
+    return [name for name in dict.fromkeys(chosen) if "*" not in name and has_provider(litellm, name)]
+
+
+def has_provider(litellm: Any, name: str) -> bool:
+    """Whether a name of the price map can be called as it stands."""
+    try:
+        litellm.get_llm_provider(model=name)
+    except litellm.exceptions.BadRequestError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def world(litellm: Any) -> World:
+    chat = sample(litellm, ("chat", "completion"))
+    embedders = sample(litellm, ("embedding",))
+    rows = [
+        {"model_name": f"group:{name}", "litellm_params": {"model": name, "api_key": "none"}}
+        for name in (*chat, *embedders)
+    ]
+    return World(litellm, litellm.Router(model_list=rows), tuple(chat), tuple(embedders))
+
+
+@st.composite
+def asks(draw: st.DrawFn) -> dict[str, Any]:
+    """A body with a prompt of chosen size; sizes cross the thresholds of price tiers."""
+    size = draw(st.sampled_from([1, 900, 33_000, 129_000, 201_000, 280_000]))
+    body: dict[str, Any] = {
+        "messages": [{"role": "user", "content": "é1 " * (size // 4) + "x" * (size % 4)}],
+        "max_tokens": draw(st.integers(1, 200_000)),
+    }
+    tier = draw(st.sampled_from([None, "default", "auto", "flex", "priority"]))
+    if tier:
+        body["service_tier"] = tier
+    if draw(st.booleans()):
+        body["n"] = draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        body["speed"] = "fast"
+    if draw(st.booleans()):
+        body["cache_control"] = {"type": "ephemeral", "ttl": "1h"}
+    return body
+
+
+def split(draw: Draw, total: int, ways: int) -> list[int]:
+    cuts = sorted(draw(st.lists(st.integers(0, total), min_size=ways - 1, max_size=ways - 1)))
+    return [b - a for a, b in zip([0, *cuts], [*cuts, total], strict=True)]
+
+
+def reported_usage(draw: Draw, litellm: Any, body: Mapping[str, Any], input_max: int, output_max: int) -> Any:
+    """A usage block as providers report it, within the bounded tokens."""
+    prompt = input_max if draw(st.booleans()) else draw(st.integers(0, input_max))
+    completion = output_max if draw(st.booleans()) else draw(st.integers(0, output_max))
+    text, cached, written, for_an_hour = split(draw, prompt, 4)
+    if "cache_control" not in body:
+        written, for_an_hour = written + for_an_hour, 0
+    types = litellm.types.utils
+    details = types.PromptTokensDetailsWrapper(
+        text_tokens=text,
+        cached_tokens=cached,
+        cache_creation_tokens=written + for_an_hour,
+        cache_creation_token_details=types.CacheCreationTokenDetails(
+            ephemeral_5m_input_tokens=written, ephemeral_1h_input_tokens=for_an_hour
+        ),
+    )
+    plain, reasoning, audio = split(draw, completion, 3)
+    usage = litellm.Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+        prompt_tokens_details=details,
+        completion_tokens_details=types.CompletionTokensDetailsWrapper(
+            text_tokens=plain, reasoning_tokens=reasoning, audio_tokens=audio
+        ),
+    )
+    usage.inference_geo = draw(st.sampled_from(["global", "us"]))
+    usage.speed = body.get("speed", "standard")
+    return usage
+
+
+def served_tier(draw: Draw, asked: str | None) -> str:
+    """What a provider may answer to a wish: the wish, or the standard tier; for `auto` any."""
+    options = {None: ["default"], "default": ["default"], "auto": ["default", "flex", "priority"]}
+    tier: str = draw(st.sampled_from(options.get(asked, ["default", asked])))
+    return tier
+
+
+def cost_of(draw: Draw, world: World, name: str, body: Mapping[str, Any], usage: Any) -> float:
+    litellm = world.litellm
+    response = litellm.ModelResponse(model=name.split("/", 1)[-1], usage=usage)
+    response.service_tier = served_tier(draw, body.get("service_tier"))
+    bare, provider, _, _ = litellm.get_llm_provider(model=name)
+    cost: float = litellm.completion_cost(
+        response,
+        model=bare,
+        custom_llm_provider=provider,
+        data_residency=draw(st.sampled_from([None, "eu", "us"])),
+        vertex_location=draw(st.sampled_from([None, "global", "us-east5"])),
+        optional_params={"service_tier": body.get("service_tier")},
+    )
+    return cost
+
+
+@settings(EACH, max_examples=250)
+@given(data=st.data())
+def test_of_chat_and_messages(world: World, bounded: Any, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(world.names))
+    body = {**data.draw(asks()), "model": f"group:{name}"}
+    call_type = "anthropic_messages" if "n" not in body and data.draw(st.booleans()) else "acompletion"
+    rule = data.draw(st.sampled_from(RULES))
+    try:
+        bound: CallBound = bounded(body, router=world.router, call_type=call_type, rule=rule, settings=BYTES)
+    except ModelNotPriced:
+        return
+    input_max = len(body["messages"][0]["content"].encode())
+    output_max = bound.output_tokens * body.get("n", 1)
+    usage = reported_usage(data.draw, world.litellm, body, input_max, output_max)
+    charge = charge_nanos_of(cost_of(data.draw, world, name, body, usage), rule)
+    assert charge <= bound.amount_nanos(), (name, usage)
+
+
+@settings(EACH, max_examples=150)
+@given(data=st.data())
+def test_of_completions_and_embeddings(world: World, bounded: Any, data: st.DataObject) -> None:
+    embeds = data.draw(st.booleans())
+    name = data.draw(st.sampled_from(world.embedders if embeds else world.names))
+    prompts = data.draw(st.lists(st.integers(1, 70_000), min_size=1, max_size=4))
+    ids = [[1] * size for size in prompts]
+    body: dict[str, Any] = {"model": f"group:{name}", "max_tokens": data.draw(st.integers(1, 9_000))}
+    body |= {"input": ids} if embeds else {"prompt": ids, "best_of": data.draw(st.integers(1, 3))}
+    call_type = "aembedding" if embeds else "atext_completion"
+    try:
+        bound: CallBound = bounded(body, router=world.router, call_type=call_type)
+    except ModelNotPriced:
+        return
+    output_max = 0 if embeds else bound.output_tokens * len(prompts) * body["best_of"]
+    usage = reported_usage(data.draw, world.litellm, body, sum(prompts), output_max)
+    charge = charge_nanos_of(cost_of(data.draw, world, name, body, usage), PriceRule())
+    assert charge <= bound.amount_nanos(), (name, usage)
+
+
+def test_most_of_the_sample_can_be_bounded(world: World, bounded: Any) -> None:
+    """The properties above would hold for a bound that refuses everything."""
+    refused: dict[str, str] = {}
+    for name in world.names:
+        body = {"model": f"group:{name}", "messages": [{"role": "user", "content": "hello"}]}
+        try:
+            bounded(body, router=world.router)
+        except ModelNotPriced as error:
+            refused[name] = error.message
+    assert len(world.names) > 150
+    assert len(refused) < len(world.names) * 0.15, refused
+    assert not set(FAMOUS) & set(refused)
