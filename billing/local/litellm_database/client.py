@@ -100,4 +100,4 @@ def _stamp(package: Path) -> str:
     """What the code was generated from and with, and what the generator then left as its own schema."""
     schemas = (schema_file(), package / "schema.prisma")
     digests = [hashlib.sha256(schema.read_bytes()).hexdigest() for schema in schemas]
-    return f"{' '.join(digests)} {importlib.metadata.version('prisma')} {PRISMA_VERSION} lazy-types-1\n"
+    return f"{' '.join(digests)} {importlib.metadata.version('prisma')} {PRISMA_VERSION} lazy-types-2\n"

@@ -15,8 +15,9 @@ export function plain(node) {
     case "EnumValue": // the JSON protocol has strings for enums; NaN and Infinity land here and are refused by type
       return JSON.stringify(node.value);
     case "IntValue":
-    case "FloatValue":
       return node.value;
+    case "FloatValue": // as a JSON number the engine would keep 16 of its 17 digits
+      return `{"$type":"Decimal","value":"${node.value}"}`;
     case "BooleanValue":
       return String(node.value);
     case "NullValue":
