@@ -11,6 +11,18 @@ SELECT verdict, available, decided_at FROM billing.hold_batch_v1(
 SELECT verdict, status, ending, charged, available FROM billing.resolve_batch_v1(
   %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::text[]);
 
+-- hold_new
+-- Decides holds with new keys in the order given; one row of arrays.
+SELECT admitted, available, account_ids, decided_at FROM billing.hold_new_v1(
+  %s::text[], %s::integer[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[], %s::text, %s::text[],
+  %s::text[]);
+
+-- resolve_open
+-- Ends those of these calls that are open, on accounts that are known; one row of arrays.
+SELECT ended, available FROM billing.resolve_open_v1(
+  %s::text[], %s::integer[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::text[],
+  %s::bigint[]);
+
 -- adopt_call
 -- Gives a call without a hold the row by which it can be ended once.
 SELECT billing.adopt_call_v1(%s, %s, %s, %s, %s);

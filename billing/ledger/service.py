@@ -12,7 +12,15 @@ import psycopg
 from billing.database import Connection, Pool
 from billing.errors import InvalidAmount, KeyConflict, LedgerUnavailable, NotFound
 from billing.ledger import batches
-from billing.ledger.batches import SQL, Ending, KnownHold, UnknownCall, insufficient, one_by_one
+from billing.ledger.batches import (
+    SQL,
+    AccountMemory,
+    Ending,
+    KnownHold,
+    UnknownCall,
+    insufficient,
+    one_by_one,
+)
 from billing.ledger.books import Books, bounded
 from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
 from billing.ledger.lanes import Lane
@@ -64,6 +72,7 @@ class Ledger(Books):
         self._endings: Lane[Ending, Resolution] = Lane(
             self._send_endings, queue_max=limits.queue_max, batch_max=limits.batch_max, wait_s=limits.wait_s
         )
+        self._accounts = AccountMemory(limits.accounts_remembered)
         self._orphans: dict[str, Payer] = {}
         self._orphan_task: asyncio.Task[None] | None = None
 
@@ -197,13 +206,13 @@ class Ledger(Books):
 
     async def _send_holds(self, requests: Sequence[HoldRequest]) -> Sequence[Hold | KnownHold | Exception]:
         async def send(items: Sequence[HoldRequest]) -> list[Hold | KnownHold | Exception]:
-            return await batches.send_holds(self._hold_link, self._owner, items)
+            return await batches.send_holds(self._hold_link, self._owner, self._accounts, items)
 
         return await one_by_one(send, requests)
 
     async def _send_endings(self, requests: Sequence[Ending]) -> Sequence[Resolution | Exception]:
         async def send(items: Sequence[Ending]) -> list[Resolution | Exception]:
-            return await batches.send_endings(self._ending_link, items)
+            return await batches.send_endings(self._ending_link, self._accounts, items)
 
         return await one_by_one(send, requests)
 
