@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 
 from starlette.applications import Starlette
@@ -45,9 +46,19 @@ def build_app(sandbox: Sandbox) -> Starlette:
 
 
 async def _deliver(sandbox: Sandbox) -> None:
-    """Imports httpx beside the first requests, so that the start need not wait for it."""
-    deliverer = await asyncio.to_thread(import_module, "billing.sandbox.deliverer")
-    await deliverer.deliver_forever(sandbox)
+    """Imports httpx beside the first requests, so that neither the start nor an early stop waits for it."""
+    loop, imported = asyncio.get_running_loop(), asyncio.Event()
+
+    def load() -> None:
+        import_module("billing.sandbox.deliverer")
+        with suppress(RuntimeError):  # the loop is closed: the sandbox was stopped meanwhile
+            loop.call_soon_threadsafe(imported.set)
+
+    threading.Thread(target=load, daemon=True).start()
+    await imported.wait()
+    from billing.sandbox.deliverer import deliver_forever
+
+    await deliver_forever(sandbox)
 
 
 def _stop_if_broken(task: asyncio.Task[None]) -> None:

@@ -80,7 +80,8 @@ class Received:
 
     def event(self, secret: str = SECRETS[0]) -> stripe.Event:
         """The event, once the SDK has verified the signature."""
-        return stripe.Webhook.construct_event(self.body, self.signature, secret)
+        event: stripe.Event = stripe.Webhook.construct_event(self.body, self.signature, secret)
+        return event
 
 
 @dataclass
