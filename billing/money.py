@@ -7,7 +7,7 @@ Sources: Stripe amounts are integers of the currency's minor unit
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, Inexact, InvalidOperation, localcontext
 
 from billing.errors import InvalidAmount
 
@@ -75,10 +75,15 @@ def parse_amount(value: object) -> int:
         raise InvalidAmount("The amount must be a finite number.")
     if amount.adjusted() > 12:
         raise InvalidAmount("The amount is too large.")
-    nanos = amount.scaleb(9)
-    if nanos != nanos.to_integral_value():
-        raise InvalidAmount("The amount has more than nine decimals.")
-    return int(nanos)
+    with localcontext(prec=60) as context:
+        context.traps[Inexact] = True  # a tail beyond the precision must not be rounded away unseen
+        try:
+            nanos = int(amount.scaleb(9).to_integral_exact())
+        except Inexact as error:
+            raise InvalidAmount("The amount has more than nine decimals.") from error
+    if abs(nanos) > NANOS_MAX:
+        raise InvalidAmount("The amount is too large.")
+    return nanos
 
 
 def _decimal(value: object) -> Decimal:

@@ -184,7 +184,12 @@ class Sandbox:
     async def event(self, session_id: str, kind: str) -> Json:
         """The event of this type about the session, as Stripe would deliver it."""
         for event in await self._events(kind):
-            if event["data"]["object"]["id"] == session_id:  # type: ignore[index,call-overload]  # Stripe's JSON
+            data = event["data"]
+            if (
+                isinstance(data, dict)
+                and isinstance(data["object"], dict)
+                and data["object"]["id"] == session_id
+            ):
                 return event
         raise AssertionError(f"no {kind} for {session_id}")
 

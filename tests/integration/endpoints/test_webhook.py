@@ -55,6 +55,14 @@ def made_up(session: Json, kind: str = COMPLETED, **more: object) -> Json:
     }
 
 
+def about(event: Json) -> Json:
+    """The object that the event is about."""
+    data = event["data"]
+    assert isinstance(data, dict)
+    assert isinstance(data["object"], dict)
+    return data["object"]
+
+
 @pytest.fixture
 async def paid(gateway: Gateway, people: People, sandbox: Sandbox) -> Json:
     """The `completed` event of a top-up of 10.00 that was paid and not delivered yet."""
@@ -276,7 +284,7 @@ class TestNoPayment:
     async def test_a_late_payment_of_an_expired_order_is_credited(
         self, gateway: Gateway, people: People, sandbox: Sandbox, paid: Json
     ) -> None:
-        session = paid["data"]["object"]  # type: ignore[index,call-overload]  # Stripe's JSON
+        session = about(paid)
         await gateway.rows(
             b"""UPDATE billing."LiteLLM_StripeTopupOrderTable" SET status = 'expired'
                 WHERE checkout_session_id = %(id)s""",
@@ -305,7 +313,7 @@ class TestRightlySignedButWrong:
     async def test_of_a_session_that_stripe_does_not_know(
         self, gateway: Gateway, people: People, sandbox: Sandbox, paid: Json
     ) -> None:
-        session = paid["data"]["object"]  # type: ignore[index,call-overload]  # Stripe's JSON
+        session = about(paid)
         event = made_up({**session, "id": f"cs_test_{uuid4().hex}"})
         assert (await gateway.deliver(event)).json()["outcome"] == "parked"
         assert (await kept(gateway, event)) == ("parked", "Stripe does not know the session", 1)
