@@ -38,9 +38,13 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class KnownHold:
-    """A repeat of a hold that was decided before; how it stands now must be read."""
+    """A repeat of a hold that was decided before; how it stands now must be read.
+
+    `is_ours`: it was decided in this very request, whose connection broke before the answer came.
+    """
 
     key: str
+    is_ours: bool
 
 
 class UnknownCall(NotFound):
@@ -61,7 +65,8 @@ _STATUS: dict[Action, HoldStatus] = {
 class AccountMemory:
     """Which account each hold of this process is on, until it ends: a hint that saves two look-ups.
 
-    A hint that is missing or wrong costs time and nothing else: Postgres checks it. At most `size_max` are kept.
+    A hint that is missing or wrong costs time and nothing else: Postgres checks it. At most `size_max` are
+    kept.
     """
 
     def __init__(self, size_max: int) -> None:
@@ -104,6 +109,7 @@ async def send_holds(
     link: Link, owner: str, accounts: AccountMemory, requests: Sequence[HoldRequest]
 ) -> list[Hold | KnownHold | Exception]:
     """Asks for holds, in the order given. Remembers on which account each one is."""
+    breaks = link.breaks
     try:
         return await _send_new_holds(link, owner, accounts, requests)
     except psycopg.errors.UniqueViolation:  # some key is not new
@@ -118,7 +124,8 @@ async def send_holds(
             owner,
         ),
     )
-    return [_hold_answer(request, *row) for request, row in zip(requests, rows, strict=True)]
+    is_repeated = link.breaks > breaks
+    return [_hold_answer(request, is_repeated, *row) for request, row in zip(requests, rows, strict=True)]
 
 
 async def _send_new_holds(
@@ -173,12 +180,12 @@ def _admitted(request: HoldRequest, available_nanos: int, decided_at: datetime) 
 
 
 def _hold_answer(
-    request: HoldRequest, verdict: str, available_nanos: int, decided_at: datetime
+    request: HoldRequest, is_repeated: bool, verdict: str, available_nanos: int, decided_at: datetime
 ) -> Hold | KnownHold | Exception:
     if verdict == "admitted":
         return _admitted(request, available_nanos, decided_at)
     if verdict == "known":
-        return KnownHold(request.key)
+        return KnownHold(request.key, is_repeated)
     if verdict == "conflict":
         return KeyConflict(f"The hold {request.key} was asked for before with other content.")
     return insufficient(available_nanos, request.amount_nanos)

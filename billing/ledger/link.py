@@ -42,6 +42,7 @@ class Link:
         self._pool = pool
         self._wait_s = wait_s
         self._connection: Connection | None = None
+        self.breaks = 0  # how often the connection broke under a statement
 
     async def rows(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
         """The rows of one statement in a transaction of its own.
@@ -69,6 +70,7 @@ class Link:
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
+                self.breaks += 1
                 await self.close()
         raise LedgerUnavailable("Postgres broke the connection again and again.")
 

@@ -218,8 +218,10 @@ class Ledger(Books):
 
     def _orphaned_hold(self, request: HoldRequest, answer: Hold | KnownHold | None) -> None:
         """Nobody waits for this hold: it must not bind the customer's money until its lease is over."""
-        if isinstance(answer, KnownHold) or len(self._orphans) >= self._limits.orphans_max:
-            return  # a repeat is not ours to release; beyond the limit the lease ends it
+        if isinstance(answer, KnownHold) and not answer.is_ours:
+            return  # a repeat: the hold belongs to whoever asked first
+        if len(self._orphans) >= self._limits.orphans_max:
+            return  # the lease ends it
         self._orphans[request.key] = request.payer
         if self._orphan_task is None:
             self._orphan_task = asyncio.get_running_loop().create_task(self._release_orphans())
