@@ -70,7 +70,8 @@ class TestStart:
         script = (
             "import sys, billing.sandbox.__main__, billing.sandbox.deliverer;"
             "ours = {m for m in sys.modules if m.startswith('billing.')};"
-            "print(sorted(m for m in ours if not m.startswith('billing.sandbox')), 'litellm' in sys.modules, 'stripe' in sys.modules)"
+            "gateway = sorted(m for m in ours if not m.startswith('billing.sandbox'));"
+            "print(gateway, 'litellm' in sys.modules, 'stripe' in sys.modules)"
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "['billing.errors', 'billing.money'] False False"

@@ -22,6 +22,7 @@ from tests.integration.sandbox.program import API_KEY, Program
 
 HERE = Path(__file__).parent
 FILES = ("package.json", "package-lock.json", ".npmrc")
+VERSION = "1.52.0"
 INSTALL_WITHIN_S = 100
 _CPU = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -81,7 +82,7 @@ def _install(folder: Path, package: str) -> None:
             shutil.copy(HERE / name, work / name)
         locked = f"node_modules/{package}" in json.loads((work / "package-lock.json").read_text())["packages"]
         # a platform that the lock file does not know gets the same version, without a hash of ours
-        install = ["ci"] if locked else ["install", "--no-package-lock"]
+        install = ["ci"] if locked else ["install", "--no-package-lock", "--no-save", f"{package}@{VERSION}"]
         npm = asyncio.run(node.find()).npm
         subprocess.run(
             [*npm, *install, "--ignore-scripts"],
