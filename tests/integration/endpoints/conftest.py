@@ -59,7 +59,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         process.wait(10)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(database_url: str, sandbox: Sandbox) -> Settings:
     """As an operator would set them, on our Postgres and the local Stripe."""
     return Settings.model_validate(
