@@ -10,7 +10,9 @@ import { Metrics } from "./metrics.mjs";
 
 const HOST = "127.0.0.1";
 const BODY_BYTES_MAX = 256 * 1024 * 1024;
-const TRANSACTION = /^\/transaction\/([^/]{1,64})\/(commit|rollback)$/;
+// A shorter id makes the WASM engine panic.
+const TRANSACTION_ID = /^[\w-]{24,64}$/;
+const TRANSACTION = /^\/transaction\/([\w-]{24,64})\/(commit|rollback)$/;
 const JSON_TYPE = "application/json";
 
 class BodyTooLarge extends Error {}
@@ -26,10 +28,16 @@ async function bodyOf(request) {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+function transactionIdOf(request) {
+  const id = request.headers["x-transaction-id"];
+  if (id !== undefined && !TRANSACTION_ID.test(id)) throw new BadRequest("X-transaction-id is no id of a transaction.");
+  return id;
+}
+
 function answerer(engine, metrics) {
   const post = async (path, request) => {
     const body = await bodyOf(request);
-    if (path === "/") return metrics.measured(() => engine.query(body, request.headers["x-transaction-id"]));
+    if (path === "/") return metrics.measured(() => engine.query(body, transactionIdOf(request)));
     if (path === "/transaction/start") return engine.startTransaction(body);
     const transaction = TRANSACTION.exec(path);
     if (transaction === null) return null;
