@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,14 +27,8 @@ class Customer:
     key: str
     base_url: str
     http: httpx.Client
-
-    @property
-    def openai(self) -> openai.OpenAI:
-        return openai.OpenAI(api_key=self.key, base_url=f"{self.base_url}/v1", max_retries=0)
-
-    @property
-    def anthropic(self) -> anthropic.Anthropic:
-        return anthropic.Anthropic(api_key=self.key, base_url=self.base_url, max_retries=0)
+    openai: openai.OpenAI
+    anthropic: anthropic.Anthropic
 
     def balance(self) -> dict[str, Decimal]:
         body = self.http.get("/stripe/balance").raise_for_status().json()
@@ -62,25 +57,30 @@ def admin(running: Running) -> Iterator[httpx.Client]:
 @pytest.fixture
 def new_customer(running: Running, admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
     """Makes a customer with `credit` in major units; further keywords go to LiteLLM's /key/generate."""
-    clients: list[httpx.Client] = []
+    with ExitStack() as clients:
 
-    def make(credit: str | None = None, **key_fields: object) -> Customer:
-        user_id = f"user-{uuid.uuid4().hex[:12]}"
-        admin.post("/user/new", json={"user_id": user_id, "auto_create_key": False}).raise_for_status()
-        body = {"user_id": user_id, "models": [], **key_fields}
-        key = admin.post("/key/generate", json=body).raise_for_status().json()["key"]
-        if credit is not None:
-            grant = {"customer_id": user_id, "amount": credit, "reason": "test"}
-            admin.post("/stripe/credits", json=grant).raise_for_status()
-        client = httpx.Client(
-            base_url=running.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60
-        )
-        clients.append(client)
-        return Customer(user_id, key, running.base_url, client)
+        def make(credit: str | None = None, **key_fields: object) -> Customer:
+            user_id = f"user-{uuid.uuid4().hex[:12]}"
+            admin.post("/user/new", json={"user_id": user_id, "auto_create_key": False}).raise_for_status()
+            body = {"user_id": user_id, "models": [], **key_fields}
+            key = admin.post("/key/generate", json=body).raise_for_status().json()["key"]
+            if credit is not None:
+                grant = {"customer_id": user_id, "amount": credit, "reason": "test"}
+                admin.post("/stripe/credits", json=grant).raise_for_status()
+            return clients.enter_context(_customer(user_id, key, running.base_url))
 
-    yield make
-    for client in clients:
-        client.close()
+        yield make
+
+
+@contextmanager
+def _customer(user_id: str, key: str, base_url: str) -> Iterator[Customer]:
+    headers = {"Authorization": f"Bearer {key}"}
+    with (
+        httpx.Client(base_url=base_url, headers=headers, timeout=60) as client,
+        openai.OpenAI(api_key=key, base_url=f"{base_url}/v1", max_retries=0) as openai_client,
+        anthropic.Anthropic(api_key=key, base_url=base_url, max_retries=0) as anthropic_client,
+    ):
+        yield Customer(user_id, key, base_url, client, openai_client, anthropic_client)
 
 
 @pytest.fixture

@@ -55,7 +55,8 @@ class TestCutByTheClient:
         customer = new_customer(credit="1")
         request = body("demo-slow", stream=True)
         with customer.http.stream("POST", "/v1/chat/completions", json=request) as answer:
-            next(line for line in answer.iter_lines() if line.startswith("data: "))
+            lines = answer.iter_lines()  # kept: dropping it would close the stream
+            assert next(lines).startswith("data: ")
             assert customer.balance()["held"] > 0
         [charge] = customer.settled(charges=1)
         assert ending_of(charge) == "cut_mid_stream"
@@ -65,7 +66,9 @@ class TestCutByTheClient:
         customer = new_customer(credit="1")
         with pytest.raises(httpx.ReadTimeout):
             customer.http.post(
-                "/v1/chat/completions", json=body("demo-slow", stream=True), timeout=httpx.Timeout(5, read=0.5)
+                "/v1/chat/completions",
+                json=body("demo-slow", stream=True),
+                timeout=httpx.Timeout(5, read=0.5),
             )
         [charge] = customer.settled(charges=1)
         assert ending_of(charge) == "cut_before_first_chunk"

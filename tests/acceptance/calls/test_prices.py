@@ -7,15 +7,19 @@ from decimal import Decimal
 
 import httpx
 import pytest
+from anthropic.types import MessageParam
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.acceptance.calls.conftest import Customer, Transaction
 from tests.deadline import eventually
 
-MESSAGES = [{"role": "user", "content": "Say something about prepaid balances."}]
+QUESTION = "Say something about prepaid balances."
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": QUESTION}]
+ANTHROPIC_MESSAGES: list[MessageParam] = [{"role": "user", "content": QUESTION}]
 
 
 def chat(customer: Customer) -> tuple[int, int]:
-    answer = customer.openai.chat.completions.create(model="demo-chat", messages=MESSAGES, max_tokens=40)  # type: ignore[arg-type]  # a plain dict is a message
+    answer = customer.openai.chat.completions.create(model="demo-chat", messages=MESSAGES, max_tokens=40)
     assert answer.usage is not None
     return answer.usage.prompt_tokens, answer.usage.completion_tokens
 
@@ -23,7 +27,7 @@ def chat(customer: Customer) -> tuple[int, int]:
 def streamed_chat(customer: Customer) -> tuple[int, int]:
     stream = customer.openai.chat.completions.create(
         model="demo-chat",
-        messages=MESSAGES,  # type: ignore[arg-type]  # a plain dict is a message
+        messages=MESSAGES,
         max_tokens=40,
         stream=True,
         stream_options={"include_usage": True},
@@ -39,12 +43,14 @@ def completion(customer: Customer) -> tuple[int, int]:
 
 
 def messages(customer: Customer) -> tuple[int, int]:
-    answer = customer.anthropic.messages.create(model="demo-chat", messages=MESSAGES, max_tokens=40)  # type: ignore[arg-type]  # a plain dict is a message
+    answer = customer.anthropic.messages.create(model="demo-chat", messages=ANTHROPIC_MESSAGES, max_tokens=40)
     return answer.usage.input_tokens, answer.usage.output_tokens
 
 
 def streamed_messages(customer: Customer) -> tuple[int, int]:
-    with customer.anthropic.messages.stream(model="demo-chat", messages=MESSAGES, max_tokens=40) as stream:  # type: ignore[arg-type]  # a plain dict is a message
+    with customer.anthropic.messages.stream(
+        model="demo-chat", messages=ANTHROPIC_MESSAGES, max_tokens=40
+    ) as stream:
         usage = stream.get_final_message().usage
     return usage.input_tokens, usage.output_tokens
 
@@ -61,9 +67,8 @@ def cost_of(charge: Transaction, prompt_tokens: int, completion_tokens: int) -> 
     detail = charge["detail"]
     assert isinstance(detail, dict)
     prices = {name: Decimal(price) for name, price in detail["unit_prices"].items()}
-    return (
-        prompt_tokens * prices["input_cost_per_token"]
-        + completion_tokens * prices.get("output_cost_per_token", Decimal(0))
+    return prompt_tokens * prices["input_cost_per_token"] + completion_tokens * prices.get(
+        "output_cost_per_token", Decimal(0)
     )
 
 

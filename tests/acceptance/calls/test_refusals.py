@@ -9,10 +9,13 @@ import anthropic
 import httpx
 import openai
 import pytest
+from anthropic.types import MessageParam
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.acceptance.calls.conftest import Customer
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
+ANTHROPIC_HELLO: list[MessageParam] = [{"role": "user", "content": "hello"}]
 Body = dict[str, object]
 
 
@@ -24,7 +27,7 @@ class TestWithoutCredit:
     def test_openais_sdk_gets_402_with_the_way_to_top_up(self, new_customer: Callable[..., Customer]) -> None:
         customer = new_customer()
         with pytest.raises(openai.APIStatusError) as refusal:
-            customer.openai.chat.completions.create(model="demo-chat", messages=HELLO, max_tokens=10)  # type: ignore[arg-type]  # a plain dict is a message
+            customer.openai.chat.completions.create(model="demo-chat", messages=HELLO, max_tokens=10)
         error = refusal.value
         assert error.status_code == 402
         assert error.code == "insufficient_credits"
@@ -37,7 +40,7 @@ class TestWithoutCredit:
     def test_anthropics_sdk_gets_402_in_its_shape(self, new_customer: Callable[..., Customer]) -> None:
         customer = new_customer()
         with pytest.raises(anthropic.APIStatusError) as refusal:
-            customer.anthropic.messages.create(model="demo-chat", messages=HELLO, max_tokens=10)  # type: ignore[arg-type]  # a plain dict is a message
+            customer.anthropic.messages.create(model="demo-chat", messages=ANTHROPIC_HELLO, max_tokens=10)
         assert refusal.value.status_code == 402
         body = refusal.value.body
         assert isinstance(body, dict)
@@ -67,7 +70,9 @@ class TestWithoutCredit:
         self, new_customer: Callable[..., Customer]
     ) -> None:
         customer = new_customer(credit="0.001")
-        answer = customer.http.post("/v1/chat/completions", json=chat_body(model="demo-large", max_tokens=4000))
+        answer = customer.http.post(
+            "/v1/chat/completions", json=chat_body(model="demo-large", max_tokens=4000)
+        )
         assert answer.status_code == 402
         assert "would cover an output of" in answer.json()["error"]["message"]
 
