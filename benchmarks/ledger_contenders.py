@@ -228,14 +228,16 @@ _INSERT_HOLDS = b"""
 INSERT INTO "LiteLLM_StripeHoldTable" (key, account_id, requested, amount, fallback_charge, detail, owner,
   lease_expires_at, created_at)
 SELECT key, account_id, amount, amount, fallback, detail::jsonb, 'bench', now() + interval '60 s', now()
-FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])
+FROM unnest(string_to_array(%s, E'\\x1f'), %s::bigint[], %s::bigint[], %s::bigint[],
+    string_to_array(%s, E'\\x1f'))
   AS i(key, account_id, amount, fallback, detail)"""
 
 _INSERT_LINES = b"""
 INSERT INTO "LiteLLM_StripeTransactionTable" (account_id, kind, amount, balance_after, source_key, hold_key,
   estimate, description, detail, created_at)
 SELECT account_id, 'charge', amount, amount, 'charge:' || key, key, false, description, detail::jsonb, now()
-FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+FROM unnest(string_to_array(%s, E'\\x1f'), %s::bigint[], %s::bigint[], string_to_array(%s, E'\\x1f'),
+    string_to_array(%s, E'\\x1f'))
   AS i(key, account_id, amount, description, detail)"""
 
 

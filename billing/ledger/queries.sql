@@ -1,26 +1,30 @@
 -- Named statements of the ledger. Whatever changes a balance is a function of `migrations/` that is called here;
--- the rest reads. Every name is written with its schema: a transaction pooler may drop our search_path.
+-- the rest reads. Lists of texts travel joined by U+001F, which none of them contains. Every name is written with
+-- its schema: a transaction pooler may drop our search_path.
 
 -- hold_batch
 -- Decides holds in the order given, one row each.
 SELECT verdict, available, decided_at FROM billing.hold_batch_v1(
-  %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[], %s::text);
+  string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::bigint[],
+  %s::bigint[], %s::integer[], string_to_array(%s, E'\x1f'), %s::text);
 
 -- resolve_batch
 -- Ends calls in the order given, one row each.
 SELECT verdict, status, ending, charged, available FROM billing.resolve_batch_v1(
-  %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::text[]);
+  string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::bigint[], string_to_array(%s, E'\x1f'),
+  string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'));
 
 -- hold_new
 -- Decides holds with new keys in the order given; one row of arrays.
 SELECT admitted, available, account_ids, decided_at FROM billing.hold_new_v1(
-  %s::text[], %s::integer[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[], %s::text, %s::text[],
-  %s::text[]);
+  string_to_array(%s, E'\x1f'), %s::integer[], %s::bigint[], %s::bigint[], %s::integer[],
+  string_to_array(%s, E'\x1f'), %s::text, string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'));
 
 -- resolve_open
 -- Ends those of these calls that are open, on accounts that are known; one row of arrays.
 SELECT ended, available FROM billing.resolve_open_v1(
-  %s::text[], %s::integer[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::text[],
+  string_to_array(%s, E'\x1f'), %s::integer[], string_to_array(%s, E'\x1f'), %s::bigint[],
+  string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'),
   %s::bigint[]);
 
 -- adopt_call

@@ -48,14 +48,15 @@ def transaction_from(row: TupleRow) -> Transaction:
     return Transaction(row[0], payer_from(row[1], row[2]), TransactionKind(row[3]), *row[4:])
 
 
+SEPARATOR = "\x1f"
+
+
 def text_array(values: Iterable[str]) -> str:
-    """A text[] literal. Faster than psycopg's own list dumper, and always of one type (prepared once)."""
-    return "{" + ",".join([quoted(value) for value in values]) + "}"
+    """Texts joined for `string_to_array`, several times faster at both ends than an array literal.
 
-
-def quoted(value: str) -> str:
-    """One element of an array literal: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    Keys and ids are printable, JSON escapes control characters, and `plain` removes the separator.
+    """
+    return SEPARATOR.join(values)
 
 
 def number_array(values: Iterable[int]) -> str:
@@ -90,19 +91,23 @@ def json_text(detail: Json) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that a TEXT column takes: NUL and lone surrogates replaced."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    """Text that a TEXT column and a batch take; "-" for none (`string_to_array` has no single empty text)."""
+    return (text if text.isascii() and text.isprintable() else _storable(text)) or "-"
+
+
+def _storable(text: str) -> str:
+    """NUL, our separator and lone surrogates replaced."""
+    without = text.replace("\0", "\ufffd").replace(SEPARATOR, "\ufffd")
+    return without.encode("utf-8", "replace").decode("utf-8")
 
 
 def _acceptable(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return plain(value)
+        return _storable(value)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, list):
         return [_acceptable(item) for item in value]
     if isinstance(value, Mapping):
-        return {plain(name): _acceptable(item) for name, item in value.items()}
+        return {_storable(name): _acceptable(item) for name, item in value.items()}
     return value

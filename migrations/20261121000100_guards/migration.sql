@@ -4,6 +4,13 @@
 -- on what changes the update stays in its page (heap-only) and writes no index.
 ALTER TABLE "LiteLLM_StripeBalanceTable" SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
+-- Keys are compared byte by byte: the order of a language means nothing to them, and costs with every look-up.
+ALTER TABLE "LiteLLM_StripeBalanceTable" ALTER COLUMN "customer_type" TYPE TEXT COLLATE "C",
+  ALTER COLUMN "customer_id" TYPE TEXT COLLATE "C";
+ALTER TABLE "LiteLLM_StripeHoldTable" ALTER COLUMN "key" TYPE TEXT COLLATE "C";
+ALTER TABLE "LiteLLM_StripeTransactionTable" ALTER COLUMN "source_key" TYPE TEXT COLLATE "C",
+  ALTER COLUMN "hold_key" TYPE TEXT COLLATE "C";
+
 -- Prevents a resolution that frees more than was set aside.
 ALTER TABLE "LiteLLM_StripeBalanceTable" ADD CONSTRAINT "held_not_negative" CHECK ("held" >= 0);
 -- Prevents an account of a payer kind that no key can name.
