@@ -1,4 +1,4 @@
-"""`GET /billing/topup/return`: where Checkout sends the browser."""
+"""`GET /billing`, the customer's page, and `GET /billing/topup/return`, where Checkout sends the browser."""
 
 from __future__ import annotations
 
@@ -8,11 +8,23 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from billing.http import BillingRoute
+from billing.money import format_nanos, parse_amount
 from billing.pages.rendering import render
 from billing.pages.topup_return import CANCELED, LOOKS_MAX, UNKNOWN, notice_for
 from billing.services import BillingDep
 
 router = APIRouter(route_class=BillingRoute, include_in_schema=False)
+
+
+@router.get("/billing", response_class=HTMLResponse)
+async def show_billing(billing: BillingDep) -> HTMLResponse:
+    """Balance, top-up, transactions. The page is public; what it shows it asks with the reader's own key."""
+    settings = billing.settings
+    least, most = (
+        format_nanos(parse_amount(amount))
+        for amount in (settings.billing_topup_min, settings.billing_topup_max)
+    )
+    return render("billing.html", currency=settings.billing_currency.upper(), least=least, most=most)
 
 
 @router.get("/billing/topup/return", response_class=HTMLResponse)
