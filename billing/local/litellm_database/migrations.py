@@ -7,6 +7,7 @@ so that LiteLLM's own runner in another replica waits for us, and we for it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import uuid
@@ -23,7 +24,8 @@ from billing.local.failures import DatabaseUnusable
 from billing.local.litellm_database.client import package_directory
 from billing.local.litellm_database.progress import Progress
 
-PRISMA_LOCK = 72707369
+TRY_LOCK = "SELECT pg_try_advisory_lock(72707369)"
+LOCK_POLL_S = 0.1
 LOCK_WITHIN_S = 60
 CONNECT_WITHIN_S = 10
 
@@ -48,7 +50,7 @@ FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at
 """
 RECORD = """
 INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
-VALUES (%s, %s, %s, clock_timestamp(), clock_timestamp(), 1)
+VALUES (%s, %s, %s, now(), clock_timestamp(), 1)
 """
 
 
@@ -75,19 +77,13 @@ async def migrate(database_url: str, progress: Progress) -> int:
     migrations = _installed()
     try:
         async with await _connect(database_url) as connection:
-            await connection.execute(f"SET lock_timeout = '{LOCK_WITHIN_S}s'")
-            await connection.execute("SELECT pg_advisory_lock(%s)", (PRISMA_LOCK,))
-            await connection.execute("RESET lock_timeout")
+            await _lock(connection)
             applied = await _applied(connection)
             missing = [migration for migration in migrations if migration.name not in applied]
             if missing:
                 progress(f"Applying {len(missing)} of LiteLLM's migrations")
             for migration in missing:
                 await _apply(connection, migration)
-    except psycopg.errors.LockNotAvailable as error:
-        raise DatabaseUnusable(
-            f"another migration of LiteLLM's database took over {LOCK_WITHIN_S} s"
-        ) from error
     except psycopg.OperationalError as error:
         raise DatabaseUnusable(f"LiteLLM's database does not answer: {_first_line(error)}") from error
     return len(missing)
@@ -112,6 +108,20 @@ async def _connect(database_url: str) -> AsyncConnection:
         await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
     await connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
     return connection
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    """Takes the lock by asking again and again: a statement that waits holds a snapshot, and CREATE INDEX
+    CONCURRENTLY of the lock's holder would wait for that: a deadlock.
+    """
+    try:
+        async with asyncio.timeout(LOCK_WITHIN_S):
+            while not await _is_true(connection, TRY_LOCK):
+                await asyncio.sleep(LOCK_POLL_S)
+    except TimeoutError as error:
+        raise DatabaseUnusable(
+            f"another process has been migrating LiteLLM's database for {LOCK_WITHIN_S} s"
+        ) from error
 
 
 async def _applied(connection: AsyncConnection) -> set[str]:

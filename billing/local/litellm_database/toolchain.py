@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -102,8 +103,9 @@ async def _install(found: node.Node, sources: list[Path], target: Path) -> None:
 def _what_npm_said(outcome: programs.Outcome) -> str:
     if outcome.code is None:
         return f"npm did not finish in {NPM_WITHIN_S:.0f} s: is its registry reachable?"
-    errors = [line for line in outcome.output.splitlines() if line.startswith(("npm error", "npm ERR!"))]
-    said = errors[1] if len(errors) > 1 else outcome.last_lines
+    errors = re.findall(r"^npm (?:error|ERR!) +(.+)$", outcome.output, re.MULTILINE)
+    details = [line for line in errors if not line.startswith(("code ", "errno ", "syscall "))]
+    said = details[0] if details else outcome.last_lines
     return f"npm cannot install Prisma's engine: {said}"
 
 
