@@ -53,7 +53,7 @@ class TestEndingAtRequestEnd:
         [("nothing", Release(Ending.FAILED)), ("input", ChargeInput(Ending.FAILED, 70))],
     )
     def test_failed_after_dispatch_costs_what_the_setting_says(self, setting: str, decision: object) -> None:
-        settings = Settings(billing_charge_failed=setting)  # type: ignore[arg-type]  # by parameter
+        settings = Settings(billing_charge_failed=setting)
         call = dispatched_call(status=500, body_bytes=120)
         assert ending_at_request_end(call, ADMISSION, settings) == decision
 
@@ -67,7 +67,7 @@ class TestEndingAtRequestEnd:
     def test_cut_before_the_first_chunk_costs_what_the_setting_says(
         self, setting: str, decision: object
     ) -> None:
-        settings = Settings(billing_charge_cut_before_first=setting)  # type: ignore[arg-type]  # by parameter
+        settings = Settings(billing_charge_cut_before_first=setting)
         call = dispatched_call(client_gone=True, status=None)
         assert ending_at_request_end(call, ADMISSION, settings) == decision
 
