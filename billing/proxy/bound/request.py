@@ -222,7 +222,7 @@ def _read_prompts(prompts: object, name: str, reading: _Reading, *, media: bool)
 
 
 def _is_ids(value: list[object]) -> bool:
-    return all(isinstance(item, int) and not isinstance(item, bool) for item in value)
+    return isinstance(value[0], int) and set(map(type, value)) == {int}
 
 
 def _read_rest(body: Mapping[str, object], reading: _Reading, *, read: tuple[str, ...]) -> None:

@@ -249,6 +249,49 @@ def test_of_completions_and_embeddings(world: World, bounded: Any, data: st.Data
     assert charge <= bound.amount_nanos(), (name, usage)
 
 
+@pytest.mark.parametrize(
+    ("size", "tier"),
+    [
+        (1_000, "flex"),
+        (33_000, None),
+        (129_000, None),
+        (201_000, None),
+        (280_000, None),
+        (280_000, "priority"),
+    ],
+)
+def test_of_the_worst_usages(world: World, bounded: Any, size: int, tier: str | None) -> None:
+    """Every model, everything of one kind: where a mistake in a single price shows undiluted."""
+    for name in world.names:
+        body = {"model": f"group:{name}", "prompt": [1] * size, "max_tokens": 50, "service_tier": tier}
+        try:
+            bound = bounded(body, router=world.router, call_type="atext_completion")
+        except ModelNotPriced:
+            continue
+        for usage in worst_usages(world.litellm, size, bound.output_tokens):
+            response = world.litellm.ModelResponse(model=name.split("/", 1)[-1], usage=usage)
+            response.service_tier = tier or "default"
+            bare, provider, _, _ = world.litellm.get_llm_provider(model=name)
+            cost = world.litellm.completion_cost(response, model=bare, custom_llm_provider=provider)
+            assert charge_nanos_of(cost, PriceRule()) <= bound.amount_nanos(), (name, usage)
+
+
+def worst_usages(litellm: Any, prompt: int, completion: int) -> list[Any]:
+    types = litellm.types.utils
+    inputs = [{"text_tokens": prompt}, {"cached_tokens": prompt}, {"cache_creation_tokens": prompt}]
+    outputs = [{"text_tokens": completion}, {"reasoning_tokens": completion}, {"audio_tokens": completion}]
+    return [
+        litellm.Usage(
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=prompt + completion,
+            prompt_tokens_details=types.PromptTokensDetailsWrapper(**given),
+            completion_tokens_details=types.CompletionTokensDetailsWrapper(**made),
+        )
+        for given, made in zip(inputs, outputs, strict=True)
+    ]
+
+
 def test_most_of_the_sample_can_be_bounded(world: World, bounded: Any) -> None:
     """The properties above would hold for a bound that refuses everything."""
     refused: dict[str, str] = {}
