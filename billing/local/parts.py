@@ -54,7 +54,7 @@ class Parts:
 
     async def __aenter__(self) -> Self:
         leftovers.stop_recorded(self.home.processes_file)
-        command = (sys.executable, "-I", "-S", reaper.__file__)
+        command = (sys.executable, "-I", "-S", reaper.__file__, str(self.home.path))  # the path is for `ps`
         await self._launch(REAPER, command, env={}, stdin=asyncio.subprocess.PIPE)
         self.running[0].ready = True
         return self

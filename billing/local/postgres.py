@@ -24,12 +24,14 @@ from psycopg import sql
 from billing.local import leftovers, unprivileged
 from billing.local.failures import DatabaseUnusable, PartFailed, ProgramMissing
 from billing.local.home import PRIVATE_DIRECTORY, Home, write_private
+from billing.local.litellm_database import programs
 from billing.local.parts import Part, Parts, log_tail
 from billing.local.ports import LOOPBACK, free_port
 
 USER = "proxyllm"
 DATABASE = "proxyllm"
 READY_WITHIN_S = 60.0
+INITIALIZED_WITHIN_S = 120.0
 POLL_S = 0.02
 CONNECTIONS_MAX = 200
 
@@ -78,11 +80,11 @@ async def start(parts: Parts, place: Place) -> Part:
 
     Raises DatabaseUnusable, PartFailed or ProgramMissing.
     """
-    programs = programs_directory()
-    await _initialize(programs, place)
+    directory = programs_directory()
+    await _initialize(directory, place)
     part = await parts.start(
         "postgres",
-        [*_as_owner(), str(programs / "postgres"), "-D", str(place.data), *_options(place.port)],
+        [*_as_owner(), str(directory / "postgres"), "-D", str(place.data), *_options(place.port)],
         env=_environment(),
         stop_signal=signal.SIGINT,  # "fast shutdown": ends connections, writes everything
     )
@@ -131,14 +133,14 @@ def _owner() -> pwd.struct_passwd | None:
         raise DatabaseUnusable("PostgreSQL does not run as root, and there is no account `nobody`") from error
 
 
-async def _initialize(programs: Path, place: Place) -> None:
+async def _initialize(directory: Path, place: Place) -> None:
     """Makes the data directory beside its place and moves it there: there is never half of one."""
     if (place.data / "PG_VERSION").exists():
         return
     draft, password_file = _make_draft(place)
     command = [
         *_as_owner(),
-        str(programs / "initdb"),
+        str(directory / "initdb"),
         "-D",
         str(draft),
         "-U",
@@ -147,13 +149,12 @@ async def _initialize(programs: Path, place: Place) -> None:
     ]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=_environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await process.communicate()
-    password_file.unlink()
-    if process.returncode != 0:
-        raise PartFailed(f"cannot make a database in {place.data}", output.decode(errors="replace").rstrip())
+    try:
+        outcome = await programs.run(command, env=_environment(), timeout_s=INITIALIZED_WITHIN_S)
+    finally:
+        password_file.unlink()
+    if outcome.code != 0:
+        raise PartFailed(f"cannot make a database in {place.data}", outcome.last_lines)
     draft.rename(place.data)
 
 

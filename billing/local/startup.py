@@ -142,4 +142,4 @@ async def _check_database(url: str) -> None:
     try:
         await (await connect(read_url(url).conninfo)).close()
     except BillingError as error:
-        raise DatabaseUnusable(error.message) from error
+        raise DatabaseUnusable(f"DATABASE_URL cannot be used: {error.message}") from error

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from billing.local.run_file import RunFile
 from tests.deadline import eventually
 
@@ -19,6 +21,9 @@ STOPPED_WITHIN_S = 60.0
 PROGRAM = Path(sys.executable).parent / "proxyllm"
 # What a developer's shell may have set, and a test must not depend on.
 _FOREIGN = ("DATABASE_URL", "LITELLM_", "STRIPE_", "BILLING_", "PROXYLLM_", "SANDBOX_", "PORT", "HOST")
+
+
+started: list[Launched] = []  # all of this test process, so that a failed test leaves none running
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,9 @@ def launch(
         process = subprocess.Popen(
             command, env=clean, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
         )
-    return Launched(process, home, port, output_file)
+    launched = Launched(process, home, port, output_file)
+    started.append(launched)
+    return launched
 
 
 def free_port_pair() -> int:
@@ -86,3 +93,17 @@ def free_port_pair() -> int:
             except (OSError, OverflowError):
                 continue
             return port
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """The living processes of a run: those that were told of its home."""
+    return [process for process in psutil.process_iter() if _belongs_to(process, str(home))]
+
+
+def _belongs_to(process: psutil.Process, home: str) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE or process.name() == "make":
+            return False
+        return process.environ().get("PROXYLLM_HOME") == home or home in process.cmdline()
+    except psutil.Error:
+        return False

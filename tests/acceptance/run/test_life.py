@@ -1,0 +1,127 @@
+"""A run from its first start to its last stop: killed, recovered, asked to stop; balances kept all along."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from billing.local.run_file import RunFile
+from tests.acceptance.launch import PROGRAM, Launched, free_port_pair, launch, processes_of
+from tests.deadline import eventually
+
+
+class Life:
+    """One home and port, started again and again by a `make` of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.home = directory / "home"
+        self.port = free_port_pair()
+        self.makefile = directory / "Makefile"
+        self.makefile.write_text(f"run:\n\t@exec {PROGRAM} run --with-parent\n")
+
+    def start(self) -> tuple[Launched, RunFile]:
+        """Starts it as `make run` does, and waits until it is ready."""
+        launched = launch(self.home, self.port, command=("make", "-f", str(self.makefile), "run"))
+        return launched, launched.until_ready()
+
+    def assert_gone(self) -> None:
+        """No process of it is left."""
+        eventually(lambda: processes_of(self.home) == [], 40)
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    life = Life(tmp_path_factory.mktemp("life"))
+    yield life
+    for process in processes_of(life.home):
+        process.kill()
+
+
+def _balance(run: RunFile) -> Decimal:
+    headers = {"Authorization": f"Bearer {run.demo_key}"}
+    answer = httpx.get(f"{run.base_url}/stripe/balance", headers=headers, timeout=30, trust_env=False)
+    return Decimal(answer.raise_for_status().json()["balance"])
+
+
+def _credit(run: RunFile, amount: str) -> None:
+    body = {"customer_id": run.demo_customer, "amount": amount, "reason": "test"}
+    headers = {"Authorization": f"Bearer {run.master_key}"}
+    url = f"{run.base_url}/stripe/credits"
+    httpx.post(url, json=body, headers=headers, timeout=30, trust_env=False).raise_for_status()
+
+
+class TestLife:
+    """The tests are one story, told in order."""
+
+    def test_killed_with_kill_9_it_leaves_no_process(self, life: Life) -> None:
+        launched, run = life.start()
+        _credit(run, "5.00")
+        assert _balance(run) == 5
+        assert len(processes_of(life.home)) >= 6
+
+        os.kill(run.pid, signal.SIGKILL)
+
+        life.assert_gone()
+        assert launched.until_stopped() != 0
+
+    def test_started_again_it_has_the_same_keys_and_balances(self, life: Life) -> None:
+        leftover = RunFile.read(life.home / "run.json")
+        (life.home / "run.json").unlink()  # the killed run could not
+        launched, run = life.start()
+
+        assert run == leftover.model_copy(update={"pid": run.pid})
+        assert _balance(run) == 5
+        self._a_second_run_is_refused(life, run)
+        self._it_says_what_a_user_needs(launched, run)
+        self._its_curl_works(launched)
+        self._secrets_are_private(life)
+
+        launched.process.send_signal(signal.SIGTERM)  # make alone, not the group
+
+        assert launched.until_stopped() != 0  # make's own way of telling that it was stopped
+        life.assert_gone()
+        assert not (life.home / "run.json").exists()
+        assert "stopping" in launched.output
+
+    def _a_second_run_is_refused(self, life: Life, run: RunFile) -> None:
+        second = launch(life.home, free_port_pair())
+
+        assert second.until_stopped() == 5
+        assert f"already running on {life.home} (pid {run.pid})" in second.output
+        assert RunFile.read(life.home / "run.json") == run
+
+    def _it_says_what_a_user_needs(self, launched: Launched, run: RunFile) -> None:
+        eventually(lambda: "Ctrl-C stops all of it" in launched.output)
+        assert run.page_url in launched.output
+        times = re.search(
+            r"ready in ([\d.]+) s: ([\d.]+) s import of LiteLLM's proxy, ([\d.]+) s ours", launched.output
+        )
+        assert times is not None
+        total_s, import_s, ours_s = map(float, times.groups())
+        assert abs(total_s - import_s - ours_s) < 0.2
+        assert import_s > 1
+
+    def _its_curl_works(self, launched: Launched) -> None:
+        found = re.search(r"curl (.*?)}'$", launched.output, re.DOTALL | re.MULTILINE)
+        assert found is not None
+        shell = psutil.Popen(
+            ["/bin/sh", "-c", f"curl --silent --fail {found[0].removeprefix('curl')}"], stdout=-1
+        )
+        output, _ = shell.communicate(timeout=60)
+
+        assert shell.returncode == 0
+        assert b'"demo-chat"' in output
+
+    def _secrets_are_private(self, life: Life) -> None:
+        for name in ("run.json", "keys.json"):
+            assert stat.S_IMODE((life.home / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE(life.home.stat().st_mode) == 0o700
