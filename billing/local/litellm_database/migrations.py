@@ -116,7 +116,7 @@ async def _lock(connection: AsyncConnection) -> None:
     """
     try:
         async with asyncio.timeout(LOCK_WITHIN_S):
-            while not await _is_true(connection, TRY_LOCK):
+            while not await _is_true(connection, TRY_LOCK):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(LOCK_POLL_S)
     except TimeoutError as error:
         raise DatabaseUnusable(

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import httpx
@@ -156,8 +157,5 @@ class TestDatabaseOutage:
             postgres.start()
         eventually(lambda: self._ask(port) == {"data": {"result": []}})
 
-    def _ask(self, port: int) -> dict[str, list[dict[str, dict[str, str]]]]:
-        answer: dict[str, list[dict[str, dict[str, str]]]] = httpx.post(
-            f"http://127.0.0.1:{port}/", content=self.QUERY, timeout=30
-        ).json()
-        return answer
+    def _ask(self, port: int) -> Any:
+        return httpx.post(f"http://127.0.0.1:{port}/", content=self.QUERY, timeout=30).json()
