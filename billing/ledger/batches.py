@@ -47,14 +47,6 @@ class KnownHold:
     is_ours: bool
 
 
-class UnknownCall(NotFound):
-    """No hold has this key. `request` is what was asked of it."""
-
-    def __init__(self, request: Ending) -> None:
-        super().__init__(f"No hold has the key {request.key}.")
-        self.request = request
-
-
 _STATUS: dict[Action, HoldStatus] = {
     "settle": HoldStatus.SETTLED,
     "release": HoldStatus.RELEASED,
@@ -217,7 +209,7 @@ def ending_arrays(requests: Sequence[Ending]) -> tuple[str, ...]:
 async def send_endings(
     link: Link, accounts: AccountMemory, requests: Sequence[Ending]
 ) -> list[Resolution | Exception]:
-    """Ends calls, in the order given. A call without a hold is answered with UnknownCall."""
+    """Ends calls, in the order given. A call without a hold is answered with NotFound."""
     answers = await _send_open_endings(link, accounts, requests)
     rest = [request for request in requests if request.key not in answers]
     if rest:
@@ -258,7 +250,7 @@ def resolution_from(request: Ending, row: TupleRow) -> Resolution | BillingError
     """One row of `resolve_batch`."""
     verdict, status, ending, charged_nanos, available_nanos = row
     if verdict == "unknown":
-        return UnknownCall(request)
+        return NotFound(f"No hold has the key {request.key}.")
     if verdict == "conflict":
         return KeyConflict(
             f"The call {request.key} was settled before at {format_nanos(charged_nanos)}, "

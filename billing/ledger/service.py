@@ -17,7 +17,6 @@ from billing.ledger.batches import (
     AccountMemory,
     Ending,
     KnownHold,
-    UnknownCall,
     insufficient,
     one_by_one,
 )
@@ -185,7 +184,7 @@ class Ledger(Books):
         check_key(request.key)
         try:
             return await self._endings.submit(request)
-        except UnknownCall:
+        except NotFound:
             if request.payer is None:
                 raise
         return await self._end_unheld(request, request.payer)
