@@ -131,11 +131,12 @@ async def link_customer(
     return str(row[0]) if row is not None and row[0] is not None else stripe_customer_id
 
 
-async def claim_stale(connection: Connection, interval_s: float, limit: int) -> list[str]:
-    """Ids of waiting orders that nothing was heard of for `interval_s`; other replicas leave them alone."""
+async def claim_stale(connection: Connection, interval_s: float, limit: int) -> list[Order]:
+    """Waiting orders that nothing was heard of for `interval_s`; other replicas leave them alone."""
     values = {"interval": timedelta(seconds=interval_s), "limit": limit}
-    cursor = await connection.execute(_SQL["claim_stale_orders"], values)
-    return [str(row[0]) for row in await cursor.fetchall()]
+    async with connection.cursor(row_factory=class_row(_OrderRow)) as cursor:
+        await cursor.execute(_SQL["claim_stale_orders"], values)
+        return [row.to_order() for row in await cursor.fetchall()]
 
 
 async def _one(connection: Connection, query: str, values: dict[str, str | None]) -> Order | None:

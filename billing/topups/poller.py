@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
+import stripe
+
 from billing.database import Pool
 from billing.errors import BillingError
 from billing.settings import Settings
@@ -14,7 +16,8 @@ from billing.topups.fulfilment import Fulfilment
 from billing.topups.schemas import Order, OrderStatus
 
 BATCH = 50
-SESSIONS_MAX = 300  # of one customer, looked through for an order's session
+SESSIONS_MAX = 100  # one page of Stripe's: of one customer, from about the time of the order
+CLOCKS_APART_S = 300
 # Longer than any request to Stripe with its retries lasts: by then no session can still be opened.
 UNBORN_AFTER = timedelta(minutes=30)
 
@@ -33,25 +36,20 @@ class TopupPoller:
     async def sweep_once(self) -> int:
         """Looks at the orders that are due, at most BATCH. Returns how many it looked at."""
         async with self._pool.connection() as connection, connection.transaction():
-            order_ids = await orders.claim_stale(connection, self._interval_s, BATCH)
-        for order_id in order_ids:
-            await self._look(order_id)
-        return len(order_ids)
+            claimed = await orders.claim_stale(connection, self._interval_s, BATCH)
+        for order in claimed:
+            await self._look(order)
+        return len(claimed)
 
-    async def _look(self, order_id: str) -> None:
+    async def _look(self, order: Order) -> None:
         try:
-            async with self._pool.connection() as connection:
-                order = await orders.by_id(connection, order_id)
-            if order is None:
-                return
             session_id = order.checkout_session_id or await self._find_session(order)
             if session_id is not None:
-                verdict = await self._apply(session_id)
-                logger.info("order %s: %s", order_id, verdict)
+                logger.info("order %s: %s", order.id, await self._apply(session_id))
             elif datetime.now(UTC) - order.created_at > UNBORN_AFTER:
                 await self._expire(order)
         except BillingError as error:
-            logger.warning("order %s could not be looked at: %s", order_id, error)
+            logger.warning("order %s could not be looked at: %s", order.id, error)
 
     async def _apply(self, session_id: str) -> str:
         session = await self._fulfilment.retrieve(session_id)
@@ -65,18 +63,16 @@ class TopupPoller:
         """The session of an order whose process died before it could note it: found by our reference."""
         if order.stripe_customer_id is None:
             return None
+        asked_at = int(order.created_at.timestamp())
+        about_then: stripe.params.checkout.SessionListParamsCreated = {
+            "gte": asked_at - CLOCKS_APART_S,
+            "lte": asked_at + int(UNBORN_AFTER.total_seconds()),
+        }
         with stripe_errors():
             page = await self._stripe.v1.checkout.sessions.list_async(
-                {"customer": order.stripe_customer_id, "limit": 100}
+                {"customer": order.stripe_customer_id, "created": about_then, "limit": SESSIONS_MAX}
             )
-            seen = 0
-            async for session in page.auto_paging_iter():
-                seen += 1
-                if session.client_reference_id == order.id:
-                    return session.id
-                if seen >= SESSIONS_MAX:
-                    break
-        return None
+        return next((session.id for session in page.data if session.client_reference_id == order.id), None)
 
     async def _expire(self, order: Order) -> None:
         async with self._pool.connection() as connection, connection.transaction():

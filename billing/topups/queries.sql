@@ -74,13 +74,14 @@ SELECT stripe_customer_id FROM billing."LiteLLM_StripeBalanceTable" WHERE id = %
 -- claim_stale_orders
 -- Orders that nothing was heard of for a while; claiming one keeps other replicas off it until it is due again.
 -- The wait grows with the age, so an abandoned order costs some twenty questions to Stripe in its day.
-UPDATE billing."LiteLLM_StripeTopupOrderTable"
+UPDATE billing."LiteLLM_StripeTopupOrderTable" o
    SET updated_at = now()
- WHERE id IN (
+  FROM billing."LiteLLM_StripeBalanceTable" a
+ WHERE a.id = o.account_id AND o.id IN (
          SELECT id FROM billing."LiteLLM_StripeTopupOrderTable"
           WHERE status IN ('created', 'open')
             AND updated_at <= now() - greatest(%(interval)s, (updated_at - created_at) / 2)
           ORDER BY updated_at
           LIMIT %(limit)s
             FOR UPDATE SKIP LOCKED)
-RETURNING id
+RETURNING o.*, a.customer_type, a.customer_id, a.stripe_customer_id

@@ -8,7 +8,7 @@ from uuid import uuid4
 import stripe
 
 from billing.database import Pool
-from billing.errors import NotFound, StripeUnavailable, TooManyOpenTopups
+from billing.errors import StripeUnavailable, TooManyOpenTopups
 from billing.ledger.schemas import Payer
 from billing.ledger.service import Ledger
 from billing.money import format_nanos, minor_from_nanos
@@ -88,8 +88,7 @@ class Topups:
                     f"There are {open_max} unpaid top-ups already: pay one, or wait until they expire."
                 )
             order = await orders.by_id(connection, new.id)
-        if order is None:
-            raise NotFound(f"Order {new.id} is gone.")
+        assert order is not None  # written in this very transaction
         return order
 
     async def _create_session(self, order: Order, customer_id: str) -> stripe.checkout.Session:

@@ -36,8 +36,7 @@ async def record(connection: Connection, event: StripeEvent, payload: JsonValue)
         "payload": Jsonb(_storable(payload), dumps=json.dumps),
     }
     row = await (await connection.execute(_SQL["record_event"], values)).fetchone()
-    if row is None:
-        raise RuntimeError("INSERT … RETURNING gave no row")
+    assert row is not None  # ON CONFLICT DO UPDATE always returns one
     return bool(row[0]), InboxOutcome(row[1])
 
 

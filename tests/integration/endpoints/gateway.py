@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
+from uuid import uuid4
 
 import httpx
 import uvicorn
@@ -132,6 +133,19 @@ async def _serve(app: FastAPI) -> AsyncIterator[str]:
         server.should_exit = True
         await serving
         listener.close()
+
+
+@asynccontextmanager
+async def odd_stripe(answer: Json, status: int = 200) -> AsyncIterator[str]:
+    """A Stripe that says the same to everything: for answers that the sandbox has no reason to give."""
+    app = FastAPI()
+
+    @app.api_route("/{path:path}", methods=["GET", "POST"])
+    async def say(path: str) -> JSONResponse:
+        return JSONResponse({"id": f"cus_{uuid4().hex}", **answer}, status_code=status)
+
+    async with _serve(app) as url:
+        yield url
 
 
 @dataclass(frozen=True)

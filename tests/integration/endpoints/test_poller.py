@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from uuid import uuid4
 
 from billing.settings import Settings
 from tests.integration.endpoints.conftest import People
@@ -58,6 +59,18 @@ async def test_replicas_share_the_work(
         looked = await asyncio.gather(*(g.billing.poller.sweep_once() for g in (gateway, replica) * 2))
     assert sum(looked) == 6
     assert await gateway.balance(people.alice) == Decimal("60.00")
+
+
+async def test_a_session_that_stripe_forgot_is_left_open_for_the_operator(
+    gateway: Gateway, people: People
+) -> None:
+    [session_id] = await overdue(gateway, people, 1)
+    gone = f"cs_test_{uuid4().hex}"
+    query = b"""UPDATE billing."LiteLLM_StripeTopupOrderTable" SET checkout_session_id = %(gone)s
+                 WHERE checkout_session_id = %(session_id)s"""
+    await gateway.rows(query, gone=gone, session_id=session_id)
+    assert await gateway.billing.poller.sweep_once() == 1
+    assert await gateway.rows(STATUS, session_id=gone) == [("open",)]
 
 
 async def test_what_was_just_looked_at_is_left_alone(gateway: Gateway, people: People) -> None:

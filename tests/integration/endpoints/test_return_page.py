@@ -26,6 +26,9 @@ class TestAPaidSession:
         assert "12.34 USD" in page.text
         assert "refresh" not in page.text
         assert await gateway.balance(people.alice) == Decimal("12.34")
+        again = await gateway.get(PAGE, None, session_id=session_id)
+        assert "12.34 USD" in again.text
+        assert await gateway.balance(people.alice) == Decimal("12.34")
 
     async def test_page_poller_and_event_at_once_credit_once(
         self, gateway: Gateway, people: People, sandbox: Sandbox
@@ -46,6 +49,18 @@ class TestAPaidSession:
 
 
 class TestAnyOther:
+    async def test_one_that_stripe_forgot_wants_a_look(
+        self, gateway: Gateway, people: People, sandbox: Sandbox
+    ) -> None:
+        session_id = await gateway.topup(people.alice)
+        gone = f"cs_test_{uuid4().hex}"
+        query = b"""UPDATE billing."LiteLLM_StripeTopupOrderTable" SET checkout_session_id = %(gone)s
+                     WHERE checkout_session_id = %(session_id)s"""
+        await gateway.rows(query, gone=gone, session_id=session_id)
+        page = await gateway.get(PAGE, None, session_id=gone)
+        assert "needs a look" in page.text
+        assert "ord_" in page.text
+
     async def test_an_open_one_is_looked_at_again_but_not_for_ever(
         self, gateway: Gateway, people: People
     ) -> None:

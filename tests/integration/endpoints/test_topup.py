@@ -10,7 +10,7 @@ import pytest
 
 from billing.settings import Settings
 from tests.integration.endpoints.conftest import People, seat
-from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, run_gateway
+from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, odd_stripe, run_gateway
 
 ORDERS = b"""
 SELECT o.id, o.status, o.checkout_session_id FROM billing."LiteLLM_StripeTopupOrderTable" o
@@ -18,7 +18,8 @@ SELECT o.id, o.status, o.checkout_session_id FROM billing."LiteLLM_StripeTopupOr
  WHERE a.customer_id = %(customer_id)s ORDER BY o.created_at"""
 AGE = b"""
 UPDATE billing."LiteLLM_StripeTopupOrderTable"
-   SET created_at = created_at - interval '40 minutes', updated_at = updated_at - interval '40 minutes'
+   SET created_at = created_at - %(minutes)s * interval '1 minute',
+       updated_at = updated_at - %(minutes)s * interval '1 minute'
  WHERE id = %(id)s"""
 
 
@@ -154,6 +155,20 @@ class TestWhenStripeFails:
             assert (response.status_code, response.json()["error"]["code"]) == (503, "not_configured")
             assert await orders(gateway, people.alice_id) == []
 
+    async def test_an_amount_below_stripes_own_minimum_is_a_400(self, settings: Settings) -> None:
+        async with run_gateway(settings.model_copy(update={"billing_topup_min": "0.01"})) as gateway:
+            people = seat(gateway)
+            response = await gateway.post("/stripe/topup", people.alice, {"amount": "0.10"})
+            assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_amount")
+
+    async def test_a_session_without_a_page_is_no_top_up(self, settings: Settings) -> None:
+        async with odd_stripe({"id": "cs_test_1", "object": "checkout.session", "url": None}) as url:
+            odd = settings.model_copy(update={"stripe_api_base": url})
+            async with run_gateway(odd) as gateway:
+                people = seat(gateway)
+                response = await gateway.post("/stripe/topup", people.alice, {"amount": "10"})
+                assert (response.status_code, response.json()["error"]["code"]) == (503, "stripe_unavailable")
+
     async def test_an_answer_that_got_lost_is_asked_for_again(
         self, gateway: Gateway, people: People, sandbox: Sandbox
     ) -> None:
@@ -175,7 +190,10 @@ class TestACrash:
         people = seat(without_stripe)
         await without_stripe.post("/stripe/topup", people.alice, {"amount": "10"})
         [(order_id, _, _)] = await orders(gateway, people.alice_id)
-        await gateway.rows(AGE, id=order_id)
+        await gateway.rows(AGE, id=order_id, minutes=2)  # its process may still be at it
+        await gateway.billing.poller.sweep_once()
+        assert await orders(gateway, people.alice_id) == [(order_id, "created", None)]
+        await gateway.rows(AGE, id=order_id, minutes=40)
         await gateway.billing.poller.sweep_once()
         assert await orders(gateway, people.alice_id) == [(order_id, "expired", None)]
 
@@ -185,7 +203,7 @@ class TestACrash:
         session_id = await self._lost_session(gateway, people, sandbox)
         (_, (order_id, status, noted)) = await orders(gateway, people.alice_id)
         assert (status, noted) == ("created", None)
-        await gateway.rows(AGE, id=order_id)
+        await gateway.rows(AGE, id=order_id, minutes=2)
         await gateway.billing.poller.sweep_once()
         assert (order_id, "open", session_id) in await orders(gateway, people.alice_id)
 

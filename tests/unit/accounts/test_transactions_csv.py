@@ -62,6 +62,7 @@ def test_commas_quotes_and_lines_come_back_as_they_were() -> None:
         ("text/csv", True),
         ("TEXT/CSV; q=0.9, application/json; q=0.1", True),
         ("text/csv;q=0.1, application/json", False),
+        ("text/csv; charset=utf-8; q=0.5", True),
         ("text/csv;q=0", False),
         ("text/csv;q=nonsense", False),
         ("text/*", True),

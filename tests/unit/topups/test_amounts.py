@@ -33,7 +33,7 @@ def test_an_amount_becomes_minor_units(currency: str, amount: str, expected: int
         ("usd", "0.99"),
         ("usd", "10000.01"),
         ("usd", "1.001"),
-        ("usd", "999999999999"),
+        ("usd", "9000000000"),
         ("jpy", "500.5"),
         ("kwd", "1.234"),  # Stripe charges tens of fils
         ("isk", "12.50"),
