@@ -52,7 +52,7 @@ def litellm() -> Any:  # LiteLLM's module is not typed
 @pytest.fixture
 def router(litellm: Any) -> Iterator[Callable[..., Any]]:
     """Makes routers; the entries they add to LiteLLM's price map are taken back."""
-    before = dict(litellm.model_cost)
+    before = {name: dict(entry) for name, entry in litellm.model_cost.items()}  # entries change in place
 
     def make(*rows: Row, **options: object) -> Any:
         return litellm.Router(model_list=[dict(row) for row in rows], **options)
