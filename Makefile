@@ -47,7 +47,7 @@ lint-mypy: $(VENV)/installed-dev ## Checks types, strictly
 
 .PHONY: lint-yaml
 lint-yaml: $(VENV)/installed-dev ## Checks YAML files
-	@git ls-files '*.yaml' '*.yml' | xargs $(BIN)/yamllint -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable, truthy: {check-keys: false}}}'
+	@git ls-files '*.yaml' '*.yml' | xargs $(BIN)/yamllint -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable, truthy: {check-keys: false}, comments: {min-spaces-from-content: 1}}}'
 
 .PHONY: lint-shell
 lint-shell: $(VENV)/installed-dev ## Checks shell scripts
