@@ -98,10 +98,13 @@ class Ledger(Books):
         """Sets money aside for a call, or answers as before if this key was admitted before.
 
         Raises InsufficientCredits (available and required in nanos), KeyConflict for the same key with other
-        content, InvalidAmount and BadRequest for what could never be held. If the caller is cancelled, or is
-        told that the ledger is unavailable, the hold is released.
+        content, InvalidAmount and BadRequest for what could never be held. A repeat returns the hold as it
+        stands: look at its status. If the caller is cancelled, or is told that the ledger is unavailable, the
+        hold is released and its key used up: try again with another.
         """
         check_hold(request)
+        if request.key in self._orphans:
+            raise LedgerUnavailable("This hold was given up and is being released; ask with a new key.")
         answer = await self._holds.submit(request)
         return answer if isinstance(answer, Hold) else await self.hold_of(answer.key)
 

@@ -42,6 +42,14 @@ BEGIN
     available[n] := coalesce(free[a], 0);
   END LOOP;
 
+  -- A repeat may find nothing free because its own hold took it: it must be answered as before, not refused.
+  IF FALSE = ANY (admitted) AND EXISTS (
+    SELECT FROM unnest(keys, admitted) AS i(key, is_admitted)
+    JOIN "LiteLLM_StripeHoldTable" h ON h.key = i.key WHERE NOT i.is_admitted
+  ) THEN
+    RAISE unique_violation USING MESSAGE = 'a refused key exists';
+  END IF;
+
   decided_at := clock_timestamp();
   INSERT INTO "LiteLLM_StripeHoldTable"
     (key, account_id, requested, amount, fallback_charge, detail, owner, lease_expires_at, created_at)

@@ -1,0 +1,318 @@
+"""What each operation promises, one at a time, and what the database itself refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import psycopg
+import pytest
+
+from billing.database import Pool
+from billing.errors import BadRequest, InsufficientCredits, InvalidAmount, KeyConflict, NotFound
+from billing.ledger import Ledger
+from billing.ledger.schemas import (
+    Entry,
+    HoldRequest,
+    HoldStatus,
+    LedgerLimits,
+    Payer,
+    Settlement,
+    TransactionKind,
+    TransactionQuery,
+)
+from billing.money import NANOS_MAX
+
+ALICE = Payer("user_id", "alice")
+TOPUP = Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up", stripe_object_id="cs_1")
+HOLD = HoldRequest("k", ALICE, 60, 5, 60, detail={"model": "demo"})
+
+
+@pytest.fixture
+async def funded(ledger: Ledger) -> Ledger:
+    await ledger.post(TOPUP)
+    return ledger
+
+
+async def run_out(pool: Pool, key: str) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(
+            'UPDATE "LiteLLM_StripeHoldTable" SET lease_expires_at = now() WHERE key = %s', (key,)
+        )
+
+
+class TestHold:
+    async def test_a_payer_never_seen_has_nothing_and_gets_no_account(self, ledger: Ledger) -> None:
+        with pytest.raises(InsufficientCredits) as caught:
+            await ledger.hold(HOLD)
+        assert (caught.value.available_nanos, caught.value.required_nanos) == (0, 60)
+        assert (await ledger.account(ALICE)).id is None
+
+    async def test_a_repeat_is_answered_as_before_even_where_nothing_is_left(self, funded: Ledger) -> None:
+        big = dataclasses.replace(HOLD, amount_nanos=100)
+        first = await funded.hold(big)
+        assert await funded.hold(big) == first
+        assert (await funded.account(ALICE)).held_nanos == 100
+
+    @pytest.mark.parametrize(
+        "change", [{"amount_nanos": 61}, {"fallback_nanos": 4}, {"payer": Payer("team_id", "alice")}]
+    )
+    async def test_the_same_key_with_other_content_is_a_conflict(
+        self, funded: Ledger, change: dict[str, object]
+    ) -> None:
+        await funded.hold(HOLD)
+        with pytest.raises(KeyConflict):
+            await funded.hold(dataclasses.replace(HOLD, **change))  # type: ignore[arg-type] # one of the fields
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"amount_nanos": 0}, {"amount_nanos": -1}, {"amount_nanos": NANOS_MAX + 1}, {"fallback_nanos": 61},
+            {"fallback_nanos": -1}, {"lease_s": 0}, {"lease_s": 10**6}, {"key": ""}, {"key": "a\nb"},
+            {"key": "x" * 301}, {"payer": Payer("user_id", "a\0")},
+        ],
+    )  # fmt: skip
+    async def test_what_can_never_be_held_is_refused(self, funded: Ledger, change: dict[str, object]) -> None:
+        with pytest.raises(BadRequest):
+            await funded.hold(dataclasses.replace(HOLD, **change))  # type: ignore[arg-type] # one of the fields
+        assert (await funded.account(ALICE)).held_nanos == 0
+
+
+class TestResize:
+    async def test_takes_and_gives_back_the_difference(self, funded: Ledger) -> None:
+        await funded.hold(HOLD)
+        assert (await funded.resize("k", 100)).available_nanos == 0
+        assert (await funded.resize("k", 20)).available_nanos == 80
+
+    async def test_beyond_the_balance_says_what_would_fit(self, funded: Ledger) -> None:
+        await funded.hold(HOLD)
+        with pytest.raises(InsufficientCredits) as caught:
+            await funded.resize("k", 101)
+        assert caught.value.available_nanos == 100
+
+    async def test_refuses_nonsense_and_ended_calls(self, funded: Ledger) -> None:
+        await funded.hold(HOLD)
+        for amount in (0, 4):
+            with pytest.raises(InvalidAmount):
+                await funded.resize("k", amount)
+        with pytest.raises(NotFound):
+            await funded.resize("unknown", 5)
+        await funded.release("k", "failed")
+        with pytest.raises(KeyConflict):
+            await funded.resize("k", 50)
+
+
+class TestSettle:
+    @pytest.mark.parametrize(("cost", "balance"), [(0, 100), (59, 41), (60, 40), (61, 39), (150, -50)])
+    async def test_charges_the_whole_cost_and_frees_the_whole_hold(
+        self, funded: Ledger, cost: int, balance: int
+    ) -> None:
+        await funded.hold(HOLD)
+        resolution = await funded.settle(Settlement("k", cost, "finished", "demo", detail={"tokens": 3}))
+        assert (resolution.status, resolution.available_nanos) == (HoldStatus.SETTLED, balance)
+        account = await funded.account(ALICE)
+        assert (account.balance_nanos, account.held_nanos, account.total_spent_nanos) == (balance, 0, cost)
+        lines = await funded.transactions(ALICE, TransactionQuery(kind=TransactionKind.CHARGE))
+        assert [(line.amount_nanos, line.hold_key, line.detail) for line in lines] == (
+            [(-cost, "k", {"tokens": 3})] if cost else []
+        )
+
+    async def test_a_repeat_with_another_cost_is_a_conflict(self, funded: Ledger) -> None:
+        await funded.hold(HOLD)
+        await funded.settle(Settlement("k", 7, "finished", "demo"))
+        assert not (await funded.settle(Settlement("k", 7, "finished", "demo"))).changed
+        with pytest.raises(KeyConflict):
+            await funded.settle(Settlement("k", 8, "finished", "demo"))
+
+    async def test_a_call_without_a_hold_needs_a_payer_and_is_charged_once(self, funded: Ledger) -> None:
+        with pytest.raises(NotFound):
+            await funded.settle(Settlement("x", 7, "finished", "demo"))
+        settlement = Settlement("x", 7, "finished", "demo", payer=ALICE)
+        assert (await funded.settle(settlement)).changed
+        assert not (await funded.settle(settlement)).changed
+        assert (await funded.account(ALICE)).balance_nanos == 93
+
+    async def test_a_purged_call_is_not_charged_again(self, funded: Ledger, pool: Pool) -> None:
+        await funded.hold(HOLD)
+        await funded.settle(Settlement("k", 7, "finished", "demo"))
+        async with pool.connection() as connection:
+            await connection.execute(
+                "UPDATE \"LiteLLM_StripeHoldTable\" SET created_at = now() - interval '40 d',"
+                " resolved_at = now() - interval '39 d'"
+            )
+        assert await funded.purge(30) == 1
+        assert await funded.purge(30) == 0
+        answer = await funded.settle(Settlement("k", 7, "finished", "demo", payer=ALICE))
+        assert (answer.changed, answer.charged_nanos) == (False, 7)
+        with pytest.raises(KeyConflict):
+            await funded.settle(Settlement("k", 8, "finished", "demo", payer=ALICE))
+        assert await funded.prove() == []
+
+    async def test_one_item_beyond_bigint_fails_alone(self, ledger: Ledger) -> None:
+        await ledger.post(
+            dataclasses.replace(TOPUP, amount_nanos=-NANOS_MAX, kind=TransactionKind.ADJUSTMENT)
+        )
+        with pytest.raises(InvalidAmount):
+            await ledger.settle(Settlement("over", NANOS_MAX, "finished", "demo", payer=ALICE))
+        with pytest.raises(InvalidAmount):
+            await ledger.settle(Settlement("negative", -1, "finished", "demo", payer=ALICE))
+        assert await ledger.prove() == []
+
+
+class TestExpire:
+    async def test_only_ends_what_nobody_renews_and_lists_it_until_the_cost_turns_up(
+        self, funded: Ledger, pool: Pool
+    ) -> None:
+        await funded.hold(HOLD)
+        assert (await funded.expire("k", 5, "input")).status is HoldStatus.OPEN
+        assert await funded.due() == []
+        await run_out(pool, "k")
+        assert [hold.key for hold in await funded.due()] == ["k"]
+        assert (await funded.expire("k", 5, "input")).changed
+        assert [call.hold.key for call in await funded.for_review()] == ["k"]
+        with pytest.raises(InvalidAmount):
+            await funded.expire("k", -1, "input")
+        await funded.settle(Settlement("k", 9, "finished", "demo"))
+        assert await funded.for_review() == []
+        assert (await funded.hold_of("k")).status is HoldStatus.EXPIRED
+        assert (await funded.account(ALICE)).total_spent_nanos == 9
+
+    async def test_a_renewed_lease_is_not_over(self, funded: Ledger, pool: Pool) -> None:
+        await funded.hold(HOLD)
+        await run_out(pool, "k")
+        assert await funded.renew(["k", "unknown"], 60) == {"k"}
+        assert await funded.renew([], 60) == frozenset()
+        assert not (await funded.expire("k", 5, "input")).changed
+
+
+class TestPost:
+    async def test_the_same_key_answers_the_same_or_conflicts(self, funded: Ledger) -> None:
+        first = await funded.post(TOPUP)
+        assert (first.amount_nanos, first.balance_after_nanos) == (100, 100)
+        for change in (
+            {"amount_nanos": 99},
+            {"stripe_object_id": "cs_2"},
+            {"payer": Payer("user_id", "bob")},
+        ):
+            with pytest.raises(KeyConflict):
+                await funded.post(dataclasses.replace(TOPUP, **change))  # type: ignore[arg-type] # a field
+        assert (await funded.account(ALICE)).total_topups_nanos == 100
+
+    @pytest.mark.parametrize(
+        ("kind", "amount"),
+        [
+            (TransactionKind.TOPUP, -1), (TransactionKind.CHARGE, 1), (TransactionKind.CREDIT, 0),
+            (TransactionKind.ADJUSTMENT, NANOS_MAX + 1), (TransactionKind.CREDIT, NANOS_MAX),
+        ],
+    )  # fmt: skip
+    async def test_wrong_signs_and_overflows_write_nothing(
+        self, funded: Ledger, kind: TransactionKind, amount: int
+    ) -> None:
+        with pytest.raises(InvalidAmount):
+            await funded.post(Entry(ALICE, kind, amount, "other", "entry"))
+        assert len(await funded.transactions(ALICE)) == 1
+        assert await funded.prove() == []
+
+    async def test_inside_a_callers_transaction_it_is_undone_with_it(
+        self, ledger: Ledger, pool: Pool
+    ) -> None:
+        async with pool.connection() as connection, connection.transaction(force_rollback=True):
+            await ledger.post_in(connection, TOPUP)
+            assert (await ledger.account_in(connection, ALICE)).balance_nanos == 100
+            account_id = await ledger.ensure_account_in(connection, ALICE)
+            assert account_id == (await ledger.account_in(connection, ALICE)).id
+        assert (await ledger.account(ALICE)).id is None
+
+    async def test_texts_that_postgres_refuses_do_not_stop_money(self, ledger: Ledger) -> None:
+        line = await ledger.post(
+            dataclasses.replace(TOPUP, description="a\0b\ud800", detail={"n\0": float("nan")})
+        )
+        assert (line.description, line.detail) == ("a\ufffdb?", {"n\ufffd": "nan"})
+
+
+class TestReading:
+    async def test_pages_of_transactions_and_accounts_are_bounded(self, funded: Ledger) -> None:
+        for number in range(5):
+            await funded.post(Entry(ALICE, TransactionKind.CREDIT, 1, f"c{number}", "credit"))
+        first = await funded.transactions(ALICE, TransactionQuery(limit=4))
+        rest = await funded.transactions(ALICE, TransactionQuery(limit=4, before_id=first[-1].id))
+        assert [line.amount_nanos for line in (*first, *rest)] == [1, 1, 1, 1, 1, 100]
+        moment = first[0].created_at
+        assert await funded.transactions(ALICE, TransactionQuery(since=moment)) == first[:1]
+        assert len(await funded.transactions(ALICE, TransactionQuery(until=moment))) == 5
+        assert [account.payer for account in await funded.accounts(customer_type="user_id")] == [ALICE]
+        assert await funded.accounts(customer_type="team_id") == []
+        for limit in (0, 101):
+            with pytest.raises(BadRequest):
+                await funded.transactions(ALICE, TransactionQuery(limit=limit))
+        assert (await funded.account(Payer("user_id", "\0"))).id is None
+
+
+class TestTheDatabaseRefuses:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            'UPDATE "LiteLLM_StripeTransactionTable" SET amount = 1',
+            'DELETE FROM "LiteLLM_StripeTransactionTable"',
+            'TRUNCATE "LiteLLM_StripeTransactionTable"',
+            'UPDATE "LiteLLM_StripeBalanceTable" SET held = 101',
+            'UPDATE "LiteLLM_StripeBalanceTable" SET held = -1',
+            'UPDATE "LiteLLM_StripeHoldTable" SET amount = 0',
+            'UPDATE "LiteLLM_StripeHoldTable" SET fallback_charge = 61',
+            "UPDATE \"LiteLLM_StripeHoldTable\" SET status = 'settled'",
+            "UPDATE \"LiteLLM_StripeHoldTable\" SET status = 'gone'",
+            'DELETE FROM "LiteLLM_StripeBalanceTable"',
+        ],
+    )
+    async def test_whatever_code_asks(self, funded: Ledger, pool: Pool, statement: str) -> None:
+        await funded.hold(HOLD)
+        async with pool.connection() as connection:
+            with pytest.raises(psycopg.errors.IntegrityError):
+                await connection.execute(statement.encode())
+
+    async def test_but_lets_the_balance_fall_below_what_is_held(self, funded: Ledger) -> None:
+        await funded.hold(HOLD)
+        await funded.post(Entry(ALICE, TransactionKind.REFUND, -90, "refund:re_1", "Refund"))
+        account = await funded.account(ALICE)
+        assert (account.balance_nanos, account.held_nanos, account.available_nanos) == (10, 60, -50)
+        await funded.resize("k", 50)
+
+
+class TestTheProof:
+    @pytest.mark.parametrize(
+        ("rule", "alteration"),
+        [
+            ("balance_is_sum_of_entries", 'UPDATE "LiteLLM_StripeBalanceTable" SET balance = balance + 1'),
+            ("held_is_sum_of_open_holds", 'UPDATE "LiteLLM_StripeBalanceTable" SET held = held - 1'),
+            ("total_topups_is_sum_of_topups", 'UPDATE "LiteLLM_StripeBalanceTable" SET total_topups = 1'),
+            ("total_spent_is_sum_of_charges", 'UPDATE "LiteLLM_StripeBalanceTable" SET total_spent = 1'),
+            ("charge_of_a_call_is_in_the_books", 'UPDATE "LiteLLM_StripeHoldTable" SET charged = 8'),
+            (
+                "entries_form_a_chain",
+                'ALTER TABLE "LiteLLM_StripeTransactionTable" DISABLE TRIGGER append_only;'
+                'UPDATE "LiteLLM_StripeTransactionTable" SET balance_after = 1 WHERE amount < 0',
+            ),
+        ],
+    )
+    async def test_finds_every_altered_row(
+        self, funded: Ledger, pool: Pool, rule: str, alteration: str
+    ) -> None:
+        await funded.hold(HOLD)
+        await funded.hold(dataclasses.replace(HOLD, key="ended", amount_nanos=10))
+        await funded.settle(Settlement("ended", 7, "finished", "demo"))
+        assert await funded.prove() == []
+        where = " WHERE key = 'ended'" if "charged" in alteration else ""
+        async with pool.connection() as connection:
+            await connection.execute((alteration + where).encode())
+        assert [found.rule for found in await funded.prove()] == [rule]
+
+
+class TestMemory:
+    async def test_of_accounts_is_only_a_hint(self, funded: Ledger, pool: Pool) -> None:
+        """Forgotten or held by another process: the ending finds the account by itself."""
+        limits = LedgerLimits(accounts_remembered=1)
+        async with Ledger(pool, owner="small", limits=limits) as small:
+            for key in ("a", "b"):
+                await small.hold(dataclasses.replace(HOLD, key=key, amount_nanos=5))
+            for key in ("a", "b"):
+                assert (await small.settle(Settlement(key, 2, "finished", "demo"))).changed
+        assert await funded.prove() == []
