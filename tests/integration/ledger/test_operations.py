@@ -66,8 +66,8 @@ class TestHold:
     @pytest.mark.parametrize(
         "change",
         [
-            {"amount_nanos": 0}, {"amount_nanos": -1}, {"amount_nanos": NANOS_MAX + 1}, {"fallback_nanos": 61},
-            {"fallback_nanos": -1}, {"lease_s": 0}, {"lease_s": 10**6}, {"key": ""}, {"key": "a\nb"},
+            {"amount_nanos": 0}, {"amount_nanos": -1}, {"amount_nanos": NANOS_MAX + 1},
+            {"fallback_nanos": 61}, {"fallback_nanos": -1}, {"lease_s": 0}, {"lease_s": 10**6}, {"key": ""}, {"key": "a\nb"},
             {"key": "x" * 301}, {"payer": Payer("user_id", "a\0")},
         ],
     )  # fmt: skip

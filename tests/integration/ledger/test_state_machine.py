@@ -216,7 +216,7 @@ def test_every_history_agrees_with_the_oracle(module_database_url: str) -> None:
         run_state_machine_as_test(
             LedgerMachine,
             settings=settings(
-                max_examples=20,
+                max_examples=50,
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=[HealthCheck.too_slow],
