@@ -8,6 +8,7 @@ Every worker process is a whole gateway; they agree through Postgres alone.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
@@ -27,6 +28,7 @@ from billing.database.pool import Pool, open_pool  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.proxy.auth import authenticator, guard_routes  # noqa: E402
+from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
@@ -47,6 +49,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         services = await stack.enter_async_context(
             open_billing(settings, pool, ledger, authenticator(settings))
         )
+        await asyncio.to_thread(load_encodings)  # half a second, which the first call would pay for
         enforcement = Enforcement(ledger, pool, settings)
         background = Background()
         stack.push_async_callback(enforcement.stop)

@@ -76,6 +76,8 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
     `kwargs["response_cost"]` is None for an unpriced call, while the logging payload turns that into 0; a 0
     with tokens used and no cache hit is LiteLLM's way to say the same.
     """
+    if _served_free(kwargs):
+        return 0
     if kwargs.get("response_cost") is None:
         return None
     payload = kwargs.get("standard_logging_object")
@@ -84,6 +86,18 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
     if cost == 0 and logged.get("total_tokens") and not kwargs.get("cache_hit"):
         return None
     return cost
+
+
+def _served_free(kwargs: Mapping[str, object]) -> bool:
+    """Whether the deployment that served is declared free; others of its group may be priced."""
+    params = kwargs.get("litellm_params")
+    buckets = params if isinstance(params, Mapping) else {}
+    return any(_is_free(buckets.get(bucket)) for bucket in ("metadata", "litellm_metadata"))
+
+
+def _is_free(metadata: object) -> bool:
+    info = metadata.get("model_info") if isinstance(metadata, Mapping) else None
+    return isinstance(info, Mapping) and info.get("billing") == "free"
 
 
 def _ending_of(call: Call, kwargs: Mapping[str, object]) -> Ending:
