@@ -65,7 +65,10 @@ class Startup:
             await _check_database(self.plan.database_url)
         self._tell("applying migrations")
         await litellm_database.migrate(self.plan.database_url, self._tell)
-        await migrations.migrate(self.plan.database_url)
+        try:
+            await migrations.migrate(self.plan.database_url)
+        except BillingError as error:
+            raise DatabaseUnusable(error.message) from error
         self._tell("database ready")
 
     async def _gateway(self, database: asyncio.Task[None]) -> float:
