@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -59,6 +60,26 @@ class TestNeverCredited:
         async with run_gateway(live) as other:
             assert (await apply(other, paid, livemode=True)).outcome is Outcome.PARKED
         assert await gateway.balance(people.alice) == 0
+
+
+class TestTwoAtOnce:
+    async def test_the_second_waits_and_finds_it_paid(
+        self, gateway: Gateway, people: People, paid: CheckoutSession
+    ) -> None:
+        async with gateway.pool.connection() as connection, connection.transaction():
+            first = await gateway.billing.fulfilment.apply_in(connection, paid)
+            second = asyncio.create_task(apply(gateway, paid))
+            await self._is_waiting(gateway, connection.info.backend_pid)
+        assert first.outcome is Outcome.CREDITED
+        assert (await second).outcome is Outcome.ALREADY_PAID
+        assert await gateway.balance(people.alice) == Decimal("10.00")
+
+    async def _is_waiting(self, gateway: Gateway, pid: int) -> None:
+        """Until some connection waits for a lock of the connection `pid`."""
+        query = b"SELECT 1 FROM pg_stat_activity WHERE %(pid)s = ANY(pg_blocking_pids(pid))"
+        async with asyncio.timeout(10):
+            while not await gateway.rows(query, pid=pid):
+                continue  # the question itself lets the other task run
 
 
 class TestWhatIsCredited:

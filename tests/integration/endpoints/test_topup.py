@@ -116,6 +116,8 @@ class TestTheSession:
         found = [await sandbox.get(f"/v1/checkout/sessions/{session_id}") for session_id in sessions]
         assert len({str(session["customer"]) for session in found}) == 1
         assert len({str(session["id"]) for session in found}) == 8
+        page = await sandbox.get("/v1/customers", limit="100")
+        assert str(page).count(f"'customer_id': '{people.alice_id}'") == 1
 
     async def test_a_customer_deleted_at_stripe_gets_a_new_one(
         self, gateway: Gateway, people: People, sandbox: Sandbox
