@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.launch import Launched, free_port_pair, launch, processes_of
 from tests.deadline import eventually
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer, database_of
 
 
 @pytest.fixture
@@ -94,6 +94,16 @@ class TestDatabaseUrl:
         line = _fails(launch(home, environment={"DATABASE_URL": url}), 6)
 
         assert "no_such_database" in line
+
+    def test_a_migration_that_is_not_the_one_applied_is_said(
+        self, home: Path, postgres: PostgresServer, database_url: str
+    ) -> None:
+        alter = "UPDATE billing._prisma_migrations SET checksum = 'of another file'"
+        postgres.execute(alter, database=database_of(database_url))
+
+        line = _fails(launch(home, environment={"DATABASE_URL": database_url}), 6)
+
+        assert "was changed after this database applied it" in line
 
 
 class TestPrograms:
