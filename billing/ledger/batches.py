@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import Literal
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -47,42 +47,14 @@ class KnownHold:
     is_ours: bool
 
 
-_STATUS: dict[Action, HoldStatus] = {
-    "settle": HoldStatus.SETTLED,
-    "release": HoldStatus.RELEASED,
-    "expire": HoldStatus.EXPIRED,
-}
-
-
-class AccountMemory:
-    """Which account each hold of this process is on, until it ends: a hint that saves two look-ups.
-
-    A hint that is missing or wrong costs time and nothing else: Postgres checks it. At most `size_max` are
-    kept.
-    """
-
-    def __init__(self, size_max: int) -> None:
-        self._size_max = size_max
-        self._accounts: dict[str, int] = {}
-
-    def remember(self, key: str, account_id: int) -> None:
-        """Forgets the oldest if there are too many."""
-        if len(self._accounts) >= self._size_max:
-            del self._accounts[next(iter(self._accounts))]
-        self._accounts[key] = account_id
-
-    def recall(self, key: str) -> int | None:
-        """The account, once."""
-        return self._accounts.pop(key, None)
-
-
-RequestT = TypeVar("RequestT")
-AnswerT = TypeVar("AnswerT")
+Request = HoldRequest | Ending
+Answer = Hold | KnownHold | Resolution
+Answers = dict[str, Answer | Exception]
 
 
 async def one_by_one(
-    send: Callable[[Sequence[RequestT]], Awaitable[list[AnswerT | Exception]]], requests: Sequence[RequestT]
-) -> Sequence[AnswerT | Exception]:
+    send: Callable[[Sequence[Request]], Awaitable[list[Answer | Exception]]], requests: Sequence[Request]
+) -> list[Answer | Exception]:
     """Sends a batch; if Postgres refuses it for the sake of one item, each item alone, with the same key."""
     try:
         return await send(requests)
@@ -98,55 +70,30 @@ async def one_by_one(
 
 
 async def send_holds(
-    link: Link, owner: str, accounts: AccountMemory, requests: Sequence[HoldRequest]
-) -> list[Hold | KnownHold | Exception]:
-    """Asks for holds, in the order given. Remembers on which account each one is."""
-    breaks = link.breaks
-    try:
-        return await _send_new_holds(link, owner, accounts, requests)
-    except psycopg.errors.UniqueViolation:  # some key is not new
-        pass
+    link: Link, owner: str, requests: Sequence[HoldRequest], *, is_repeated: bool
+) -> Answers:
+    """Asks for holds, in the order given, whether their keys are new or not. By key.
+
+    `is_repeated`: Postgres may have been asked before by this very request.
+    """
     rows = await link.rows(
         SQL["hold_batch"],
         (
             text_array([request.key for request in requests]),
             text_array([request.payer.customer_type for request in requests]),
             text_array([request.payer.customer_id for request in requests]),
-            *_hold_arrays(requests),
+            *hold_arrays(requests),
             owner,
         ),
     )
-    is_repeated = link.breaks > breaks
-    return [_hold_answer(request, is_repeated, *row) for request, row in zip(requests, rows, strict=True)]
+    return {
+        request.key: _hold_answer(request, is_repeated, *row)
+        for request, row in zip(requests, rows, strict=True)
+    }
 
 
-async def _send_new_holds(
-    link: Link, owner: str, accounts: AccountMemory, requests: Sequence[HoldRequest]
-) -> list[Hold | KnownHold | Exception]:
-    positions: dict[Payer, int] = {}
-    places = [positions.setdefault(request.payer, len(positions) + 1) for request in requests]
-    [(admitted, available, account_ids, decided_at)] = await link.rows(
-        SQL["hold_new"],
-        (
-            text_array([request.key for request in requests]),
-            number_array(places),
-            *_hold_arrays(requests),
-            owner,
-            text_array([payer.customer_type for payer in positions]),
-            text_array([payer.customer_id for payer in positions]),
-        ),
-    )
-    answers: list[Hold | KnownHold | Exception] = []
-    for request, place, fits, available_nanos in zip(requests, places, admitted, available, strict=True):
-        if fits:
-            accounts.remember(request.key, account_ids[place - 1])
-            answers.append(_admitted(request, available_nanos, decided_at))
-        else:
-            answers.append(insufficient(available_nanos, request.amount_nanos))
-    return answers
-
-
-def _hold_arrays(requests: Sequence[HoldRequest]) -> tuple[str, ...]:
+def hold_arrays(requests: Sequence[HoldRequest]) -> tuple[str, ...]:
+    """The parameters that all ways to ask for holds share."""
     return (
         number_array([request.amount_nanos for request in requests]),
         number_array([request.fallback_nanos for request in requests]),
@@ -155,7 +102,8 @@ def _hold_arrays(requests: Sequence[HoldRequest]) -> tuple[str, ...]:
     )
 
 
-def _admitted(request: HoldRequest, available_nanos: int, decided_at: datetime) -> Hold:
+def admitted(request: HoldRequest, available_nanos: int, decided_at: datetime) -> Hold:
+    """The hold that a request became."""
     return Hold(
         request.key,
         request.payer,
@@ -175,7 +123,7 @@ def _hold_answer(
     request: HoldRequest, is_repeated: bool, verdict: str, available_nanos: int, decided_at: datetime
 ) -> Hold | KnownHold | Exception:
     if verdict == "admitted":
-        return _admitted(request, available_nanos, decided_at)
+        return admitted(request, available_nanos, decided_at)
     if verdict == "known":
         return KnownHold(request.key, is_repeated)
     if verdict == "conflict":
@@ -206,44 +154,10 @@ def ending_arrays(requests: Sequence[Ending]) -> tuple[str, ...]:
     )
 
 
-async def send_endings(
-    link: Link, accounts: AccountMemory, requests: Sequence[Ending]
-) -> list[Resolution | Exception]:
-    """Ends calls, in the order given. A call without a hold is answered with NotFound."""
-    answers = await _send_open_endings(link, accounts, requests)
-    rest = [request for request in requests if request.key not in answers]
-    if rest:
-        rows = await link.rows(SQL["resolve_batch"], ending_arrays(rest))
-        answers |= {
-            request.key: resolution_from(request, row) for request, row in zip(rest, rows, strict=True)
-        }
-    return [answers[request.key] for request in requests]
-
-
-async def _send_open_endings(
-    link: Link, accounts: AccountMemory, requests: Sequence[Ending]
-) -> dict[str, Resolution | Exception]:
-    """Ends those whose account is remembered and whose hold is open, by key."""
-    positions: dict[int, int] = {}
-    known: list[Ending] = []
-    places: list[int] = []
-    for request in requests:
-        if account_id := accounts.recall(request.key):
-            known.append(request)
-            places.append(positions.setdefault(account_id, len(positions) + 1))
-    if not known:
-        return {}
-    keys, *arrays = ending_arrays(known)
-    [(ended, available)] = await link.rows(
-        SQL["resolve_open"], (keys, number_array(places), *arrays, number_array(positions))
-    )
-    return {
-        request.key: Resolution(
-            request.key, _STATUS[request.action], request.ending, request.amount_nanos, True, available_nanos
-        )
-        for request, is_ended, available_nanos in zip(known, ended, available, strict=True)
-        if is_ended
-    }
+async def send_endings(link: Link, requests: Sequence[Ending]) -> Answers:
+    """Ends calls, in the order given, however they stand. By key; NotFound for a call without a hold."""
+    rows = await link.rows(SQL["resolve_batch"], ending_arrays(requests))
+    return {request.key: resolution_from(request, row) for request, row in zip(requests, rows, strict=True)}
 
 
 def resolution_from(request: Ending, row: TupleRow) -> Resolution | BillingError:

@@ -43,8 +43,8 @@ class Lane(Generic[RequestT, AnswerT]):
     """A bounded queue in front of one connection.
 
     `queue_max` requests may wait, `batch_max` travel together, and no caller waits longer than `wait_s` (to
-    the precision of a twentieth of it). With `drop_unsent` a request whose caller left before it was sent is
-    forgotten; without, it is carried out all the same.
+    the precision of a twentieth of it). A request whose caller left before it was sent is forgotten if it
+    `may_drop`, and otherwise carried out all the same.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Lane(Generic[RequestT, AnswerT]):
         queue_max: int,
         batch_max: int,
         wait_s: float,
-        drop_unsent: bool = False,
+        may_drop: Callable[[RequestT], bool] = lambda request: False,
         orphaned: Orphaned[RequestT, AnswerT] = lambda request, answer: None,
     ) -> None:
         self._send = send
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._wait_s = wait_s
-        self._drop_unsent = drop_unsent
+        self._may_drop = may_drop
         self._orphaned = orphaned
         self._queue: deque[_Job[RequestT, AnswerT]] = deque()
         self._flying: list[_Job[RequestT, AnswerT]] = []
@@ -124,7 +124,7 @@ class Lane(Generic[RequestT, AnswerT]):
             if self._queue[0].request.key in keys:  # a repeat is answered by what the first one wrote
                 break
             job = self._queue.popleft()
-            if self._drop_unsent and job.future.done():
+            if job.future.done() and self._may_drop(job.request):
                 continue
             keys.add(job.request.key)
             batch.append(job)

@@ -14,18 +14,14 @@ SELECT verdict, status, ending, charged, available FROM billing.resolve_batch_v1
   string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::bigint[], string_to_array(%s, E'\x1f'),
   string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'));
 
--- hold_new
--- Decides holds with new keys in the order given; one row of arrays.
-SELECT admitted, available, account_ids, decided_at FROM billing.hold_new_v1(
-  string_to_array(%s, E'\x1f'), %s::integer[], %s::bigint[], %s::bigint[], %s::integer[],
-  string_to_array(%s, E'\x1f'), %s::text, string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'));
-
--- resolve_open
--- Ends those of these calls that are open, on accounts that are known; one row of arrays.
-SELECT ended, available FROM billing.resolve_open_v1(
+-- exchange
+-- Ends calls that are open on known accounts, then decides holds with new keys; one row of arrays.
+SELECT ended, ended_available, admitted, held_available, held_account_ids, decided_at FROM billing.exchange_v1(
   string_to_array(%s, E'\x1f'), %s::integer[], string_to_array(%s, E'\x1f'), %s::bigint[],
   string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'),
-  %s::bigint[]);
+  %s::bigint[],
+  string_to_array(%s, E'\x1f'), %s::integer[], %s::bigint[], %s::bigint[], %s::integer[],
+  string_to_array(%s, E'\x1f'), %s::text, string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'));
 
 -- adopt_call
 -- Gives a call without a hold the row by which it can be ended once.

@@ -12,16 +12,10 @@ import psycopg
 from billing.database import Connection, Pool
 from billing.errors import InvalidAmount, KeyConflict, LedgerUnavailable, NotFound
 from billing.ledger import batches
-from billing.ledger.batches import (
-    SQL,
-    AccountMemory,
-    Ending,
-    KnownHold,
-    insufficient,
-    one_by_one,
-)
+from billing.ledger.batches import SQL, Answer, Ending, KnownHold, Request, insufficient, one_by_one
 from billing.ledger.books import Books, bounded
 from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
+from billing.ledger.exchange import AccountMemory, exchange
 from billing.ledger.lanes import Lane
 from billing.ledger.link import Link, explained
 from billing.ledger.rows import json_text, plain, transaction_from
@@ -58,18 +52,14 @@ class Ledger(Books):
         limits = limits or LedgerLimits()
         self._owner = owner
         self._limits = limits
-        self._hold_link = Link(pool, limits.wait_s)
-        self._ending_link = Link(pool, limits.wait_s)
-        self._holds: Lane[HoldRequest, Hold | KnownHold] = Lane(
-            self._send_holds,
+        self._link = Link(pool, limits.wait_s)
+        self._lane: Lane[Request, Answer] = Lane(
+            self._send,
             queue_max=limits.queue_max,
             batch_max=limits.batch_max,
             wait_s=limits.wait_s,
-            drop_unsent=True,
-            orphaned=self._orphaned_hold,
-        )
-        self._endings: Lane[Ending, Resolution] = Lane(
-            self._send_endings, queue_max=limits.queue_max, batch_max=limits.batch_max, wait_s=limits.wait_s
+            may_drop=lambda request: isinstance(request, HoldRequest),
+            orphaned=self._orphaned,
         )
         self._accounts = AccountMemory(limits.accounts_remembered)
         self._orphans: dict[str, Payer] = {}
@@ -85,14 +75,12 @@ class Ledger(Books):
 
     async def close(self) -> None:
         """Finishes what is under way, releases what nobody waits for any more, closes its connections."""
-        await self._holds.close()
+        await self._lane.close()
         if self._orphan_task is not None:
             await asyncio.wait((self._orphan_task,), timeout=self._limits.wait_s)
             if self._orphan_task is not None:
                 self._orphan_task.cancel()
-        await self._endings.close()
-        await self._hold_link.close()
-        await self._ending_link.close()
+        await self._link.close()
 
     async def hold(self, request: HoldRequest) -> Hold:
         """Sets money aside for a call, or answers as before if this key was admitted before.
@@ -105,7 +93,7 @@ class Ledger(Books):
         check_hold(request)
         if request.key in self._orphans:
             raise LedgerUnavailable("This hold was given up and is being released; ask with a new key.")
-        answer = await self._holds.submit(request)
+        answer = await self._lane.submit(request)
         return answer if isinstance(answer, Hold) else await self.hold_of(answer.key)
 
     async def resize(self, key: str, amount_nanos: int) -> Hold:
@@ -186,10 +174,13 @@ class Ledger(Books):
     async def _end(self, request: Ending) -> Resolution:
         check_key(request.key)
         try:
-            return await self._endings.submit(request)
+            answer = await self._lane.submit(request)
         except NotFound:
             if request.payer is None:
                 raise
+        else:
+            assert isinstance(answer, Resolution)
+            return answer
         return await self._end_unheld(request, request.payer)
 
     async def _end_unheld(self, request: Ending, payer: Payer) -> Resolution:
@@ -206,20 +197,16 @@ class Ledger(Books):
                 raise answer
             return answer
 
-    async def _send_holds(self, requests: Sequence[HoldRequest]) -> Sequence[Hold | KnownHold | Exception]:
-        async def send(items: Sequence[HoldRequest]) -> list[Hold | KnownHold | Exception]:
-            return await batches.send_holds(self._hold_link, self._owner, self._accounts, items)
+    async def _send(self, requests: Sequence[Request]) -> list[Answer | Exception]:
+        async def send(items: Sequence[Request]) -> list[Answer | Exception]:
+            return await exchange(self._link, self._owner, self._accounts, items)
 
         return await one_by_one(send, requests)
 
-    async def _send_endings(self, requests: Sequence[Ending]) -> Sequence[Resolution | Exception]:
-        async def send(items: Sequence[Ending]) -> list[Resolution | Exception]:
-            return await batches.send_endings(self._ending_link, self._accounts, items)
-
-        return await one_by_one(send, requests)
-
-    def _orphaned_hold(self, request: HoldRequest, answer: Hold | KnownHold | None) -> None:
+    def _orphaned(self, request: Request, answer: Answer | None) -> None:
         """Nobody waits for this hold: it must not bind the customer's money until its lease is over."""
+        if isinstance(request, Ending):
+            return  # an ending is carried out for its own sake
         if isinstance(answer, KnownHold) and not answer.is_ours:
             return  # a repeat: the hold belongs to whoever asked first
         if len(self._orphans) >= self._limits.orphans_max:
@@ -250,7 +237,7 @@ class Ledger(Books):
             if (
                 await self.account(payer)
             ).id is not None:  # without an account nothing was or will be admitted
-                await self._end(Ending(key, "release", 0, "abandoned", payer=payer))
+                await self._end_unheld(Ending(key, "release", 0, "abandoned"), payer)
         except LedgerUnavailable:
             return False
         return True

@@ -136,3 +136,40 @@ BEGIN
     version = b.version + 1, updated_at = moment
   FROM unnest(account_ids, spent, freed) AS t(id, spent, freed) WHERE b.id = t.id AND t.freed > 0;
 END $$;
+
+-- Both in one transaction: endings first, then holds, which may use what the endings freed. All accounts of both
+-- are locked before either begins, in id order. One commit serves them all, and a busy account is locked once.
+CREATE FUNCTION exchange_v1(
+  ended_keys text[], ended_accounts integer[], actions text[], costs bigint[], endings text[], descriptions text[],
+  estimates boolean[], ended_details text[], ended_account_ids bigint[],
+  held_keys text[], held_accounts integer[], amounts bigint[], fallbacks bigint[], leases_s integer[],
+  held_details text[], owner_name text, customer_types text[], customer_ids text[],
+  OUT ended boolean[], OUT ended_available bigint[],
+  OUT admitted boolean[], OUT held_available bigint[], OUT held_account_ids bigint[], OUT decided_at timestamptz
+) LANGUAGE plpgsql SET search_path FROM CURRENT
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+  IF cardinality(ended_keys) > 0 AND cardinality(held_keys) > 0 THEN
+    PERFORM FROM "LiteLLM_StripeBalanceTable" b
+    WHERE b.id IN (
+      SELECT unnest(ended_account_ids)
+      UNION
+      SELECT a.id FROM unnest(customer_types, customer_ids) AS p(t, c)
+      JOIN "LiteLLM_StripeBalanceTable" a ON a.customer_type = p.t AND a.customer_id = p.c
+    )
+    ORDER BY b.id FOR NO KEY UPDATE OF b;
+  END IF;
+  IF cardinality(ended_keys) > 0 THEN
+    SELECT r.ended, r.available INTO ended, ended_available
+    FROM resolve_open_v1(ended_keys, ended_accounts, actions, costs, endings, descriptions, estimates,
+      ended_details, ended_account_ids) r;
+  END IF;
+  IF cardinality(held_keys) > 0 THEN
+    SELECT h.admitted, h.available, h.account_ids, h.decided_at
+    INTO admitted, held_available, held_account_ids, decided_at
+    FROM hold_new_v1(held_keys, held_accounts, amounts, fallbacks, leases_s, held_details, owner_name,
+      customer_types, customer_ids) h;
+  END IF;
+END $$;

@@ -94,7 +94,7 @@ class TestABrokenConnection:
                 async with pool.connection() as connection:
                     await connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                        " AND (query LIKE '%hold_new_v1%' OR query LIKE '%resolve_open_v1%')"
+                        " AND (query LIKE '%exchange_v1%' OR query LIKE '%_batch_v1%')"
                     )
                 await asyncio.sleep(0.03)
 

@@ -67,7 +67,8 @@ class TestHold:
         "change",
         [
             {"amount_nanos": 0}, {"amount_nanos": -1}, {"amount_nanos": NANOS_MAX + 1},
-            {"fallback_nanos": 61}, {"fallback_nanos": -1}, {"lease_s": 0}, {"lease_s": 10**6}, {"key": ""}, {"key": "a\nb"},
+            {"fallback_nanos": 61}, {"fallback_nanos": -1}, {"lease_s": 0}, {"lease_s": 10**6},
+            {"key": ""}, {"key": "a\nb"},
             {"key": "x" * 301}, {"payer": Payer("user_id", "a\0")},
         ],
     )  # fmt: skip
@@ -194,7 +195,7 @@ class TestPost:
             {"payer": Payer("user_id", "bob")},
         ):
             with pytest.raises(KeyConflict):
-                await funded.post(dataclasses.replace(TOPUP, **change))  # type: ignore[arg-type] # a field
+                await funded.post(dataclasses.replace(TOPUP, **change))
         assert (await funded.account(ALICE)).total_topups_nanos == 100
 
     @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class Post:
             queue_max=queue_max,
             batch_max=batch_max,
             wait_s=wait_s,
-            drop_unsent=drop_unsent,
+            may_drop=lambda request: drop_unsent,
             orphaned=self.orphaned,
         )
 
