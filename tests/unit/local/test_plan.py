@@ -71,7 +71,7 @@ class TestGatewayEnvironment:
 
 class TestAddresses:
     def test_one_that_listens_everywhere_is_reached_on_the_loopback(self) -> None:
-        for host in ("0.0.0.0", "::"):
+        for host in ("0.0.0.0", "::"):  # noqa: S104 - nothing is bound
             assert _plan(host=host).base_url == "http://127.0.0.1:4000"
 
     def test_an_ipv6_address_is_a_url(self) -> None:
