@@ -62,6 +62,10 @@ format: $(VENV)/installed-dev ## Formats the code
 bench: $(VENV)/installed-dev ## Measures the ledger and the gateway; prints JSON
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: docs
+docs: $(VENV)/installed-dev ## Renews the pages that are made from code
+	@$(BIN)/python -m billing.settings_reference > docs/reference/settings.md
+
 .PHONY: install-dev
 install-dev: $(VENV)/installed-dev ## Installs everything that development needs
 
