@@ -42,7 +42,6 @@ class Run:
         return self.pairs / self.seconds
 
 
-Parameters = Callable[[list[str], list[int]], tuple[object, ...]]
 Contender = Callable[[Pool, int, int, float], Awaitable[Run]]
 
 
@@ -176,46 +175,26 @@ async def _naive_settle(workers: Pool, key: str, account: int) -> None:
 async def floor(pool: Pool, callers: int, accounts: int, seconds: float) -> Run:
     """No ledger at all: the same hold and transaction rows, inserted in batches as large as the ledger's.
 
-    Half of the callers wait for a hold and half for a settlement at any time, so two connections insert at
-    once, each half of the callers in a batch; a single caller does one after the other. Nothing is locked,
-    looked up, decided or updated.
+    As in the ledger one connection commits, half of the callers wait for a hold and half for a settlement, so
+    a statement inserts half of them of each kind; a single caller's two rows are two statements. Nothing is
+    locked, looked up, decided or updated, and nobody waits for an answer of their own.
     """
-    batch = max(1, callers // 2)
     ids = await _account_ids(pool)
+    batch = max(1, callers // 2)
+    pairs = 0
     started = time.perf_counter()
-
-    async def insert(
-        statement: bytes, parameters: Callable[[list[str], list[int]], tuple[object, ...]]
-    ) -> int:
-        rows = 0
-        async with await connect_beside(pool) as connection:
-            while time.perf_counter() - started < seconds:
-                keys = [_key() for _ in range(batch)]
-                owners = [ids[(rows + number) % accounts] for number in range(batch)]
-                await connection.execute(statement, parameters(keys, owners), prepare=True)
-                rows += batch
-        return rows
-
-    if callers == 1:
-        rows = await _floor_alone(pool, ids[0], started, seconds)
-    else:
-        rows = sum(
-            await asyncio.gather(
-                insert(_INSERT_HOLDS, _hold_parameters), insert(_INSERT_LINES, _line_parameters)
-            )
-        )
-    return Run(rows // 2, time.perf_counter() - started)
-
-
-async def _floor_alone(pool: Pool, account: int, started: float, seconds: float) -> int:
-    rows = 0
     async with await connect_beside(pool) as connection:
         while time.perf_counter() - started < seconds:
-            key = _key()
-            await connection.execute(_INSERT_HOLDS, _hold_parameters([key], [account]), prepare=True)
-            await connection.execute(_INSERT_LINES, _line_parameters([key], [account]), prepare=True)
-            rows += 2
-    return rows
+            keys = [_key() for _ in range(batch)]
+            owners = [ids[(pairs + number) % accounts] for number in range(batch)]
+            holds, lines = _hold_parameters(keys, owners), _line_parameters(keys, owners)
+            if callers == 1:
+                await connection.execute(_INSERT_HOLDS, holds, prepare=True)
+                await connection.execute(_INSERT_LINES, lines, prepare=True)
+            else:
+                await connection.execute(_INSERT_BOTH, (*holds, *lines), prepare=True)
+            pairs += batch
+    return Run(pairs, time.perf_counter() - started)
 
 
 async def _account_ids(pool: Pool) -> list[int]:
@@ -239,6 +218,8 @@ SELECT account_id, 'charge', amount, amount, 'charge:' || key, key, false, descr
 FROM unnest(string_to_array(%s, E'\\x1f'), %s::bigint[], %s::bigint[], string_to_array(%s, E'\\x1f'),
     string_to_array(%s, E'\\x1f'))
   AS i(key, account_id, amount, description, detail)"""
+
+_INSERT_BOTH = b"WITH holds AS (" + _INSERT_HOLDS + b")" + _INSERT_LINES
 
 
 def _hold_parameters(keys: list[str], accounts: list[int]) -> tuple[object, ...]:

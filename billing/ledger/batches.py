@@ -13,8 +13,8 @@ from psycopg.rows import TupleRow
 from billing.database import load_statements
 from billing.errors import BillingError, InsufficientCredits, KeyConflict, NotFound
 from billing.ledger.link import Link, explained
-from billing.ledger.rows import flag_array, json_text, number_array, plain, text_array
-from billing.ledger.schemas import Hold, HoldRequest, HoldStatus, Json, Payer, Resolution
+from billing.ledger.rows import flag_array, number_array, text_array
+from billing.ledger.schemas import Hold, HoldRequest, HoldStatus, Payer, Resolution
 from billing.money import format_nanos
 
 SQL = load_statements("billing.ledger")
@@ -24,15 +24,15 @@ Action = Literal["settle", "release", "expire"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a call shall end: a settlement, a release or an expiry, in one shape for the batch."""
+    """How a call shall end: a settlement, a release or an expiry, ready to travel (`plain` texts)."""
 
     key: str
     action: Action
     amount_nanos: int
     ending: str
-    description: str = ""
+    description: str = "-"
     estimate: bool = False
-    detail: Json | None = None
+    detail_text: str = "{}"  # encoded by the caller, while the batch before is in flight
     payer: Payer | None = None
 
 
@@ -47,7 +47,16 @@ class KnownHold:
     is_ours: bool
 
 
-Request = HoldRequest | Ending
+@dataclass(frozen=True, slots=True)
+class HoldAsk:
+    """A request for a hold, ready to travel."""
+
+    key: str
+    request: HoldRequest
+    detail_text: str
+
+
+Request = HoldAsk | Ending
 Answer = Hold | KnownHold | Resolution
 Answers = dict[str, Answer | Exception]
 
@@ -69,9 +78,7 @@ async def one_by_one(
         return [explained(error)]
 
 
-async def send_holds(
-    link: Link, owner: str, requests: Sequence[HoldRequest], *, is_repeated: bool
-) -> Answers:
+async def send_holds(link: Link, owner: str, asks: Sequence[HoldAsk], *, is_repeated: bool) -> Answers:
     """Asks for holds, in the order given, whether their keys are new or not. By key.
 
     `is_repeated`: Postgres may have been asked before by this very request.
@@ -79,26 +86,25 @@ async def send_holds(
     rows = await link.rows(
         SQL["hold_batch"],
         (
-            text_array([request.key for request in requests]),
-            text_array([request.payer.customer_type for request in requests]),
-            text_array([request.payer.customer_id for request in requests]),
-            *hold_arrays(requests),
+            text_array([ask.key for ask in asks]),
+            text_array([ask.request.payer.customer_type for ask in asks]),
+            text_array([ask.request.payer.customer_id for ask in asks]),
+            *hold_arrays(asks),
             owner,
         ),
     )
     return {
-        request.key: _hold_answer(request, is_repeated, *row)
-        for request, row in zip(requests, rows, strict=True)
+        ask.key: _hold_answer(ask.request, is_repeated, *row) for ask, row in zip(asks, rows, strict=True)
     }
 
 
-def hold_arrays(requests: Sequence[HoldRequest]) -> tuple[str, ...]:
+def hold_arrays(asks: Sequence[HoldAsk]) -> tuple[str, ...]:
     """The parameters that all ways to ask for holds share."""
     return (
-        number_array([request.amount_nanos for request in requests]),
-        number_array([request.fallback_nanos for request in requests]),
-        number_array([request.lease_s for request in requests]),
-        text_array([json_text(request.detail) for request in requests]),
+        number_array([ask.request.amount_nanos for ask in asks]),
+        number_array([ask.request.fallback_nanos for ask in asks]),
+        number_array([ask.request.lease_s for ask in asks]),
+        text_array([ask.detail_text for ask in asks]),
     )
 
 
@@ -147,10 +153,10 @@ def ending_arrays(requests: Sequence[Ending]) -> tuple[str, ...]:
         text_array([request.key for request in requests]),
         text_array([request.action for request in requests]),
         number_array([request.amount_nanos for request in requests]),
-        text_array([plain(request.ending) for request in requests]),
-        text_array([plain(request.description) for request in requests]),
+        text_array([request.ending for request in requests]),
+        text_array([request.description for request in requests]),
         flag_array([request.estimate for request in requests]),
-        text_array([json_text(request.detail or {}) for request in requests]),
+        text_array([request.detail_text for request in requests]),
     )
 
 

@@ -16,6 +16,7 @@ from billing.ledger.batches import (
     Answer,
     Answers,
     Ending,
+    HoldAsk,
     Request,
     admitted,
     ending_arrays,
@@ -26,7 +27,7 @@ from billing.ledger.batches import (
 )
 from billing.ledger.link import Link
 from billing.ledger.rows import number_array, text_array
-from billing.ledger.schemas import HoldRequest, HoldStatus, Payer, Resolution
+from billing.ledger.schemas import HoldStatus, Payer, Resolution
 
 _STATUS: dict[Action, HoldStatus] = {
     "settle": HoldStatus.SETTLED,
@@ -64,7 +65,7 @@ async def exchange(
 
     Raises psycopg.Error if Postgres refuses the batch, and LedgerUnavailable.
     """
-    holds = [request for request in requests if isinstance(request, HoldRequest)]
+    holds = [request for request in requests if isinstance(request, HoldAsk)]
     endings = [request for request in requests if isinstance(request, Ending)]
     breaks = link.breaks
     try:
@@ -79,13 +80,13 @@ async def exchange(
 
 
 async def _usual(
-    link: Link, owner: str, accounts: AccountMemory, holds: list[HoldRequest], endings: list[Ending]
+    link: Link, owner: str, accounts: AccountMemory, holds: list[HoldAsk], endings: list[Ending]
 ) -> Answers:
     open_endings, ending_places, account_positions = _on_remembered_accounts(accounts, endings)
     if not open_endings and not holds:
         return {}
     payers: dict[Payer, int] = {}
-    hold_places = [payers.setdefault(hold.payer, len(payers) + 1) for hold in holds]
+    hold_places = [payers.setdefault(hold.request.payer, len(payers) + 1) for hold in holds]
     keys, *ending_values = ending_arrays(open_endings)
     [row] = await link.rows(
         SQL["exchange"],
@@ -117,9 +118,9 @@ async def _usual(
     ):
         if does_fit:
             accounts.remember(hold.key, account_ids[place - 1])
-            answers[hold.key] = admitted(hold, available_nanos, decided_at)
+            answers[hold.key] = admitted(hold.request, available_nanos, decided_at)
         else:
-            answers[hold.key] = insufficient(available_nanos, hold.amount_nanos)
+            answers[hold.key] = insufficient(available_nanos, hold.request.amount_nanos)
     return answers
 
 

@@ -19,7 +19,7 @@ class LedgerLimits:
     """Bounds of one process's ledger. Times in seconds."""
 
     queue_max: int = 4096  # operations of a kind that may wait
-    batch_max: int = 512  # operations that travel together
+    batch_max: int = 256  # operations that travel together
     wait_s: float = 5.0  # how long a caller waits at most
     accounts_remembered: int = 100_000  # of open holds, so that they end with fewer look-ups
     orphans_max: int = 10_000  # holds nobody waits for, remembered until they are released

@@ -12,7 +12,7 @@ import psycopg
 from billing.database import Connection, Pool
 from billing.errors import InvalidAmount, KeyConflict, LedgerUnavailable, NotFound
 from billing.ledger import batches
-from billing.ledger.batches import SQL, Answer, Ending, KnownHold, Request, insufficient, one_by_one
+from billing.ledger.batches import SQL, Answer, Ending, HoldAsk, KnownHold, Request, insufficient, one_by_one
 from billing.ledger.books import Books, bounded
 from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
 from billing.ledger.exchange import AccountMemory, exchange
@@ -58,7 +58,7 @@ class Ledger(Books):
             queue_max=limits.queue_max,
             batch_max=limits.batch_max,
             wait_s=limits.wait_s,
-            may_drop=lambda request: isinstance(request, HoldRequest),
+            may_drop=lambda request: isinstance(request, HoldAsk),
             orphaned=self._orphaned,
         )
         self._accounts = AccountMemory(limits.accounts_remembered)
@@ -93,7 +93,7 @@ class Ledger(Books):
         check_hold(request)
         if request.key in self._orphans:
             raise LedgerUnavailable("This hold was given up and is being released; ask with a new key.")
-        answer = await self._lane.submit(request)
+        answer = await self._lane.submit(HoldAsk(request.key, request, json_text(request.detail)))
         return answer if isinstance(answer, Hold) else await self.hold_of(answer.key)
 
     async def resize(self, key: str, amount_nanos: int) -> Hold:
@@ -141,17 +141,17 @@ class Ledger(Books):
                 key=settlement.key,
                 action="settle",
                 amount_nanos=settlement.amount_nanos,
-                ending=settlement.ending,
-                description=settlement.description,
+                ending=plain(settlement.ending),
+                description=plain(settlement.description),
                 estimate=settlement.estimate,
-                detail=settlement.detail,
+                detail_text=json_text(settlement.detail),
                 payer=settlement.payer,
             )
         )
 
     async def release(self, key: str, ending: str) -> Resolution:
         """Ends a call that costs nothing. If it had ended before, returns how. Raises NotFound."""
-        return await self._end(Ending(key, "release", 0, ending))
+        return await self._end(Ending(key, "release", 0, plain(ending)))
 
     async def expire(
         self,
@@ -168,7 +168,15 @@ class Ledger(Books):
         """
         check_charge(charge_nanos)
         return await self._end(
-            Ending(key, "expire", charge_nanos, ending, description, estimate=True, detail=detail)
+            Ending(
+                key,
+                "expire",
+                charge_nanos,
+                plain(ending),
+                plain(description),
+                estimate=True,
+                detail_text=json_text(detail or {}),
+            )
         )
 
     async def _end(self, request: Ending) -> Resolution:
@@ -211,7 +219,7 @@ class Ledger(Books):
             return  # a repeat: the hold belongs to whoever asked first
         if len(self._orphans) >= self._limits.orphans_max:
             return  # the lease ends it
-        self._orphans[request.key] = request.payer
+        self._orphans[request.key] = request.request.payer
         if self._orphan_task is None:
             self._orphan_task = asyncio.get_running_loop().create_task(self._release_orphans())
 
