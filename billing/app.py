@@ -9,8 +9,10 @@ Every worker process is a whole gateway; they agree through Postgres alone.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,11 +22,13 @@ _import_began = time.monotonic()
 
 from fastapi import FastAPI  # noqa: E402  # LiteLLM reads its environment when it is imported
 from litellm.proxy.proxy_server import app  # noqa: E402
+from pydantic import ValidationError  # noqa: E402
 
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
 from billing.background import Background  # noqa: E402
 from billing.database.pool import Pool, open_pool  # noqa: E402
+from billing.errors import NotConfigured  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.proxy.auth import authenticator, guard_routes  # noqa: E402
@@ -35,6 +39,10 @@ from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.routes import build_router  # noqa: E402
 from billing.services import open_billing  # noqa: E402
 from billing.settings import Settings, get_settings  # noqa: E402
+from billing.startup_checks import check_settings  # noqa: E402
+
+PURGE_INTERVAL_S = 3600.0
+logger = logging.getLogger(__name__)
 
 __all__ = ["LITELLM_IMPORT_S", "app"]
 
@@ -55,6 +63,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         stack.push_async_callback(enforcement.stop)
         stack.push_async_callback(background.stop)
         enforcement.start(background)
+        background.every(PURGE_INTERVAL_S, "purging", lambda: ledger.purge(settings.billing_holds_keep_days))
         background.every(settings.billing_topup_poll_interval_s, "polling Stripe", services.poller.sweep_once)
         app.state.billing_enforcement = enforcement
         app.state.billing = services
@@ -90,4 +99,16 @@ def _top_up_url(settings: Settings) -> str | None:
     return f"{base.rstrip('/')}/billing" if base else None
 
 
-_mount(app, get_settings())
+def _checked_settings() -> Settings:
+    """The settings, or one line and the end: an operator reads no stack trace."""
+    try:
+        settings = get_settings()
+        warnings = check_settings(settings)
+    except (NotConfigured, ValidationError) as error:
+        sys.exit(f"proxyllm: {error}")
+    for warning in warnings:
+        logger.warning(warning)
+    return settings
+
+
+_mount(app, _checked_settings())

@@ -49,11 +49,19 @@ class Settings(BaseSettings):
         description="Which part of a virtual key pays. `end_user_id` needs keys whose metadata says "
         "`billing_trusted_backend: true`.",
     )
-    stripe_use_prepaid_balance: bool = Field(True, description="Calls are paid from a prepaid balance.")
-    stripe_meter_event_name: str | None = Field(None, description="The meter that usage is reported to.")
-    stripe_price_id: str | None = Field(None, description="The price that subscriptions use.")
+    stripe_use_prepaid_balance: bool = Field(
+        True,
+        description="Calls are paid from a prepaid balance. `false` is refused: there is no other way yet.",
+    )
+    stripe_meter_event_name: str | None = Field(
+        None, description="The meter that usage is reported to. Not used yet; setting it warns."
+    )
+    stripe_price_id: str | None = Field(
+        None, description="The price that subscriptions use. Not used yet; setting it warns."
+    )
     stripe_billing_method: str | None = Field(
-        None, description="`prepaid`, `meters`, `subscriptions`, joined by `+`; default: what is configured."
+        None,
+        description="`prepaid`; `meters` and `subscriptions`, joined by `+`, are refused as yet.",
     )
 
     billing_currency: Annotated[str, AfterValidator(_currency)] = Field(

@@ -10,8 +10,8 @@ from pydantic.fields import FieldInfo
 from billing.settings import Settings
 
 HEAD = """# Settings
-All of them come from the environment. Made from `billing/settings.py` by `make docs`; amounts are decimal strings in the
-major unit of `BILLING_CURRENCY`, names ending in `_S` are seconds.
+All of them come from the environment. Made from `billing/settings.py` by `make docs`; amounts are decimal
+strings in the major unit of `BILLING_CURRENCY`, names ending in `_S` are seconds.
 
 | variable | default | what |
 |---|---|---|
