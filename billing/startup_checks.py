@@ -17,8 +17,8 @@ def check_settings(settings: Settings) -> list[str]:
         )
     if not settings.stripe_use_prepaid_balance or settings.stripe_billing_method not in {None, "prepaid"}:
         raise NotConfigured(
-            "Only prepaid billing is there yet: leave STRIPE_USE_PREPAID_BALANCE and STRIPE_BILLING_METHOD out, "
-            "or set them to true and prepaid."
+            "Only prepaid billing is there yet: leave STRIPE_USE_PREPAID_BALANCE and STRIPE_BILLING_METHOD "
+            "out, or set them to true and prepaid."
         )
     return list(_warnings(settings))
 
