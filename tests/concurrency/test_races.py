@@ -9,18 +9,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 from billing.database import Pool
-from billing.errors import InsufficientCredits
+from billing.errors import InsufficientCredits, InvalidAmount, LedgerUnavailable
 from billing.ledger import Ledger
 from billing.ledger.schemas import (
     Entry,
     Hold,
     HoldRequest,
+    HoldStatus,
     LedgerLimits,
     Payer,
     Resolution,
     Settlement,
     TransactionKind,
 )
+from billing.money import NANOS_MAX
 
 ALICE = Payer("user_id", "alice")
 
@@ -181,3 +183,63 @@ async def test_the_same_entry_from_everywhere_at_once_is_posted_once(replicas: l
     answers = await asyncio.gather(*(replicas[n % 4].post(entry) for n in range(50)))
     assert len({answer.id for answer in answers}) == 1
     assert (await replicas[0].account(ALICE)).balance_nanos == 9
+
+
+class TestABatchWithOneBadItem:
+    async def test_fails_that_item_alone(self, ledger: Ledger) -> None:
+        bob = Payer("user_id", "bob")
+        for payer in (ALICE, bob):
+            await top_up(ledger, payer, 100, f"topup:{payer.customer_id}")
+        await asyncio.gather(
+            ledger.hold(HoldRequest("first", bob, 10, 0, 60)),
+            ledger.hold(HoldRequest("beyond", bob, 10, 0, 60)),
+            ledger.hold(HoldRequest("other", ALICE, 10, 0, 60)),
+        )
+        costs = {"first": NANOS_MAX, "beyond": NANOS_MAX, "other": 7}
+        answers = await asyncio.gather(
+            *(ledger.settle(Settlement(key, cost, "finished", "call")) for key, cost in costs.items()),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers] == [Resolution, InvalidAmount, Resolution]
+        assert (await ledger.account(ALICE)).balance_nanos == 93
+        assert (await ledger.hold_of("beyond")).status is HoldStatus.OPEN
+        assert await ledger.prove() == []
+
+    async def test_an_account_that_somebody_keeps_locked_stops_no_other(
+        self, pool: Pool, ledger: Ledger
+    ) -> None:
+        bob = Payer("user_id", "bob")
+        for payer in (ALICE, bob):
+            await top_up(ledger, payer, 100, f"topup:{payer.customer_id}")
+        async with (
+            Ledger(pool, owner="short", limits=LedgerLimits(wait_s=2.0, retry_s=0.05)) as short,
+            pool.connection() as connection,
+        ):
+            async with connection.transaction():
+                await connection.execute(
+                    "SELECT 1 FROM \"LiteLLM_StripeBalanceTable\" WHERE customer_id = 'bob' FOR UPDATE"
+                )
+                answers = await asyncio.gather(
+                    short.hold(HoldRequest("bobs", bob, 10, 0, 60)),
+                    short.hold(HoldRequest("alices", ALICE, 10, 0, 60)),
+                    return_exceptions=True,
+                )
+            assert [type(answer) for answer in answers] == [LedgerUnavailable, Hold]
+
+    async def test_one_key_for_two_payers_at_once_is_admitted_for_one(
+        self, pool: Pool, replicas: list[Ledger]
+    ) -> None:
+        payers = [Payer("user_id", f"p{number}") for number in range(4)]
+        for payer in payers:
+            await top_up(replicas[0], payer, 1000, f"topup:{payer.customer_id}")
+        for turn in range(20):
+            answers = await asyncio.gather(
+                *(
+                    replica.hold(HoldRequest(f"same-{turn}", payer, 10, 0, 60))
+                    for replica, payer in zip(replicas, payers, strict=True)
+                ),
+                return_exceptions=True,
+            )
+            kinds = sorted(type(answer).__name__ for answer in answers)
+            assert kinds == ["Hold", "KeyConflict", "KeyConflict", "KeyConflict"]
+        assert await replicas[0].prove() == []
