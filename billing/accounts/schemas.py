@@ -75,7 +75,7 @@ class TransactionLine(BaseModel):
     created_at: datetime
     description: str
     detail: dict[str, JsonValue] = Field(
-        description="What it was for. A charge has model, tokens, unit prices, provider cost and rule."
+        description="What it was for. A charge has model, tokens, unit prices, provider cost, rule and call id."
     )
 
     @staticmethod
@@ -88,7 +88,7 @@ class TransactionLine(BaseModel):
             balance_after=format_nanos(transaction.balance_after_nanos),
             created_at=transaction.created_at,
             description=transaction.description,
-            detail=dict(transaction.detail),
+            detail=_detail(transaction),
         )
 
 
@@ -97,6 +97,11 @@ class TransactionPage(BaseModel):
 
     data: list[TransactionLine]
     next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+
+
+def _detail(transaction: Transaction) -> dict[str, JsonValue]:
+    call_id = transaction.hold_key
+    return {**transaction.detail, **({"call_id": call_id} if call_id is not None else {})}
 
 
 def _money(amount_nanos: int | None) -> str | None:

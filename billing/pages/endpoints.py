@@ -1,8 +1,9 @@
-"""`GET /billing`, the customer's page, and `GET /billing/topup/return`, where Checkout sends the browser."""
+"""`GET /billing` for customers, `GET /billing/admin` for the operator, and `GET /billing/topup/return`, where
+Checkout sends the browser."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
@@ -12,6 +13,7 @@ from billing.money import format_nanos, parse_amount
 from billing.pages.rendering import render
 from billing.pages.topup_return import CANCELED, LOOKS_MAX, UNKNOWN, notice_for
 from billing.services import BillingDep
+from billing.settings import CustomerType
 
 router = APIRouter(route_class=BillingRoute, include_in_schema=False)
 
@@ -25,6 +27,19 @@ async def show_billing(billing: BillingDep) -> HTMLResponse:
         for amount in (settings.billing_topup_min, settings.billing_topup_max)
     )
     return render("billing.html", currency=settings.billing_currency.upper(), least=least, most=most)
+
+
+@router.get("/billing/admin", response_class=HTMLResponse)
+async def show_admin(billing: BillingDep) -> HTMLResponse:
+    """All balances, and credit from the operator. Public like the customer's page, and as empty."""
+    settings = billing.settings
+    return render(
+        "admin.html",
+        currency=settings.billing_currency.upper(),
+        low=format_nanos(parse_amount(settings.billing_topup_min)),
+        charge_by=settings.stripe_charge_by,
+        customer_types=get_args(CustomerType),
+    )
 
 
 @router.get("/billing/topup/return", response_class=HTMLResponse)

@@ -1,16 +1,4 @@
-"use strict";
-const at = (id) => document.getElementById(id);
-const currency = document.querySelector("main").dataset.currency;
-const KEY = "billing-key";
 let cursor = null;
-
-async function ask(path, options = {}) {
-  const headers = { authorization: `Bearer ${sessionStorage.getItem(KEY)}`, ...options.headers };
-  const response = await fetch(path, { ...options, headers });
-  if (response.ok) return response;
-  const body = await response.json().catch(() => null);
-  throw new Error(body?.error?.message ?? `The gateway answered ${response.status}.`);
-}
 
 async function show() {
   const balance = await (await ask("/stripe/balance")).json();
@@ -20,8 +8,6 @@ async function show() {
   at("lines").replaceChildren();
   cursor = null;
   await older();
-  at("enter").hidden = true;
-  at("account").hidden = at("leave").hidden = false;
 }
 
 async function older() {
@@ -33,64 +19,53 @@ async function older() {
 }
 
 function row(line) {
-  const cells = [new Date(line.created_at).toLocaleString(), line.description, line.amount, line.balance_after];
-  const tr = document.createElement("tr");
-  cells.forEach((text, n) => {
-    const td = tr.insertCell();
-    td.textContent = text;
-    if (n > 1) td.className = "number";
-  });
+  const tr = element("tr", "", "line");
+  const opener = element("button", line.description, "open");
+  opener.type = "button";
+  opener.setAttribute("aria-expanded", "false");
+  opener.addEventListener("click", () => toggle(tr, opener, line));
+  const what = element("td");
+  what.append(opener);
+  const when = element("td", new Date(line.created_at).toLocaleString());
+  tr.append(when, what, element("td", line.amount, "number"), element("td", line.balance_after, "number"));
   return tr;
 }
 
+/** The detail's row is made when it is first asked for. */
+function toggle(tr, opener, line) {
+  const id = `detail-${line.id}`;
+  const detail = at(id) ?? detailRow(id, tr, line);
+  detail.hidden = opener.getAttribute("aria-expanded") === "true";
+  opener.setAttribute("aria-expanded", String(!detail.hidden));
+  opener.setAttribute("aria-controls", id);
+}
+
+function detailRow(id, tr, line) {
+  const made = element("tr", "", "detail");
+  made.id = id;
+  const cell = element("td");
+  cell.colSpan = tr.cells.length;
+  cell.append(detailList(line));
+  made.append(cell);
+  tr.after(made);
+  return made;
+}
+
 async function pay() {
-  const body = JSON.stringify({ amount: at("amount").value.trim() });
-  const headers = { "content-type": "application/json" };
-  const topup = await (await ask("/stripe/topup", { method: "POST", body, headers })).json();
+  const topup = await (await post("/stripe/topup", { amount: at("amount").value.trim() })).json();
   location.assign(topup.checkout_url);
 }
 
 async function download() {
   const response = await ask("/stripe/transactions?limit=100", { headers: { accept: "text/csv" } });
-  const link = document.createElement("a");
+  const link = element("a");
   link.href = URL.createObjectURL(await response.blob());
   link.download = "transactions.csv";
   link.click();
   URL.revokeObjectURL(link.href);
 }
 
-function leave() {
-  sessionStorage.removeItem(KEY);
-  at("account").hidden = at("leave").hidden = true;
-  at("enter").hidden = false;
-  at("key").value = "";
-  at("key").focus();
-}
-
-/** Runs an action once at a time and shows why it failed. */
-function on(element, event, action) {
-  let isRunning = false;
-  element.addEventListener(event, async (happening) => {
-    happening.preventDefault();
-    if (isRunning) return;
-    isRunning = true;
-    at("error").textContent = "";
-    try {
-      await action();
-    } catch (error) {
-      at("error").textContent = error.message;
-    } finally {
-      isRunning = false;
-    }
-  });
-}
-
-on(at("key-form"), "submit", async () => {
-  sessionStorage.setItem(KEY, at("key").value.trim());
-  await show();
-});
-on(at("topup-form"), "submit", pay);
-on(at("more"), "click", older);
-on(at("csv"), "click", download);
-on(at("leave"), "click", async () => leave());
-if (sessionStorage.getItem(KEY)) show().catch(leave);
+at("topup-form").addEventListener("submit", guarded(pay));
+at("more").addEventListener("click", guarded(older));
+at("csv").addEventListener("click", guarded(download));
+start(show);
