@@ -75,7 +75,7 @@ class TransactionLine(BaseModel):
     created_at: datetime
     description: str
     detail: dict[str, JsonValue] = Field(
-        description="What it was for. A charge has model, tokens, unit prices, provider cost, rule and call id."
+        description="What it was for. A charge has model, tokens, unit prices, provider cost, rule, call id."
     )
 
     @staticmethod
