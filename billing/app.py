@@ -90,7 +90,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 
     app.router.lifespan_context = lifespan
     app.include_router(build_router())
-    guard_routes(app, settings)
+    guard_routes(settings)
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
 
 

@@ -6,9 +6,12 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -32,18 +35,31 @@ BROKEN = (httpx.RemoteProtocolError, httpx.ReadError)
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("killed") / "home"
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> Iterator[Launched]:
+    """A gateway with leases of five seconds; the last test kills it."""
+    run = launch(home, environment=LEASES)
+    yield run
+    run.stop()
 
 
 @pytest.fixture
-def launched(home: Path) -> Iterator[list[Launched]]:
-    """The runs that the test started, stopped at its end."""
-    runs: list[Launched] = []
-    yield runs
-    for run in runs:
-        run.stop()
+def second(home: Path, first: Launched) -> Iterator[Callable[[], Launched]]:
+    """Starts another one on the same home, after the first has ended."""
+    with ExitStack() as stack:
+
+        def start() -> Launched:
+            assert first.process.poll() is not None
+            run = launch(home, environment=LEASES)
+            stack.callback(run.stop)
+            return run
+
+        yield start
 
 
 def gateway_of(run: Launched) -> psutil.Process:
@@ -66,6 +82,12 @@ def get(facts: RunFile, path: str, **params: str | int) -> dict[str, object]:
     )
     body: dict[str, object] = answer.raise_for_status().json()
     return body
+
+
+def charges_of(facts: RunFile) -> list[dict[str, Any]]:
+    data = get(facts, "/stripe/transactions", type="charge", limit=100)["data"]
+    assert isinstance(data, list)
+    return data
 
 
 async def open_streams(facts: RunFile, gateway: psutil.Process) -> None:
@@ -94,30 +116,49 @@ def ask(command: str, facts: RunFile) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([PROGRAM, command, "--json"], env=environment, capture_output=True, check=False)
 
 
+class TestLongStream:
+    def test_keeps_its_hold_beyond_the_lease(self, first: Launched) -> None:
+        facts = first.until_ready()
+        credit(facts, "1")
+        body = {**BODY, "max_tokens": 12}
+        headers = {"Authorization": f"Bearer {facts.demo_key}"}
+        url = f"{facts.base_url}/v1/chat/completions"
+        late = 1.5 * float(LEASES["BILLING_HOLD_TTL_S"])
+        with httpx.stream("POST", url, headers=headers, json=body, timeout=60) as answer:
+            began = time.monotonic()
+            held = {
+                get(facts, "/stripe/balance")["held"]
+                for line in answer.iter_lines()
+                if '"content"' in line and time.monotonic() - began > late
+            }
+        assert len(held) == 1
+        assert held != {"0.00"}
+        eventually(lambda: get(facts, "/stripe/balance")["held"] == "0.00")
+        [charge] = charges_of(facts)
+        assert charge["detail"]["ending"] == "finished"
+
+
 class TestKilledWithStreamsOpen:
     def test_each_is_charged_by_the_rule_and_listed_and_the_books_agree(
-        self, home: Path, launched: list[Launched]
+        self, first: Launched, second: Callable[[], Launched]
     ) -> None:
-        first = launch(home, environment=LEASES)
-        launched.append(first)
         facts = first.until_ready()
         credit(facts, "10")
+        before = Decimal(str(get(facts, "/stripe/balance")["balance"]))
+        earlier = len(charges_of(facts))
         asyncio.run(open_streams(facts, gateway_of(first)))
         assert first.until_stopped() != 0
 
-        second = launch(home, environment=LEASES)
-        launched.append(second)
-        facts = second.until_ready()
+        facts = second().until_ready()
         eventually(lambda: get(facts, "/stripe/balance")["held"] == "0.00", timeout_s=60)
 
-        charges = get(facts, "/stripe/transactions", type="charge", limit=100)["data"]
-        assert isinstance(charges, list)
+        charges = charges_of(facts)[: -earlier or None]
         assert len(charges) == STREAMS
         assert {charge["detail"]["ending"] for charge in charges} == {"no_event"}
         amounts = {Decimal(charge["amount"]) for charge in charges}
         assert len(amounts) == 1
         assert max(amounts) < 0
-        assert Decimal(str(get(facts, "/stripe/balance")["balance"])) == 10 + sum(
+        assert Decimal(str(get(facts, "/stripe/balance")["balance"])) == before + sum(
             Decimal(charge["amount"]) for charge in charges
         )
 
