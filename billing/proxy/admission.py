@@ -12,6 +12,7 @@ from billing.ledger.service import Ledger
 from billing.money import format_nanos
 from billing.proxy.bound import CallBound, bound_call
 from billing.proxy.call import Admission, Call
+from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.payer import Key, payer_of
 from billing.proxy.price import PriceRule
@@ -47,10 +48,11 @@ class Admissions:
         """
         check_call(call.path, call_type)
         _refuse_tricks(body)
+        refuse_steering(body)
         payer = payer_of(key, self._settings)
         rule = PriceRule()
         bound = await bound_call(
-            body,
+            with_key_fallbacks(body),
             call_type=call_type,
             route=call.path,
             router=self._router(),

@@ -1,0 +1,72 @@
+"""Ways to be served for less than a call costs, each of which worked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.calls.conftest import Customer
+
+Body = dict[str, object]
+HELLO = [{"role": "user", "content": "hello there, count to forty"}]
+IMPOSSIBLE: Body = {"type": "object", "required": ["zz"], "properties": {"zz": {"type": "integer"}}}
+TO_THE_DEAR_ONE: Body = {"fallbacks": [{"demo-broken": ["demo-large"]}]}
+
+
+def chat(model: str = "demo-chat", **fields: object) -> Body:
+    return {"model": model, "messages": HELLO, "max_tokens": 40, **fields}
+
+
+class TestFieldsThatSteerLiteLLM:
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            # Both fail the call after the provider answered, with the whole answer in the error's message.
+            {
+                "response_format": {
+                    "type": "json_object",
+                    "response_schema": IMPOSSIBLE,
+                    "enforce_validation": True,
+                }
+            },
+            {
+                "enable_json_schema_validation": True,
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "x", "schema": IMPOSSIBLE},
+                },
+            },
+            {"additional_drop_params": ["max_tokens"], "max_tokens": 1},  # as if no limit had been priced
+            {"router_settings_override": TO_THE_DEAR_ONE},
+            {"custom_llm_provider": "ollama"},
+            {"deployment_id": "another"},
+            {"num_retries": 1_000, "timeout": 0.01},
+        ],
+        ids=lambda fields: next(iter(fields)),
+    )
+    def test_are_refused_before_anything_is_served(
+        self, fields: Body, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        answer = customer.http.post("/v1/chat/completions", json={**chat(), **fields})
+        assert answer.status_code == 400
+        assert customer.balance()["held"] == 0
+        assert "You asked" not in answer.text
+
+    def test_retries_by_header_are_limited_too(self, new_customer: Callable[..., Customer]) -> None:
+        headers = {"x-litellm-num-retries": "1000"}
+        answer = new_customer(credit="1").http.post("/v1/chat/completions", json=chat(), headers=headers)
+        assert answer.status_code == 400
+
+
+class TestFallbacksOfAKey:
+    def test_that_a_customer_gave_its_own_key_are_held_for(
+        self, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="0.0003")
+        made = customer.http.post("/key/generate", json={"router_settings": TO_THE_DEAR_ONE})
+        headers = {"Authorization": f"Bearer {made.raise_for_status().json()['key']}"}
+        answer = customer.http.post("/v1/chat/completions", json=chat("demo-broken"), headers=headers)
+        assert answer.status_code == 402
+        assert customer.balance()["total_spent"] == 0
