@@ -44,6 +44,7 @@ class Call:
     logging_obj: object | None = None  # pre-call hook: LiteLLM's, where it has made one
     dispatched: bool = False  # deployment hook: a provider was about to be called
     success_events: dict[str, int] = field(default_factory=dict)  # success event: litellm id → charge
+    answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
     recovered_cost: float | None = None  # failure hook: what a broken stream had used
     body_bytes: int = 0  # middleware: delivered to the client so far
     status: int | None = None  # middleware

@@ -42,6 +42,14 @@ class ChargeInput:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeHold:
+    """The call was answered and delivered, and nobody can say what it cost: its hold, an estimate."""
+
+    ending: Ending
+    amount_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChargeCost:
     """The call costs what LiteLLM recovered of a broken stream."""
 
@@ -54,7 +62,7 @@ class Wait:
     """An event is on its way, or nobody can know: the watchdog decides."""
 
 
-Decision = Release | ChargeInput | ChargeCost | Wait
+Decision = Release | ChargeInput | ChargeHold | ChargeCost | Wait
 
 
 def ending_at_request_end(call: Call, admission: Admission, settings: Settings) -> Decision:
@@ -65,6 +73,8 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
         return ChargeCost(Ending.BROKEN_MID_STREAM, call.recovered_cost)
     if not call.dispatched:
         return Release(Ending.NOT_DISPATCHED)
+    if call.answer_rejected:
+        return ChargeHold(Ending.FINISHED_UNPRICED, admission.hold_nanos)
     if call.logging_obj is None or _delivered(call):
         return Wait()
     if call.client_gone:

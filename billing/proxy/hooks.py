@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from litellm.exceptions import JSONSchemaValidationError
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import ProxyException
 
@@ -77,8 +78,14 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         user_api_key_dict: UserAPIKeyAuth,
         traceback_str: str | None = None,
     ) -> None:
-        """Keeps what a broken stream had used; the end of the request decides what it means."""
+        """Keeps what a broken stream had used; the end of the request decides what it means.
+
+        An answer that fails LiteLLM's validation of the asked-for schema brings no success event, and its
+        text stands in the error that the client gets (`utils.post_call_processing`).
+        """
         call = current_call.get()
+        if call is not None and isinstance(original_exception, JSONSchemaValidationError):
+            call.answer_rejected = True
         cost = request_data.get("response_cost")
         recovered = request_data.get("combined_usage_object") is not None
         if call is not None and recovered and isinstance(cost, int | float) and cost > 0:

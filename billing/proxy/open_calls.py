@@ -16,6 +16,7 @@ from billing.ledger.service import Ledger
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import (
     ChargeCost,
+    ChargeHold,
     ChargeInput,
     Decision,
     Ending,
@@ -88,16 +89,22 @@ class OpenCalls:
                     call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
                 )
             case ChargeInput(ending, amount_nanos):
-                self.settle(call, admission, self._estimate(call, admission, ending, amount_nanos))
+                why = "cut before the first chunk, input only"
+                self.settle(call, admission, self._estimate(call, admission, ending, amount_nanos, why))
+            case ChargeHold(ending, amount_nanos):
+                why = "answered, but failed LiteLLM's validation: charged at the hold"
+                self.settle(call, admission, self._estimate(call, admission, ending, amount_nanos, why))
             case ChargeCost(ending, cost):
                 self.settle(call, admission, self._recovered(call, admission, ending, cost))
 
-    def _estimate(self, call: Call, admission: Admission, ending: Ending, amount_nanos: int) -> Settlement:
+    def _estimate(
+        self, call: Call, admission: Admission, ending: Ending, amount_nanos: int, why: str
+    ) -> Settlement:
         return Settlement(
             key=call.id,
             amount_nanos=amount_nanos,
             ending=ending,
-            description=f"{_model_of(admission)}: cut before the first chunk, input only",
+            description=f"{_model_of(admission)}: {why}",
             estimate=True,
             payer=admission.payer,
             detail={**admission.detail, "ending": str(ending), "rule": admission.rule.detail()},

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _RETRY_S_FIRST = 0.1
 _RETRY_S_MAX = 5.0
+_BUGS_MAX = 20  # tries at an error that nobody expected, over a minute, before the sweeper gets its turn
 
 
 class Settler:
@@ -59,6 +60,7 @@ class Settler:
         on_done: Callable[[], None],
     ) -> None:
         pause_s = _RETRY_S_FIRST
+        bugs = 0
         while True:
             try:
                 await resolve()
@@ -71,5 +73,12 @@ class Settler:
                 logger.error("call %s was settled before with another amount: %s", call_id, error)
             except BillingError as error:
                 logger.error("call %s could not be settled: %s", call_id, error)
+            except Exception:  # outermost loop of a task: to die here would renew the call's lease forever
+                bugs += 1
+                logger.exception("call %s is not settled yet (try %d)", call_id, bugs)
+                if bugs < _BUGS_MAX:
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, _RETRY_S_MAX)
+                    continue
             on_done()
             return

@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 
 from billing.database.pool import Pool
 from billing.database.statements import load_statements
+from billing.errors import BillingError, Unavailable
 from billing.ledger.schemas import Hold, Settlement
 from billing.ledger.service import Ledger
 from billing.proxy.endings import Ending
@@ -50,11 +51,16 @@ class Sweeper:
         """Ends up to 200 holds. Returns how many it looked at."""
         holds = await self._ledger.due(_BATCH_MAX)
         for hold in holds:
-            await self._end(hold)
+            try:
+                await self._end(hold)
+            except Unavailable:
+                raise
+            except BillingError as error:  # one hold that cannot be ended must not keep those behind it
+                logger.error("call %s could not be ended: %s", hold.key, error)
         return len(holds)
 
     async def _end(self, hold: Hold) -> None:
-        logs = await self._spend_logs(hold)
+        logs = [log for log in await self._spend_logs(hold) if _is_cost(log.spend)]
         if any(log.status != "failure" or Decimal(log.spend) > 0 for log in logs):
             await self._ledger.settle(_logged(hold, logs))
         elif logs:
@@ -77,6 +83,12 @@ class Sweeper:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(SpendLog))
             return await (await cursor.execute(self._spend_log_of_call, parameters)).fetchall()
+
+
+def _is_cost(spend: str) -> bool:
+    """Whether a logged spend can be charged: LiteLLM's column is a float, so it may be negative or NaN."""
+    cost = Decimal(spend)
+    return cost.is_finite() and cost >= 0
 
 
 def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:

@@ -6,6 +6,7 @@ from billing.ledger.schemas import Payer
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import (
     ChargeCost,
+    ChargeHold,
     ChargeInput,
     Ending,
     Release,
@@ -75,6 +76,12 @@ class TestEndingAtRequestEnd:
         call = dispatched_call(recovered_cost=1.26e-05, body_bytes=10)
         assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCost(
             Ending.BROKEN_MID_STREAM, 1.26e-05
+        )
+
+    def test_an_answer_inside_an_error_is_not_free(self) -> None:
+        call = dispatched_call(answer_rejected=True, status=500, body_bytes=400)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeHold(
+            Ending.FINISHED_UNPRICED, ADMISSION.hold_nanos
         )
 
     def test_content_that_went_out_is_never_free(self) -> None:

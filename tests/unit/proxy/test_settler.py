@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from billing.errors import KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Resolution
 from billing.proxy import settler as settler_module
@@ -54,3 +56,18 @@ class TestSettler:
 
     def test_waits_longer_each_time_but_not_forever(self) -> None:
         assert settler_module._RETRY_S_FIRST < settler_module._RETRY_S_MAX <= 10
+
+
+class TestUnexpectedErrors:
+    async def test_an_error_that_nobody_expected_is_tried_again(self) -> None:
+        resolving = Resolving(RuntimeError("read-only after a failover"), LedgerUnavailable("down"))
+        assert await run(resolving)
+        assert resolving.tries == 3
+
+    async def test_a_bug_that_stays_leaves_the_call_to_the_sweeper(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(settler_module, "_RETRY_S_FIRST", 0.0)
+        resolving = Resolving(*[RuntimeError("a bug")] * 1000)
+        assert await run(resolving)
+        assert resolving.tries == settler_module._BUGS_MAX
