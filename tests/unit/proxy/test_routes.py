@@ -30,6 +30,11 @@ class TestCheckRoute:
         with pytest.raises(RouteNotBillable, match="cannot be billed"):
             check_route("POST", path)
 
+    @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+    def test_another_method_on_a_billable_path_is_a_pass_through(self, method: str) -> None:
+        with pytest.raises(RouteNotBillable):
+            check_route(method, "/openai/deployments/demo-chat/chat/completions")
+
     def test_models_may_be_read(self) -> None:
         check_route("GET", "/v1/models")
         check_route("GET", "/v1/models/openai/gpt-4o")
