@@ -19,7 +19,7 @@ RETRIES_MAX = 10  # each attempt may cost the operator what a failed call does n
 # fmt: off
 _HARMLESS = frozenset(
     (
-        "metadata", "litellm_metadata", "tags", "fallbacks", "max_fallbacks", "guardrails", "request_timeout",
+        "metadata", "tags", "fallbacks", "max_fallbacks", "guardrails", "request_timeout",
         "stream_timeout", "force_timeout", "num_retries", "max_retries", "cache", "caching", "cache_key",
         "ttl", "no-log", "verbose", "id", "litellm_call_id", "litellm_trace_id", "litellm_session_id",
         "headers", "api_key", "api_version", "prompt_id", "prompt_variables", "prompt_version",
@@ -27,6 +27,14 @@ _HARMLESS = frozenset(
         "supports_system_message", "ensure_alternating_roles", "user_continue_message",
         "assistant_continue_message", "allowed_openai_params", "context_window_fallback_dict",
         "mock_response", "mock_timeout",
+    )
+)
+# LiteLLM strips a client's (`litellm_pre_call_utils._UNTRUSTED_ROOT_CONTROL_FIELDS`) and writes its own.
+_LITELLMS_OWN = frozenset(
+    (
+        "client_side_timeout", "_router_weights", "fallback_depth", "attempted_targets",
+        "proxy_server_request", "secret_fields", "enable_prompt_caching", "litellm_logging_obj",
+        "litellm_metadata", "max_agentic_loops", "_agentic_loop_depth", "_agentic_loop_fingerprints",
     )
 )
 # Control fields that LiteLLM's own list lacks, or that choose a region with prices of its own.
@@ -38,9 +46,8 @@ _OTHERS = frozenset(
     )
 )
 # fmt: on
-_STEERING = (
-    frozenset(all_litellm_params) - frozenset(StandardCallbackDynamicParams.__annotations__)
-) | _OTHERS
+_PASSED = _HARMLESS | _LITELLMS_OWN | frozenset(StandardCallbackDynamicParams.__annotations__)
+_STEERING = (frozenset(all_litellm_params) - _PASSED) | _OTHERS
 _FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
@@ -50,8 +57,8 @@ def refuse_steering(body: Mapping[str, object]) -> None:
     `body` is LiteLLM's request data, in which LiteLLM keeps the client's own body as a snapshot.
     """
     sent = _sent_by_client(body)
-    steering = next((name for name in sent if name in _STEERING and name not in _HARMLESS), None)
-    if steering is not None and sent[steering] is not None:
+    steering = next((name for name in sent if name in _STEERING and sent[name] is not None), None)
+    if steering is not None:
         raise BadRequest(f"`{steering}` is the operator's to set: it can change what a call costs.")
     answer_format = body.get("response_format")
     if isinstance(answer_format, Mapping) and answer_format.get("enforce_validation"):

@@ -54,6 +54,25 @@ class TestFieldsThatSteerLiteLLM:
         assert customer.balance()["held"] == 0
         assert "You asked" not in answer.text
 
+    def test_what_leaves_the_price_alone_is_served(self, new_customer: Callable[..., Customer]) -> None:
+        fields: Body = {
+            "timeout": 30,
+            "num_retries": 2,
+            "metadata": {"a": "b"},
+            "tags": ["a"],
+            "fallbacks": ["demo-slow"],
+            "cache": {"no-cache": True},
+            "litellm_session_id": "s",
+            "stream_timeout": 20,
+            "user": "u",
+            "no-log": True,
+        }
+        customer = new_customer(credit="1")
+        headers = {"x-litellm-timeout": "30", "x-litellm-num-retries": "1", "x-litellm-tags": "a,b"}
+        for path in ("/v1/chat/completions", "/v1/messages"):
+            customer.http.post(path, json={**chat(), **fields}, headers=headers).raise_for_status()
+        assert len(customer.settled(charges=2)) == 2
+
     def test_retries_by_header_are_limited_too(self, new_customer: Callable[..., Customer]) -> None:
         headers = {"x-litellm-num-retries": "1000"}
         answer = new_customer(credit="1").http.post("/v1/chat/completions", json=chat(), headers=headers)

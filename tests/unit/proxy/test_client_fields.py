@@ -9,6 +9,7 @@ MESSAGES = [{"role": "user", "content": "hello"}]
 def received(**sent: object) -> dict[str, object]:
     """LiteLLM's request data for a body, with fields of LiteLLM's own beside what the client sent."""
     body = {"model": "demo-chat", "messages": MESSAGES, **sent}
+    body |= {"client_side_timeout": True} if "timeout" in sent else {}  # LiteLLM's, before its snapshot
     own = {"litellm_logging_obj": object(), "secret_fields": {}, "acompletion": True}
     return {**body, **own, "proxy_server_request": {"body": body}}
 
@@ -23,6 +24,7 @@ class TestRefuseSteering:
             {"response_format": {"type": "json_object", "enforce_validation": True}},
             {"custom_llm_provider": "ollama"},
             {"deployment_id": "another"},
+            {"model_info": None, "additional_drop_params": ["max_tokens"]},
             {"complete_response": True},
             {"use_litellm_proxy": True},
             {"model_info": {"id": "another"}},
