@@ -22,9 +22,9 @@ class TestLitellmAlone:
             "ANTHROPIC_API_KEY": "none",
         }
         environment.pop("DATABASE_URL", None)
-        command = [Path(sys.executable).parent / "litellm", "--config", ROOT / "proxy_server_config.yaml"]
+        program, config = Path(sys.executable).parent / "litellm", ROOT / "proxy_server_config.yaml"
         result = subprocess.run(
-            [*command, "--host", "127.0.0.1", "--port", str(free_port_pair())],
+            [program, "--config", config, "--host", "127.0.0.1", "--port", str(free_port_pair())],
             env=environment,
             cwd=tmp_path,
             capture_output=True,
