@@ -61,6 +61,10 @@ class Admissions:
         )
         detail = _detail(key, body, bound, call)
         if bound.free:
+            if (
+                call.admission is not None
+            ):  # LiteLLM fell back to a free model: the first hold is settled at 0
+                return
             call.admission = Admission(payer, rule, True, 0, 0, await self._available(key), detail)
             return
         hold = await self._hold(call, key, body, bound, detail)
@@ -80,20 +84,24 @@ class Admissions:
 
     async def _hold(self, call: Call, key: Key, body: Body, bound: CallBound, detail: Json) -> Hold:
         output_tokens = bound.output_tokens
+        refusal: InsufficientCredits | None = None
         for _ in range(_ATTEMPTS):
+            if refusal is not None:
+                output_tokens = self._smaller_limit(bound, refusal)
             try:
                 hold = await self._take(call, key, bound, output_tokens, detail)
-            except InsufficientCredits as refusal:
-                output_tokens = self._smaller_limit(bound, refusal)
-                continue
-            bound.write_limit(cast(dict[str, JsonValue], body), output_tokens)
-            return hold
-        return await self._take(call, key, bound, output_tokens, detail)
+            except InsufficientCredits as error:
+                refusal = error
+            else:
+                bound.write_limit(cast(dict[str, JsonValue], body), output_tokens)
+                return hold
+        assert refusal is not None
+        raise _refused(refusal, bound, "", output_tokens)
 
     async def _take(self, call: Call, key: Key, bound: CallBound, output_tokens: int, detail: Json) -> Hold:
         amount_nanos = bound.amount_nanos(output_tokens)
         if call.admission is not None and not call.admission.free:
-            return await self._ledger.resize(call.id, amount_nanos)
+            return await self._ledger.resize(call.id, max(amount_nanos, call.admission.input_charge_nanos))
         request = HoldRequest(
             key=call.id,
             payer=payer_of(key, self._settings),

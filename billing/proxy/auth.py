@@ -17,7 +17,7 @@ from billing.ledger.schemas import Payer
 from billing.proxy.call import current_call
 from billing.proxy.hooks import refused
 from billing.proxy.payer import ADMIN_ROLES, TRUSTED_BACKEND, VIEWER_ROLES, is_exempt, payer_of, role_of
-from billing.proxy.routes import check_route
+from billing.proxy.routes import call_type_of, check_route
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _check(method: str, route: str, body: object) -> None:
         call.path = route
     try:
         check_route(method, route)
-        if route.startswith("/key/"):
+        if method != "GET" and call_type_of(route) is None:
             check_key_metadata(body)
     except BillingError as refusal:
         raise refused(call, refusal) from refusal

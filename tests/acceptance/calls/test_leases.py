@@ -66,3 +66,18 @@ class TestSweeper:
         [charge] = customer.settled(charges=1)
         expected = Decimal("-0.000123456") if key_hash == "its-key" else Decimal("-0.000002")
         assert Decimal(str(charge["amount"])) == expected
+
+    @pytest.mark.parametrize("spend", ["NaN", -0.5])
+    async def test_a_log_that_is_no_cost_stops_neither_its_own_call_nor_the_next(
+        self, spend: object, running: Running, new_customer: Callable[..., Customer]
+    ) -> None:
+        broken, next_one = new_customer(credit="1"), new_customer(credit="1")
+        call_id = f"call_{uuid.uuid4().hex}"
+        label = f'{{"spend_logs_metadata": {{"billing_call_id": "{call_id}"}}}}'
+        with psycopg.connect(running.database_url.split("?")[0], autocommit=True) as connection:
+            connection.execute(SPEND_LOG, (uuid.uuid4().hex, "its-key", spend, label))
+        await abandoned_hold(running, broken, call_id)
+        await abandoned_hold(running, next_one, f"call_{uuid.uuid4().hex}")
+        for customer in (broken, next_one):
+            [charge] = customer.settled(charges=1)
+            assert charge["amount"] == "-0.000002"
