@@ -26,6 +26,7 @@ from billing.settings import CustomerType
 
 PROOF = load_statements("billing.ledger", "proof.sql")
 PAGE_MAX = 1000
+OPEN_BATCHES_MAX = 1000  # that one statement looks through
 
 
 def bounded(limit: int, limit_max: int = PAGE_MAX) -> int:
@@ -87,10 +88,23 @@ class Books:
         return hold_from(row)
 
     async def due(self, limit: int = 100) -> list[Hold]:
-        """Up to `limit` open holds whose lease is over by the database's clock, longest first."""
+        """Up to `limit` open holds whose lease is over by the database's clock, oldest first.
+
+        Looks only through the list of what may be open, and takes from it what has ended.
+        """
+        found: list[Hold] = []
+        after_id = 0
         async with self.connection() as connection:
-            cursor = await connection.execute(SQL["holds_due"], (bounded(limit),))
-            return [hold_from(row) for row in await cursor.fetchall()]
+            while len(found) < bounded(limit):
+                cursor = await connection.execute(SQL["open_batches"], (after_id, OPEN_BATCHES_MAX))
+                [last_id] = await cursor.fetchone() or (None,)
+                if last_id is None:
+                    break
+                values = {"after_id": after_id, "last_id": last_id, "limit": limit - len(found)}
+                cursor = await connection.execute(SQL["holds_due"], values)
+                found += [hold_from(row) for row in await cursor.fetchall()]
+                after_id = last_id
+        return found
 
     async def for_review(self, *, limit: int = 100, before_id: int | None = None) -> list[UnheardCall]:
         """Calls charged by the rule for "no event" whose real cost has not turned up, newest first."""

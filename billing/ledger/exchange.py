@@ -36,8 +36,8 @@ _STATUS: dict[Action, HoldStatus] = {
 }
 
 
-class AccountMemory:
-    """Which account each hold of this process is on, until it ends: a hint that saves two look-ups.
+class PayerMemory:
+    """Who pays for each hold of this process, until it ends: a hint that saves look-ups.
 
     A hint that is missing or wrong costs time and nothing else: Postgres checks it. At most `size_max` are
     kept.
@@ -45,21 +45,21 @@ class AccountMemory:
 
     def __init__(self, size_max: int) -> None:
         self._size_max = size_max
-        self._accounts: dict[str, int] = {}
+        self._payers: dict[str, Payer] = {}
 
-    def remember(self, key: str, account_id: int) -> None:
+    def remember(self, key: str, payer: Payer) -> None:
         """Forgets the oldest if there are too many."""
-        if len(self._accounts) >= self._size_max:
-            del self._accounts[next(iter(self._accounts))]
-        self._accounts[key] = account_id
+        if len(self._payers) >= self._size_max:
+            del self._payers[next(iter(self._payers))]
+        self._payers[key] = payer
 
-    def recall(self, key: str) -> int | None:
-        """The account, once."""
-        return self._accounts.pop(key, None)
+    def recall(self, key: str) -> Payer | None:
+        """The payer, once."""
+        return self._payers.pop(key, None)
 
 
 async def exchange(
-    link: Link, owner: str, accounts: AccountMemory, requests: Sequence[Request]
+    link: Link, owner: str, memory: PayerMemory, requests: Sequence[Request]
 ) -> list[Answer | Exception]:
     """Carries out requests with distinct keys: endings first, then holds, both in the order given.
 
@@ -69,7 +69,7 @@ async def exchange(
     endings = [request for request in requests if isinstance(request, Ending)]
     breaks = link.breaks
     try:
-        answers = await _usual(link, owner, accounts, holds, endings)
+        answers = await _usual(link, owner, memory, holds, endings)
     except psycopg.errors.UniqueViolation:  # some key is not new, and nothing was written
         answers = {}
     if rest := [ending for ending in endings if ending.key not in answers]:
@@ -80,12 +80,12 @@ async def exchange(
 
 
 async def _usual(
-    link: Link, owner: str, accounts: AccountMemory, holds: list[HoldAsk], endings: list[Ending]
+    link: Link, owner: str, memory: PayerMemory, holds: list[HoldAsk], endings: list[Ending]
 ) -> Answers:
-    open_endings, ending_places, account_positions = _on_remembered_accounts(accounts, endings)
+    payers: dict[Payer, int] = {}
+    open_endings, ending_places = _of_remembered_payers(memory, endings, payers)
     if not open_endings and not holds:
         return {}
-    payers: dict[Payer, int] = {}
     hold_places = [payers.setdefault(hold.request.payer, len(payers) + 1) for hold in holds]
     keys, *ending_values = ending_arrays(open_endings)
     [row] = await link.rows(
@@ -94,7 +94,6 @@ async def _usual(
             keys,
             number_array(ending_places),
             *ending_values,
-            number_array(account_positions),
             text_array([hold.key for hold in holds]),
             number_array(hold_places),
             *hold_arrays(holds),
@@ -103,7 +102,7 @@ async def _usual(
             text_array([payer.customer_id for payer in payers]),
         ),
     )
-    ended, ended_available, fits, hold_available, account_ids, decided_at = row
+    ended, ended_available, fits, hold_available, decided_at = row
     answers: Answers = {
         request.key: Resolution(
             request.key, _STATUS[request.action], request.ending, request.amount_nanos, True, available_nanos
@@ -113,26 +112,23 @@ async def _usual(
         )
         if is_ended
     }
-    for hold, place, does_fit, available_nanos in zip(
-        holds, hold_places, fits or (), hold_available or (), strict=True
-    ):
+    for hold, does_fit, available_nanos in zip(holds, fits or (), hold_available or (), strict=True):
         if does_fit:
-            accounts.remember(hold.key, account_ids[place - 1])
+            memory.remember(hold.key, hold.request.payer)
             answers[hold.key] = admitted(hold.request, available_nanos, decided_at)
         else:
             answers[hold.key] = insufficient(available_nanos, hold.request.amount_nanos)
     return answers
 
 
-def _on_remembered_accounts(
-    accounts: AccountMemory, endings: list[Ending]
-) -> tuple[list[Ending], list[int], dict[int, int]]:
-    """Those whose account is remembered, the position of each one's account, and the accounts in order."""
-    positions: dict[int, int] = {}
+def _of_remembered_payers(
+    memory: PayerMemory, endings: list[Ending], payers: dict[Payer, int]
+) -> tuple[list[Ending], list[int]]:
+    """Those whose payer is remembered, and the position of each one's payer among `payers`, which grow."""
     known: list[Ending] = []
     places: list[int] = []
     for ending in endings:
-        if account_id := accounts.recall(ending.key):
+        if payer := memory.recall(ending.key):
             known.append(ending)
-            places.append(positions.setdefault(account_id, len(positions) + 1))
-    return known, places, positions
+            places.append(payers.setdefault(payer, len(payers) + 1))
+    return known, places

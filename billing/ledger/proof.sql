@@ -58,3 +58,13 @@ LEFT JOIN (
   GROUP BY account_id, hold_key
 ) t ON t.hold_key = h.key AND t.account_id = h.account_id
 WHERE coalesce(h.charged, 0) <> coalesce(t.total, 0) ORDER BY h.id LIMIT %s;
+
+-- open_holds_are_listed
+-- The sweeper's list names each open hold once: else one would never end.
+SELECT 'hold:' || h.key, '1', coalesce(o.times, 0)::text
+FROM billing."LiteLLM_StripeHoldTable" h
+LEFT JOIN (
+  SELECT k.key, count(*) AS times FROM billing."LiteLLM_StripeOpenHoldTable" l CROSS JOIN unnest(l.keys) AS k(key)
+  GROUP BY k.key
+) o ON o.key = h.key
+WHERE h.status = 'open' AND o.times IS DISTINCT FROM 1 ORDER BY h.id LIMIT %s;

@@ -15,11 +15,10 @@ SELECT verdict, status, ending, charged, available FROM billing.resolve_batch_v1
   string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'));
 
 -- exchange
--- Ends calls that are open on known accounts, then decides holds with new keys; one row of arrays.
-SELECT ended, ended_available, admitted, held_available, held_account_ids, decided_at FROM billing.exchange_v1(
+-- Ends open calls of known payers, then decides holds with new keys; one row of arrays.
+SELECT ended, ended_available, admitted, held_available, decided_at FROM billing.exchange_v1(
   string_to_array(%s, E'\x1f'), %s::integer[], string_to_array(%s, E'\x1f'), %s::bigint[],
   string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'),
-  %s::bigint[],
   string_to_array(%s, E'\x1f'), %s::integer[], %s::bigint[], %s::bigint[], %s::integer[],
   string_to_array(%s, E'\x1f'), %s::text, string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'));
 
@@ -62,20 +61,40 @@ SELECT h.key, b.customer_type, b.customer_id, h.amount, h.fallback_charge, h.sta
 FROM billing."LiteLLM_StripeHoldTable" h JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = h.account_id
 WHERE h.key = %s;
 
+-- open_batches
+-- The next batches of holds of which some may be open: the last one's id, or null where there are no more.
+SELECT max(id) FROM (
+  SELECT id FROM billing."LiteLLM_StripeOpenHoldTable" WHERE id > %s ORDER BY id LIMIT %s
+) AS o;
+
 -- holds_due
--- Open holds whose lease is over by the database's clock, longest first.
+-- Open holds of these batches whose lease is over by the database's clock; forgets batches of which none is open.
+-- One snapshot: a batch comes with its holds, and a hold that has ended stays ended. OFFSET 0: always look-ups.
+WITH batch AS MATERIALIZED (
+  SELECT id, keys FROM billing."LiteLLM_StripeOpenHoldTable" WHERE id > %(after_id)s AND id <= %(last_id)s
+), listed AS MATERIALIZED (
+  SELECT batch.id AS batch_id, h.*
+  FROM batch CROSS JOIN unnest(batch.keys) AS k(key) CROSS JOIN LATERAL (
+    SELECT * FROM billing."LiteLLM_StripeHoldTable" h WHERE h.key = k.key OFFSET 0
+  ) h WHERE h.status = 'open'
+), ended AS (
+  DELETE FROM billing."LiteLLM_StripeOpenHoldTable" WHERE id IN (
+    SELECT o.id FROM billing."LiteLLM_StripeOpenHoldTable" o
+    WHERE o.id IN (SELECT id FROM batch) AND o.id NOT IN (SELECT batch_id FROM listed) FOR UPDATE SKIP LOCKED
+  )
+)
 SELECT h.key, b.customer_type, b.customer_id, h.amount, h.fallback_charge, h.status, h.ending, h.charged, h.detail,
   h.lease_expires_at, h.created_at, b.balance - b.held
-FROM billing."LiteLLM_StripeHoldTable" h JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = h.account_id
-WHERE h.status = 'open' AND h.lease_expires_at <= clock_timestamp()
-ORDER BY h.lease_expires_at LIMIT %s;
+FROM listed h JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = h.account_id
+WHERE h.lease_expires_at <= clock_timestamp()
+ORDER BY h.lease_expires_at LIMIT %(limit)s;
 
 -- holds_for_review
 -- Calls charged because nothing was heard of their end, newest first.
 SELECT h.key, b.customer_type, b.customer_id, h.amount, h.fallback_charge, h.status, h.ending, h.charged, h.detail,
   h.lease_expires_at, h.created_at, b.balance - b.held, h.id, h.owner, h.resolved_at
 FROM billing."LiteLLM_StripeHoldTable" h JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = h.account_id
-WHERE h.estimate AND h.ending = 'no_event' AND (%(before_id)s::bigint IS NULL OR h.id < %(before_id)s)
+WHERE h.unheard AND (%(before_id)s::bigint IS NULL OR h.id < %(before_id)s)
 ORDER BY h.id DESC LIMIT %(limit)s;
 
 -- holds_purge

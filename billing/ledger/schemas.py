@@ -21,7 +21,7 @@ class LedgerLimits:
     queue_max: int = 4096  # operations of a kind that may wait
     batch_max: int = 256  # operations that travel together
     wait_s: float = 5.0  # how long a caller waits at most
-    accounts_remembered: int = 100_000  # of open holds, so that they end with fewer look-ups
+    payers_remembered: int = 100_000  # of open holds, so that they end with fewer look-ups
     orphans_max: int = 10_000  # holds nobody waits for, remembered until they are released
     retry_s: float = 0.5  # between attempts to release them while Postgres is away
 

@@ -15,7 +15,7 @@ from billing.ledger import batches
 from billing.ledger.batches import SQL, Answer, Ending, HoldAsk, KnownHold, Request, insufficient, one_by_one
 from billing.ledger.books import Books, bounded
 from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
-from billing.ledger.exchange import AccountMemory, exchange
+from billing.ledger.exchange import PayerMemory, exchange
 from billing.ledger.lanes import Lane
 from billing.ledger.link import Link, explained
 from billing.ledger.rows import json_text, plain, transaction_from
@@ -61,7 +61,7 @@ class Ledger(Books):
             may_drop=lambda request: isinstance(request, HoldAsk),
             orphaned=self._orphaned,
         )
-        self._accounts = AccountMemory(limits.accounts_remembered)
+        self._memory = PayerMemory(limits.payers_remembered)
         self._orphans: dict[str, Payer] = {}
         self._orphan_task: asyncio.Task[None] | None = None
 
@@ -207,7 +207,7 @@ class Ledger(Books):
 
     async def _send(self, requests: Sequence[Request]) -> list[Answer | Exception]:
         async def send(items: Sequence[Request]) -> list[Answer | Exception]:
-            return await exchange(self._link, self._owner, self._accounts, items)
+            return await exchange(self._link, self._owner, self._memory, items)
 
         return await one_by_one(send, requests)
 

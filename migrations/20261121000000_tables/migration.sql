@@ -51,6 +51,7 @@ CREATE TABLE "LiteLLM_StripeHoldTable" (
     "ending" TEXT,
     "charged" BIGINT,
     "estimate" BOOLEAN,
+    "unheard" BOOLEAN NOT NULL DEFAULT false,
     "detail" JSONB NOT NULL DEFAULT '{}',
     "owner" TEXT NOT NULL,
     "lease_expires_at" TIMESTAMPTZ(6) NOT NULL,
@@ -58,6 +59,14 @@ CREATE TABLE "LiteLLM_StripeHoldTable" (
     "resolved_at" TIMESTAMPTZ(6),
 
     CONSTRAINT "LiteLLM_StripeHoldTable_pkey" PRIMARY KEY ("key")
+);
+
+-- CreateTable
+CREATE TABLE "LiteLLM_StripeOpenHoldTable" (
+    "id" BIGSERIAL NOT NULL,
+    "keys" TEXT[],
+
+    CONSTRAINT "LiteLLM_StripeOpenHoldTable_pkey" PRIMARY KEY ("id")
 );
 
 -- CreateTable

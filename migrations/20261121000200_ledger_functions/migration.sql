@@ -52,6 +52,9 @@ BEGIN
     SELECT d.key, d.account_id, d.amount, d.amount, d.fallback, d.detail::jsonb, owner_name,
       moment + make_interval(secs => d.lease_s), moment
     FROM decided d WHERE d.fits ORDER BY d.n
+  ), listed AS (
+    INSERT INTO "LiteLLM_StripeOpenHoldTable" (keys)
+    SELECT array_agg(d.key) FROM decided d WHERE d.fits HAVING count(*) > 0
   ), moved AS (
     UPDATE "LiteLLM_StripeBalanceTable" b
     SET held = b.held + s.taken, version = b.version + 1, updated_at = moment
@@ -117,7 +120,8 @@ BEGIN
     FROM judged
   ), ended AS (
     UPDATE "LiteLLM_StripeHoldTable" h SET status = d.new_status, ending = d.ending, charged = d.amount,
-      estimate = CASE WHEN d.action <> 'release' THEN d.estimate END, resolved_at = moment
+      estimate = CASE WHEN d.action <> 'release' THEN d.estimate END, resolved_at = moment,
+      unheard = d.estimate AND d.ending = 'no_event'
     FROM decided d WHERE h.key = d.key AND d.verdict = 'changed'
   ), line AS (
     SELECT d.n, 1 AS part, d.account_id, d.balance, d.key, 'reversal' AS kind, d.old_charged AS amount,
@@ -189,6 +193,9 @@ BEGIN
   WHERE t.source_key IN ('charge:' || call_key, 'reversal:' || call_key, 'charge:' || call_key || ':real')
     AND t.account_id = account
   ON CONFLICT (key) DO NOTHING;
+  IF FOUND THEN
+    INSERT INTO "LiteLLM_StripeOpenHoldTable" (keys) VALUES (ARRAY[call_key]);
+  END IF;
 END $$;
 
 -- Changes what an open hold sets aside. Verdicts: 'changed', 'refused' (`available` is the most that it could

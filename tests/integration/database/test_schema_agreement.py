@@ -17,7 +17,6 @@ SCHEMA = HERE.parents[2] / "schema.prisma"
 
 # What Prisma's language cannot say, and so is in migrations alone.
 ONLY_IN_MIGRATIONS = {
-    "index LiteLLM_StripeHoldTable_open_lease",  # partial
     "index LiteLLM_StripeHoldTable_for_review",  # partial
 }
 COLLATED = {  # COLLATE "C"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import psycopg
@@ -38,6 +39,13 @@ async def run_out(pool: Pool, key: str) -> None:
         await connection.execute(
             'UPDATE "LiteLLM_StripeHoldTable" SET lease_expires_at = now() WHERE key = %s', (key,)
         )
+
+
+async def listed_keys(pool: Pool) -> set[str]:
+    """What the sweeper's list names."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute('SELECT unnest(keys) FROM "LiteLLM_StripeOpenHoldTable"')
+        return {key for (key,) in await cursor.fetchall()}
 
 
 class TestHold:
@@ -159,6 +167,27 @@ class TestSettle:
         assert await ledger.prove() == []
 
 
+class TestLayout:
+    async def test_an_ending_writes_no_index_of_the_holds(self, funded: Ledger, pool: Pool) -> None:
+        """Heap-only updates: an index on what an ending changes would cost more than the ending."""
+        for number in range(20):
+            await funded.hold(dataclasses.replace(HOLD, key=f"k{number}", amount_nanos=5))
+            await funded.settle(Settlement(f"k{number}", 1, "finished", "demo"))
+        await funded.close()  # a session reports what it did when it ends
+        async with pool.connection() as connection:
+            await connection.execute("SELECT pg_stat_force_next_flush()")
+            async with asyncio.timeout(10):
+                while True:
+                    cursor = await connection.execute(
+                        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables"
+                        " WHERE relname = 'LiteLLM_StripeHoldTable'"
+                    )
+                    updates = await cursor.fetchone()
+                    if updates and updates[0] == 20:
+                        break
+        assert updates == (20, 20)
+
+
 class TestExpire:
     async def test_only_ends_what_nobody_renews_and_lists_it_until_the_cost_turns_up(
         self, funded: Ledger, pool: Pool
@@ -176,6 +205,32 @@ class TestExpire:
         assert await funded.for_review() == []
         assert (await funded.hold_of("k")).status is HoldStatus.EXPIRED
         assert (await funded.account(ALICE)).total_spent_nanos == 9
+
+    async def test_finds_the_last_open_hold_of_a_batch_behind_batches_that_ended(
+        self, funded: Ledger, pool: Pool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("billing.ledger.books.OPEN_BATCHES_MAX", 2)
+        for batch in range(5):
+            keys = [f"{batch}-{number}" for number in range(3)]
+            await asyncio.gather(
+                *(funded.hold(dataclasses.replace(HOLD, key=key, amount_nanos=5)) for key in keys)
+            )
+            for key in keys if batch < 4 else keys[:2]:
+                await funded.settle(Settlement(key, 1, "finished", "demo"))
+        assert await funded.due() == []
+        assert await listed_keys(pool) >= {"4-2"}
+        await run_out(pool, "4-2")
+        assert [hold.key for hold in await funded.due()] == ["4-2"]
+        assert await funded.prove() == []
+        await funded.release("4-2", "failed")
+        assert await funded.due() == []
+        assert await listed_keys(pool) == set()
+
+    async def test_stops_at_the_limit(self, funded: Ledger, pool: Pool) -> None:
+        for key in ("a", "b", "c"):
+            await funded.hold(dataclasses.replace(HOLD, key=key, amount_nanos=5))
+            await run_out(pool, key)
+        assert [hold.key for hold in await funded.due(2)] == ["a", "b"]
 
     async def test_a_renewed_lease_is_not_over(self, funded: Ledger, pool: Pool) -> None:
         await funded.hold(HOLD)
@@ -286,6 +341,11 @@ class TestTheProof:
             ("held_is_sum_of_open_holds", 'UPDATE "LiteLLM_StripeBalanceTable" SET held = held - 1'),
             ("total_topups_is_sum_of_topups", 'UPDATE "LiteLLM_StripeBalanceTable" SET total_topups = 1'),
             ("total_spent_is_sum_of_charges", 'UPDATE "LiteLLM_StripeBalanceTable" SET total_spent = 1'),
+            ("open_holds_are_listed", 'DELETE FROM "LiteLLM_StripeOpenHoldTable"'),
+            (
+                "open_holds_are_listed",
+                "INSERT INTO \"LiteLLM_StripeOpenHoldTable\" (keys) VALUES (ARRAY['k'])",
+            ),
             ("charge_of_a_call_is_in_the_books", 'UPDATE "LiteLLM_StripeHoldTable" SET charged = 8'),
             (
                 "entries_form_a_chain",
@@ -310,7 +370,7 @@ class TestTheProof:
 class TestMemory:
     async def test_of_accounts_is_only_a_hint(self, funded: Ledger, pool: Pool) -> None:
         """Forgotten or held by another process: the ending finds the account by itself."""
-        limits = LedgerLimits(accounts_remembered=1)
+        limits = LedgerLimits(payers_remembered=1)
         async with Ledger(pool, owner="small", limits=limits) as small:
             for key in ("a", "b"):
                 await small.hold(dataclasses.replace(HOLD, key=key, amount_nanos=5))
