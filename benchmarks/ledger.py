@@ -1,46 +1,46 @@
-"""`make bench`, the ledger's half: hold+settle pairs a second, beside a naive ledger and a bare insert.
+"""The ledger's half of `make bench`: hold+settle pairs a second, beside a naive ledger and a bare insert.
 
-Prints JSON. Every figure is the median of interleaved runs on fresh databases of one embedded PostgreSQL with
+Every figure is the median of interleaved runs on fresh databases of one embedded PostgreSQL with
 its defaults (fsync and synchronous_commit on, asked and reported). Ratios are taken within a run.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import contextlib
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
-import uvloop
 
 from benchmarks.ledger_contenders import CONTENDERS, Run, fill
 from billing.database import migrate, open_pool
 from tests.postgres_server import PostgresServer, database_of
 
+RUNS = 5
+SECONDS = 1.5  # of each contender in each cell and run
 CELLS = [(callers, accounts) for callers in (1, 64, 512) for accounts in (1, 1_000)]
 Results = dict[tuple[int, int], dict[str, list[Run]]]
 
 
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.5, help="of each contender in each cell and run")
-    parser.add_argument("--only", nargs="*", choices=sorted(CONTENDERS), default=list(CONTENDERS))
-    arguments = parser.parse_args()
-    server = PostgresServer()
+@contextlib.contextmanager
+def server() -> Iterator[PostgresServer]:
+    """One embedded PostgreSQL for all runs."""
+    started = PostgresServer()
     try:
-        results = uvloop.run(measure(server, arguments.runs, arguments.seconds, arguments.only))
-        print(json.dumps(report(server, results), indent=2))
+        yield started
     finally:
-        server.close()
+        started.close()
 
 
-async def measure(server: PostgresServer, runs: int, seconds: float, names: Sequence[str]) -> Results:
+async def measure(
+    server: PostgresServer,
+    runs: int = RUNS,
+    seconds: float = SECONDS,
+    names: Sequence[str] = tuple(CONTENDERS),
+) -> Results:
     """Every contender in every cell, `runs` times, one after the other so that all share the weather."""
     results: Results = {cell: {name: [] for name in names} for cell in CELLS}
     templates = {accounts: await _template(server, accounts) for accounts in (1, 1_000)}
@@ -68,15 +68,10 @@ async def _template(server: PostgresServer, accounts: int) -> str:
     return database_of(url)
 
 
-def report(server: PostgresServer, results: Results) -> dict[str, object]:
+def report(results: Results) -> dict[str, object]:
     """The figures, as `make bench` prints them."""
     cells = [_cell(callers, accounts, of) for (callers, accounts), of in results.items()]
-    return {
-        "benchmark": "ledger",
-        "machine": _machine(server),
-        "cells": cells,
-        "hot_over_many": _hot(results),
-    }
+    return {"cells": cells, "hot_over_many": _hot(results)}
 
 
 def _cell(callers: int, accounts: int, of: dict[str, list[Run]]) -> dict[str, object]:
@@ -108,7 +103,8 @@ def _hot(results: Results) -> dict[str, float]:
     }
 
 
-def _machine(server: PostgresServer) -> dict[str, object]:
+def machine(server: PostgresServer) -> dict[str, object]:
+    """Where it was measured, and that Postgres writes to disk before it answers."""
     with psycopg.connect(server.url()) as connection:
         names = ("server_version", "fsync", "synchronous_commit", "full_page_writes")
         settings = {name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in names}
@@ -125,7 +121,3 @@ def _cpu_models() -> list[str]:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-
-
-if __name__ == "__main__":
-    main()

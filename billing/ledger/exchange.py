@@ -27,13 +27,16 @@ from billing.ledger.batches import (
 )
 from billing.ledger.link import Link
 from billing.ledger.rows import number_array, text_array
-from billing.ledger.schemas import HoldStatus, Payer, Resolution
+from billing.ledger.schemas import HoldStatus, Resolution
 
 _STATUS: dict[Action, HoldStatus] = {
     "settle": HoldStatus.SETTLED,
     "release": HoldStatus.RELEASED,
     "expire": HoldStatus.EXPIRED,
 }
+
+
+PayerName = tuple[str, str]  # a payer's type and id: hashed for every item, so not a dataclass
 
 
 class PayerMemory:
@@ -45,15 +48,15 @@ class PayerMemory:
 
     def __init__(self, size_max: int) -> None:
         self._size_max = size_max
-        self._payers: dict[str, Payer] = {}
+        self._payers: dict[str, PayerName] = {}
 
-    def remember(self, key: str, payer: Payer) -> None:
+    def remember(self, key: str, payer: PayerName) -> None:
         """Forgets the oldest if there are too many."""
         if len(self._payers) >= self._size_max:
             del self._payers[next(iter(self._payers))]
         self._payers[key] = payer
 
-    def recall(self, key: str) -> Payer | None:
+    def recall(self, key: str) -> PayerName | None:
         """The payer, once."""
         return self._payers.pop(key, None)
 
@@ -82,11 +85,12 @@ async def exchange(
 async def _usual(
     link: Link, owner: str, memory: PayerMemory, holds: list[HoldAsk], endings: list[Ending]
 ) -> Answers:
-    payers: dict[Payer, int] = {}
+    payers: dict[PayerName, int] = {}
     open_endings, ending_places = _of_remembered_payers(memory, endings, payers)
     if not open_endings and not holds:
         return {}
-    hold_places = [payers.setdefault(hold.request.payer, len(payers) + 1) for hold in holds]
+    holders = [(hold.request.payer.customer_type, hold.request.payer.customer_id) for hold in holds]
+    hold_places = [payers.setdefault(payer, len(payers) + 1) for payer in holders]
     keys, *ending_values = ending_arrays(open_endings)
     [row] = await link.rows(
         SQL["exchange"],
@@ -98,8 +102,8 @@ async def _usual(
             number_array(hold_places),
             *hold_arrays(holds),
             owner,
-            text_array([payer.customer_type for payer in payers]),
-            text_array([payer.customer_id for payer in payers]),
+            text_array([customer_type for customer_type, _ in payers]),
+            text_array([customer_id for _, customer_id in payers]),
         ),
     )
     ended, ended_available, fits, hold_available, decided_at = row
@@ -112,9 +116,11 @@ async def _usual(
         )
         if is_ended
     }
-    for hold, does_fit, available_nanos in zip(holds, fits or (), hold_available or (), strict=True):
+    for hold, payer, does_fit, available_nanos in zip(
+        holds, holders, fits or (), hold_available or (), strict=True
+    ):
         if does_fit:
-            memory.remember(hold.key, hold.request.payer)
+            memory.remember(hold.key, payer)
             answers[hold.key] = admitted(hold.request, available_nanos, decided_at)
         else:
             answers[hold.key] = insufficient(available_nanos, hold.request.amount_nanos)
@@ -122,7 +128,7 @@ async def _usual(
 
 
 def _of_remembered_payers(
-    memory: PayerMemory, endings: list[Ending], payers: dict[Payer, int]
+    memory: PayerMemory, endings: list[Ending], payers: dict[PayerName, int]
 ) -> tuple[list[Ending], list[int]]:
     """Those whose payer is remembered, and the position of each one's payer among `payers`, which grow."""
     known: list[Ending] = []
