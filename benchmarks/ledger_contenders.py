@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from billing.database import Pool, connect_beside
 from billing.ledger import Ledger
 from billing.ledger.rows import json_text, number_array, text_array
-from billing.ledger.schemas import Entry, HoldRequest, Json, Payer, Settlement, TransactionKind
+from billing.ledger.schemas import Entry, HoldRequest, Json, LedgerLimits, Payer, Settlement, TransactionKind
 
 HOLD_NANOS = 1_000
 CHARGE_NANOS = 700
@@ -180,7 +180,7 @@ async def floor(pool: Pool, callers: int, accounts: int, seconds: float) -> Run:
     locked, looked up, decided or updated, and nobody waits for an answer of their own.
     """
     ids = await _account_ids(pool)
-    batch = max(1, callers // 2)
+    batch = max(1, min(callers, LedgerLimits().batch_max) // 2)
     pairs = 0
     started = time.perf_counter()
     async with await connect_beside(pool) as connection:
