@@ -18,7 +18,7 @@ run: $(VENV)/ready-run ## Serves gateway, database, Stripe sandbox and demo mode
 
 .PHONY: test
 test: $(VENV)/installed-dev browser-hint ## Sets everything up and runs all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 .PHONY: test-unit
 test-unit: $(VENV)/installed-dev ## Runs the tests without I/O, with 4 workers

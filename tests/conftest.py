@@ -10,6 +10,13 @@ import pytest
 from billing.database import Pool, migrate, open_pool
 from billing.ledger import Ledger
 from tests.postgres_server import PostgresServer, database_of
+from tests.scheduling import ByWhatIsStarted
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByWhatIsStarted:
+    """See `tests/scheduling.py`. (`--dist loadgroup` of pytest-xdist 3.8 has no effect with pytest 9.2.)"""
+    return ByWhatIsStarted(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -33,16 +33,10 @@ class Running:
     process: subprocess.Popen[bytes]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
     for item in items:
-        if here not in item.path.parents:
-            continue
-        if item.get_closest_marker("timeout") is None:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_S))
-        # One worker of a parallel run has the gateway that all share; those of `run/` start their own.
-        item.add_marker(pytest.mark.xdist_group("run" if here / "run" in item.path.parents else "gateway"))
 
 
 @pytest.fixture(scope="session")

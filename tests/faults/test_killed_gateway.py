@@ -32,7 +32,7 @@ BODY = {
 
 BROKEN = (httpx.RemoteProtocolError, httpx.ReadError)
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("killed")]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
