@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 
 from billing.database import Pool, migrate, open_pool
 from billing.ledger import Ledger
 from tests.postgres_server import PostgresServer, database_of
 from tests.scheduling import ByWhatIsStarted
+
+# A busy machine is no finding: neither a slow example nor slow drawing fails a property.
+hypothesis.settings.register_profile(
+    "proxyllm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("proxyllm")
 
 
 @pytest.hookimpl(optionalhook=True)
