@@ -5,6 +5,8 @@ from __future__ import annotations
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
+GUARD_CLASS = "_PROXY_ConfigGuard"  # by name: LiteLLM may have loaded a module of its own from the file
+
 
 def mount_hooks(hook: CustomLogger) -> None:
     """Last in the pre-call order, so that all who may still refuse or rewrite have had their say; first in
@@ -14,6 +16,8 @@ def mount_hooks(hook: CustomLogger) -> None:
     """
     litellm.global_disable_no_log_param = True
     callbacks = litellm.callbacks
+    for guard in [one for one in callbacks if type(one).__name__ == GUARD_CLASS]:
+        callbacks.remove(guard)  # it has done its work; LiteLLM visits every callback in every call
     if hook in callbacks:
         callbacks.remove(hook)
     callbacks.append(hook)

@@ -1,0 +1,48 @@
+from collections.abc import Iterator
+
+import litellm
+import pytest
+from litellm.integrations.custom_logger import CustomLogger
+
+from billing.proxy.mount import assert_mounted, mount_hooks, unmount_hooks
+
+
+class _PROXY_ConfigGuard(CustomLogger):  # type: ignore[misc]  # noqa: N801  # LiteLLM's base, the guard's name
+    """The guard as LiteLLM loads it: from the file, in a module of its own."""
+
+
+@pytest.fixture
+def others() -> Iterator[list[CustomLogger]]:
+    """Callbacks that were there before, as LiteLLM's own are."""
+    before, successes = litellm.callbacks[:], litellm._async_success_callback[:]
+    mine = [CustomLogger(), CustomLogger()]
+    litellm.callbacks[:] = [_PROXY_ConfigGuard(), *mine]
+    litellm._async_success_callback[:] = mine[:]
+    yield mine
+    litellm.callbacks[:], litellm._async_success_callback[:] = before, successes
+
+
+class TestMountHooks:
+    def test_is_last_before_a_call_and_first_after_it(self, others: list[CustomLogger]) -> None:
+        hook = CustomLogger()
+        mount_hooks(hook)
+        assert litellm.callbacks == [*others, hook]
+        assert litellm._async_success_callback == [hook, *others]
+
+    def test_twice_is_once(self, others: list[CustomLogger]) -> None:
+        hook = CustomLogger()
+        mount_hooks(hook)
+        mount_hooks(hook)
+        assert litellm.callbacks.count(hook) == 1
+        assert litellm._async_success_callback.count(hook) == 1
+
+    def test_a_client_cannot_switch_logging_off(self, others: list[CustomLogger]) -> None:
+        mount_hooks(CustomLogger())
+        assert litellm.global_disable_no_log_param is True
+
+    def test_a_hook_that_litellm_lost_is_noticed(self, others: list[CustomLogger]) -> None:
+        hook = CustomLogger()
+        mount_hooks(hook)
+        unmount_hooks(hook)
+        with pytest.raises(RuntimeError, match="unbilled"):
+            assert_mounted(hook)
