@@ -1,0 +1,1 @@
+"""How a deployed gateway starts and stops: one supervisor, its gateway process, and the tailnet where wanted."""

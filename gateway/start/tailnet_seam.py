@@ -1,0 +1,44 @@
+"""What the supervisor and `gateway/tailnet/` agree on; each side knows nothing else of the other.
+
+The supervisor enters `gateway.tailnet.open_tailnet` before it starts the gateway process, if TAILSCALE_AUTH_KEY
+is set, and leaves it after that process has ended: a stream that finishes needs its forwarder to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from billing.settings import Settings
+
+STATUS_VARIABLE = "PROXYLLM_TAILNET_STATUS"
+"""Names, in the gateway process's environment, the file that holds the latest TailnetStatus as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class TailnetStatus:
+    """What readiness shows as `tailnet`. Never makes a gateway unready: a sleeping PC must not block a deploy."""
+
+    state: Literal["connected", "degraded"]
+    detail: str = ""  # one line for an operator; no secret, no address that a stranger may not know
+
+
+Report = Callable[[TailnetStatus], None]
+"""Takes each change of status. Cheap, and never raises."""
+
+
+class OpenTailnet(Protocol):
+    """`gateway.tailnet.open_tailnet`."""
+
+    def __call__(self, settings: Settings, report: Report) -> AbstractAsyncContextManager[None]:
+        """Entering checks the settings and opens the forwarders, within two seconds; joining goes on behind.
+
+        Leaving stops tailscaled and closes everything, within two seconds. What happens to the tailnet in
+        between is reported, retried and never raised. The key comes from `settings`, which the supervisor
+        has read before it took the key out of every environment.
+
+        Raises NotConfigured where the settings cannot work, whatever the tailnet does.
+        """
+        ...
