@@ -1,1 +1,1 @@
-"""How a deployed gateway starts and stops: one supervisor, its gateway process, and the tailnet where wanted."""
+"""How a deployed gateway starts and stops: a supervisor, its gateway process, and the tailnet if wanted."""
