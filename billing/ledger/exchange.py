@@ -1,5 +1,7 @@
 """The usual case: new holds and the endings of open ones, one round trip and one commit for all.
 
+A lone request has a statement of its own, which costs Postgres half as much.
+
 What turns out to be unusual (a key that exists, a call that has ended, an account that is not remembered) is
 left untouched by it and goes through the general statements of `batches.py`.
 """
@@ -72,7 +74,10 @@ async def exchange(
     endings = [request for request in requests if isinstance(request, Ending)]
     breaks = link.breaks
     try:
-        answers = await _usual(link, owner, memory, holds, endings)
+        if len(requests) == 1:
+            answers = await _lone(link, owner, memory, requests[0])
+        else:
+            answers = await _usual(link, owner, memory, holds, endings)
     except psycopg.errors.UniqueViolation:  # some key is not new, and nothing was written
         answers = {}
     if rest := [ending for ending in endings if ending.key not in answers]:
@@ -80,6 +85,37 @@ async def exchange(
     if unasked := [hold for hold in holds if hold.key not in answers]:
         answers |= await send_holds(link, owner, unasked, is_repeated=link.breaks > breaks)
     return [answers[request.key] for request in requests]
+
+
+async def _lone(link: Link, owner: str, memory: PayerMemory, request: Request) -> Answers:
+    if isinstance(request, HoldAsk):
+        return await _lone_hold(link, owner, memory, request)
+    memory.recall(request.key)
+    values = (
+        request.key, request.action, request.amount_nanos, request.ending, request.description,
+        request.estimate, request.detail_text,
+    )  # fmt: skip
+    [[available_nanos]] = await link.rows(SQL["end_one"], values)
+    return {} if available_nanos is None else {request.key: _ended(request, available_nanos)}
+
+
+async def _lone_hold(link: Link, owner: str, memory: PayerMemory, ask: HoldAsk) -> Answers:
+    request = ask.request
+    payer = (request.payer.customer_type, request.payer.customer_id)
+    values = (
+        ask.key, *payer, request.amount_nanos, request.fallback_nanos, request.lease_s, ask.detail_text, owner
+    )  # fmt: skip
+    [[available_nanos, decided_at]] = await link.rows(SQL["hold_one"], values)
+    if available_nanos is None:
+        return {}
+    memory.remember(ask.key, payer)
+    return {ask.key: admitted(request, available_nanos, decided_at)}
+
+
+def _ended(request: Ending, available_nanos: int) -> Resolution:
+    return Resolution(
+        request.key, _STATUS[request.action], request.ending, request.amount_nanos, True, available_nanos
+    )
 
 
 async def _usual(
@@ -108,9 +144,7 @@ async def _usual(
     )
     ended, ended_available, fits, hold_available, decided_at = row
     answers: Answers = {
-        request.key: Resolution(
-            request.key, _STATUS[request.action], request.ending, request.amount_nanos, True, available_nanos
-        )
+        request.key: _ended(request, available_nanos)
         for request, is_ended, available_nanos in zip(
             open_endings, ended or (), ended_available or (), strict=True
         )

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import TupleRow
 
-from billing.database import Connection, Pool, connect_beside
+from billing.database import Pool, connect_beside
 from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavailable
+from billing.ledger.wire import Wire
 
 _ATTEMPTS = 3
 
@@ -41,7 +42,7 @@ class Link:
     def __init__(self, pool: Pool, wait_s: float) -> None:
         self._pool = pool
         self._wait_s = wait_s
-        self._connection: Connection | None = None
+        self._wire: Wire | None = None
         self.breaks = 0  # how often the connection broke under a statement
 
     async def rows(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
@@ -62,11 +63,9 @@ class Link:
 
     async def _persist(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
         for _ in range(_ATTEMPTS):
-            connection = self._connection or await self._connect()
+            wire = self._wire or await self._connect()
             try:
-                cursor = connection.cursor(binary=True)
-                await cursor.execute(statement, parameters)
-                return await cursor.fetchall()
+                return await wire.rows(statement, parameters)
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
@@ -74,7 +73,7 @@ class Link:
                 await self.close()
         raise LedgerUnavailable("Postgres broke the connection again and again.")
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> Wire:
         try:
             connection = await connect_beside(self._pool)
             # One account that somebody keeps locked must not use up the time of all the others in its batch.
@@ -82,11 +81,11 @@ class Link:
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             raise LedgerUnavailable(f"Postgres cannot be reached: {reason}") from error
-        self._connection = connection
-        return connection
+        self._wire = Wire(connection)
+        return self._wire
 
     async def close(self) -> None:
         """Closes the connection, if there is one; the next statement opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()

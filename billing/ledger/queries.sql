@@ -22,6 +22,14 @@ SELECT ended, ended_available, admitted, held_available, decided_at FROM billing
   string_to_array(%s, E'\x1f'), %s::integer[], %s::bigint[], %s::bigint[], %s::integer[],
   string_to_array(%s, E'\x1f'), %s::text, string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'));
 
+-- hold_one
+-- Admits one hold under a new key; nothing where it does not fit.
+SELECT available, decided_at FROM billing.hold_one_v1(%s, %s, %s, %s, %s, %s, %s, %s);
+
+-- end_one
+-- Ends one open call; nothing where it is not open.
+SELECT billing.end_one_v1(%s, %s, %s, %s, %s, %s, %s);
+
 -- adopt_call
 -- Gives a call without a hold the row by which it can be ended once.
 SELECT billing.adopt_call_v1(%s, %s, %s, %s, %s);
