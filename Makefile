@@ -62,6 +62,10 @@ format: $(VENV)/installed-dev ## Formats the code
 bench: $(VENV)/installed-dev ## Measures the ledger and the gateway; prints JSON
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: fault-run
+fault-run: $(VENV)/installed-dev ## Fails three gateways, Postgres and the network under load (ARGS="--minutes 10 --seed 7")
+	@$(BIN)/python -m tests.faults.fault_run $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/installed-dev ## Renews the pages that are made from code
 	@$(BIN)/python -m billing.settings_reference > docs/reference/settings.md

@@ -53,15 +53,19 @@ class PostgresServer:
         """Stops it as an operator does: connections are cut, data is kept."""
         self._server.stop()
 
+    def crash(self) -> None:
+        """Stops it as a crash does: at once, with recovery at the next start."""
+        process = self._server.get_postmaster_info().process
+        if process is not None and process.is_running():
+            process.send_signal(signal.SIGQUIT)
+            process.wait(30)
+
     def start(self) -> None:
         """Starts it again, at the same address."""
         self._server.ensure_postgres_running()
 
     def close(self) -> None:
         """Stops it without a last checkpoint, which nobody will read, and removes its files."""
-        process = self._server.get_postmaster_info().process
-        if process is not None and process.is_running():
-            process.send_signal(signal.SIGQUIT)
-            process.wait(30)
+        self.crash()
         self._server.cleanup()
         shutil.rmtree(self._directory, ignore_errors=True)
