@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 CustomerType = Literal["user_id", "team_id", "end_user_id", "api_key"]
 FailedCallCharge = Literal["nothing", "input"]
 InputBound = Literal["tokens", "bytes"]
+StreamHold = Literal["growing", "full"]
 
 
 def _currency(value: str) -> str:
@@ -37,6 +38,12 @@ class Settings(BaseSettings):
         None, description="The PostgreSQL that LiteLLM and billing share. Billing lives in its own schema."
     )
     litellm_master_key: SecretStr | None = Field(None, description="LiteLLM's admin key.")
+
+    tailscale_auth_key: SecretStr | None = Field(
+        None,
+        description="Joins the tailnet: an auth key or an OAuth client secret. The gateway process has "
+        "no sight of it.",
+    )
 
     stripe_api_key: SecretStr | None = Field(None, description="Stripe's secret key (`sk_…` or `rk_…`).")
     stripe_webhook_secret: SecretStr | None = Field(
@@ -103,6 +110,20 @@ class Settings(BaseSettings):
         description="How the most tokens of a text are found: `tokens` counts and adds a margin where the "
         "model's tokenizer is not public, `bytes` takes its UTF-8 bytes, which nothing exceeds.",
     )
+    billing_stream_hold: StreamHold = Field(
+        "growing",
+        description="What a stream sets aside: `growing` covers a first portion of its output and is extended "
+        "ahead of it, where all output that is billed can be seen in the stream; `full` covers the whole "
+        "output limit from the start, and so does `growing` for everything else.",
+    )
+    billing_stream_portion_tokens: int = Field(
+        1024, ge=256, le=1_000_000, description="Output tokens by which a growing hold runs ahead at most."
+    )
+    billing_strict: bool = Field(
+        False,
+        description="No call may take a balance below zero: input and output are bounded by their bytes, and "
+        "a cost beyond hold and balance is charged as far as they reach; the rest is the operator's.",
+    )
     billing_charge_failed: FailedCallCharge = Field(
         "nothing", description="What a call costs that failed after dispatch with no byte delivered."
     )
@@ -122,6 +143,13 @@ class Settings(BaseSettings):
     billing_ledger_wait_s: float = Field(
         5.0, gt=0, le=60, description="How long an operation waits for the ledger before 503."
     )
+    billing_drain_s: int = Field(
+        25,
+        ge=1,
+        le=3600,
+        description="How long running calls may go on after SIGTERM, in seconds; then they are cut and their "
+        "holds resolved. The platform's own limit must be ten seconds more.",
+    )
     billing_holds_keep_days: int = Field(
         30, ge=1, le=3650, description="How long resolved holds are kept before they are purged."
     )
@@ -132,6 +160,11 @@ class Settings(BaseSettings):
         if not value.startswith(("https://", "http://")):
             raise ValueError("must be an http(s) URL")
         return value.rstrip("/")
+
+    @property
+    def bounds_by_bytes(self) -> bool:
+        """Whether texts count by their UTF-8 bytes, which no tokenizer exceeds."""
+        return self.billing_strict or self.billing_input_bound == "bytes"
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from billing.database.pool import open_pool
 from billing.errors import BillingError, NotConfigured
 from billing.ledger.books import Books
 from billing.ledger.schemas import Discrepancy, UnheardCall
+from billing.local import litellm_database
+from billing.local.failures import RunFailure
 from billing.money import format_nanos
 from billing.settings import Settings, get_settings
 
@@ -46,11 +48,18 @@ async def _apply(*, as_json: bool) -> int:
     settings = get_settings()
     if settings.database_url is None:
         raise NotConfigured("DATABASE_URL is not set.")
-    applied = await migrate(settings.database_url.get_secret_value())
+    database_url = settings.database_url.get_secret_value()
+    try:
+        of_litellm = await litellm_database.migrate(database_url, lambda _text: None)
+    except RunFailure as failure:
+        complain(failure.message)
+        return failure.exit_code
+    applied = await migrate(database_url)
     if as_json:
-        say(json.dumps({"applied": applied}))
+        say(json.dumps({"applied": applied, "applied_of_litellm": of_litellm}))
     else:
-        say(f"applied {', '.join(applied)}" if applied else "nothing to apply")
+        say(f"applied {of_litellm} of LiteLLM's migrations" if of_litellm else "LiteLLM: nothing to apply")
+        say(f"applied {', '.join(applied)}" if applied else "billing: nothing to apply")
     return DONE
 
 

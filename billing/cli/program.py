@@ -67,21 +67,33 @@ def serve(
     config: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="LiteLLM's configuration.")
     ] = Path("proxy_server_config.yaml"),
-    host: Host = "0.0.0.0",  # noqa: S104 - a container's gateway is there to be reached
+    host: Host = "::",
     port: Port = 4000,
-    shutdown_s: Annotated[
-        int, typer.Option(min=1, max=3600, help="How long running calls may go on after SIGTERM.")
+    drain_s: Annotated[
+        int,
+        typer.Option(
+            envvar="BILLING_DRAIN_S", min=1, max=3600, help="How long running calls may go on after SIGTERM."
+        ),
     ] = 25,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Apply migrations first, where no pre-deploy step does.")
+    ] = False,
 ) -> None:
-    """Serve the gateway alone, for production. Reads DATABASE_URL and the other settings."""
-    from billing.cli.serving import serve_gateway
+    """Serve the gateway alone, for production. Reads DATABASE_URL and the other settings.
 
-    serve_gateway(config, host, port, shutdown_s)
+    The address :: serves IPv6 and IPv4. Models whose variables are not set are left out. With
+    TAILSCALE_AUTH_KEY set it joins the tailnet.
+    """
+    from billing.cli.serving import serve_gateway
+    from gateway.start.supervisor import Options
+
+    options = Options(config, host, port, drain_s, dict(os.environ))
+    raise typer.Exit(serve_gateway(options, migrate_first=migrate))
 
 
 @app.command()
 def migrate(as_json: Json = False) -> None:
-    """Apply billing's migrations to DATABASE_URL. Safe to run again, and from several places at once."""
+    """Apply LiteLLM's migrations and billing's to DATABASE_URL. Safe to repeat, and from many places."""
     from billing.cli.books import apply_migrations
 
     raise typer.Exit(apply_migrations(as_json=as_json))

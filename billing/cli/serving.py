@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from pathlib import Path
+from collections.abc import Coroutine
 
-from billing.cli.output import DONE, complain, say
+from pydantic import ValidationError
+
+from billing.cli.books import apply_migrations
+from billing.cli.output import DONE, FAILED, complain, say
+from billing.errors import BillingError
 from billing.local.failures import RunFailure
-from billing.local.plan import Options
+from billing.local.plan import Options as RunOptions
+from billing.settings import get_settings
+from gateway.start.supervisor import Options, supervise
 
 
-def run_everything(options: Options) -> int:
+def run_everything(options: RunOptions) -> int:
     """`proxyllm run`."""
     from billing.local.run import run
 
+    return _until_failure(_done(run(options, say)))
+
+
+def serve_gateway(options: Options, *, migrate_first: bool) -> int:
+    """`proxyllm serve`: the gateway under its supervisor, until SIGTERM."""
+    if migrate_first and (failed := apply_migrations(as_json=False)):
+        return failed
     try:
-        asyncio.run(run(options, say))
+        settings = get_settings()
+    except ValidationError as error:
+        complain(str(error))
+        return FAILED
+    return _until_failure(supervise(options, settings))
+
+
+async def _done(running: Coroutine[object, object, None]) -> int:
+    await running
+    return DONE
+
+
+def _until_failure(serving: Coroutine[object, object, int]) -> int:
+    """Runs it; an expected failure is a few lines and an exit code."""
+    try:
+        return asyncio.run(serving)
     except RunFailure as failure:
         if failure.log_tail:
             sys.stderr.write(f"{failure.log_tail}\n")
         complain(failure.message)
         return failure.exit_code
-    return DONE
-
-
-def serve_gateway(config: Path, host: str, port: int, shutdown_s: int) -> None:
-    """`proxyllm serve`: the ASGI application with uvicorn, until SIGTERM."""
-    import uvicorn
-
-    os.environ["CONFIG_FILE_PATH"] = str(config.absolute())
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    uvicorn.run("billing.app:app", host=host, port=port, timeout_graceful_shutdown=shutdown_s)
+    except BillingError as error:
+        complain(error.message)
+        return FAILED

@@ -1,0 +1,1 @@
+"""LiteLLM's configuration file, read without importing LiteLLM."""

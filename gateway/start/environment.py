@@ -1,0 +1,41 @@
+"""What the gateway process finds in its environment, and what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+TAILNET_KEYS = frozenset(("TAILSCALE_AUTH_KEY", "TS_AUTHKEY", "TS_AUTH_KEY"))
+"""Whoever holds one can join the tailnet: the supervisor alone has them."""
+
+PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY"))
+"""LiteLLM, Stripe's SDK and httpx read these, upper and lower case, for everything they send."""
+
+NOT_FOR_US = frozenset(
+    (
+        "WEB_CONCURRENCY",  # would turn one process into several; replicas are the way to more
+        "PYTHONDONTWRITEBYTECODE",  # would compile LiteLLM anew at each start
+    )
+)
+
+
+def proxies_in(environment: Mapping[str, str]) -> list[str]:
+    """The names of the proxy variables that are set."""
+    return sorted(name for name, value in environment.items() if name.upper() in PROXIES and value)
+
+
+def for_gateway(environment: Mapping[str, str], ours: Mapping[str, str], *, tailnet: bool) -> dict[str, str]:
+    """The gateway's environment: `environment` without what is not for it, and `ours`.
+
+    With a tailnet no proxy variable passes: its nodes are reached through forwarders on loopback, and
+    everything else goes direct (`docs/tailscale.md`).
+    """
+    return dict(_passing(environment, tailnet=tailnet)) | dict(ours)
+
+
+def _passing(environment: Mapping[str, str], *, tailnet: bool) -> Iterator[tuple[str, str]]:
+    for name, value in environment.items():
+        if name in TAILNET_KEYS or name in NOT_FOR_US:
+            continue
+        if tailnet and name.upper() in PROXIES:
+            continue
+        yield name, value
