@@ -44,6 +44,45 @@ class Settings(BaseSettings):
         description="Joins the tailnet: an auth key or an OAuth client secret. The gateway process has "
         "no sight of it.",
     )
+    tailscale_hostname: str = Field("railway-proxy", description="The gateway's name in the tailnet.")
+    tailscale_tags: str = Field(
+        "tag:railway-proxy", description="Tags it joins with, comma-separated; the auth key must allow them."
+    )
+    tailscale_login_server: str | None = Field(
+        None, description="Another control server than Tailscale's own, such as Headscale."
+    )
+    tailscale_advertise_routes: str = Field(
+        "",
+        description="Subnets that the tailnet may reach through the gateway, comma-separated. Where empty, the "
+        "gateway takes no connection from the tailnet.",
+    )
+    tailscale_accept_routes: bool = Field(
+        True, description="Whether nodes in subnets that other devices advertise can be reached."
+    )
+    tailnet_forward: str = Field(
+        "",
+        description="The nodes in the tailnet, as NAME=LOCAL_PORT:HOST:PORT, comma-separated. "
+        "`hugo=11501:hugo:11434` makes `http://127.0.0.1:11501` the `api_base` of hugo's Ollama.",
+    )
+    tailnet_socks5_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Dials through a SOCKS5 port of tailscaled's on the loopback, for another version of it than "
+        "the pinned one. Where not set there is no proxy port.",
+    )
+    tailnet_dial_timeout_s: float = Field(
+        8.0, gt=0, le=120, description="How long connecting to a node may take before it answers 503."
+    )
+    tailnet_ping_interval_s: float = Field(
+        3.0, gt=0, le=60, description="How often a node is pinged while connections to it are open."
+    )
+    tailnet_gone_after_s: float = Field(
+        10.0, gt=0, le=600, description="How long a node may answer no ping before its connections are ended."
+    )
+    tailnet_connections_max: int = Field(
+        256, ge=1, le=10_000, description="Connections that one node may have at once."
+    )
 
     stripe_api_key: SecretStr | None = Field(None, description="Stripe's secret key (`sk_…` or `rk_…`).")
     stripe_webhook_secret: SecretStr | None = Field(
