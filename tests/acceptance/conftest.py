@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.customers import admin, new_customer, running_url
 from tests.acceptance.launch import launch
+
+__all__ = ["admin", "new_customer", "running_url"]
 
 TIMEOUT_S = 420  # the first test waits for the start
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from tests.acceptance.calls.conftest import Customer, Transaction
+from tests.acceptance.customers import Customer, Transaction
 from tests.deadline import eventually
 
 HELLO = [{"role": "user", "content": "hello there, count to forty"}]

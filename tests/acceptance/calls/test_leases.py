@@ -12,7 +12,7 @@ import pytest
 from billing.database.pool import open_pool
 from billing.ledger.schemas import Hold, HoldRequest, Payer
 from billing.ledger.service import Ledger
-from tests.acceptance.calls.conftest import Customer
+from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
 
 SPEND_LOG = """

@@ -10,7 +10,7 @@ import pytest
 from anthropic.types import MessageParam
 from openai.types.chat import ChatCompletionMessageParam
 
-from tests.acceptance.calls.conftest import Customer, Transaction
+from tests.acceptance.customers import Customer, Transaction
 from tests.deadline import eventually
 
 QUESTION = "Say something about prepaid balances."

@@ -12,7 +12,7 @@ import pytest
 from anthropic.types import MessageParam
 from openai.types.chat import ChatCompletionMessageParam
 
-from tests.acceptance.calls.conftest import Customer
+from tests.acceptance.customers import Customer
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
 ANTHROPIC_HELLO: list[MessageParam] = [{"role": "user", "content": "hello"}]

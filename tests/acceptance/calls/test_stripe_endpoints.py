@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.acceptance.calls.conftest import Customer
+from tests.acceptance.customers import Customer
 from tests.deadline import eventually
 
 READS = ["/stripe/balance", "/stripe/transactions"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.calls.conftest import Customer
+from tests.acceptance.customers import Customer
 
 Body = dict[str, object]
 HELLO = [{"role": "user", "content": "hello there, count to forty"}]

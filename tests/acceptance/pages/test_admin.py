@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 from playwright.sync_api import Page, Route, expect
 
-from tests.acceptance.calls.conftest import Customer
+from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
 from tests.acceptance.pages.browser import new_page
 

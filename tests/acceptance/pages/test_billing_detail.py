@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.calls.conftest import Customer
+from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
 from tests.acceptance.pages.browser import new_page
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.calls.conftest import Customer
+from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
 from tests.acceptance.pages.browser import new_page
 from tests.deadline import eventually

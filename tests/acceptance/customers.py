@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import anthropic
 import httpx
 import openai
 import pytest
 
-from tests.acceptance.conftest import Running
 from tests.deadline import eventually
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Running  # which takes its fixtures from here
 
 Transaction = dict[str, object]
 
