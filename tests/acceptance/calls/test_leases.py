@@ -12,8 +12,8 @@ import pytest
 from billing.database.pool import open_pool
 from billing.ledger.schemas import Hold, HoldRequest, Payer
 from billing.ledger.service import Ledger
-from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
+from tests.acceptance.customers import Customer
 
 SPEND_LOG = """
 INSERT INTO public."LiteLLM_SpendLogs"

@@ -9,8 +9,8 @@ from uuid import uuid4
 import httpx
 from playwright.sync_api import Page, Route, expect
 
-from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
+from tests.acceptance.customers import Customer
 from tests.acceptance.pages.browser import new_page
 
 PAGE_ROWS = 100  # what the page asks for at once

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
+from tests.acceptance.customers import Customer
 from tests.acceptance.pages.browser import new_page
 
 HOSTILE = '<img src=x onerror="document.title=1">'

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.customers import Customer
 from tests.acceptance.conftest import Running
+from tests.acceptance.customers import Customer
 from tests.acceptance.pages.browser import new_page
 from tests.deadline import eventually
 
