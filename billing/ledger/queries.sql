@@ -35,8 +35,8 @@ SELECT billing.end_one_v1(%s, %s, %s, %s, %s, %s, %s);
 SELECT billing.adopt_call_v1(%s, %s, %s, %s, %s);
 
 -- resize
--- Changes what an open hold sets aside, if it fits.
-SELECT verdict, available FROM billing.resize_hold_v1(%s, %s);
+-- Changes what an open hold sets aside, if it fits, and raises what its call costs at least.
+SELECT verdict, available FROM billing.extend_hold_v1(%s, %s, %s);
 
 -- renew
 -- Prolongs those of these leases whose holds are open and not locked by whoever is ending them.

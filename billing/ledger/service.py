@@ -96,8 +96,11 @@ class Ledger(Books):
         answer = await self._lane.submit(HoldAsk(request.key, request, json_text(request.detail)))
         return answer if isinstance(answer, Hold) else await self.hold_of(answer.key)
 
-    async def resize(self, key: str, amount_nanos: int) -> Hold:
+    async def resize(self, key: str, amount_nanos: int, least_charge_nanos: int = 0) -> Hold:
         """Makes an open hold set aside `amount_nanos` in all.
+
+        `least_charge_nanos`: what the call has cost so far, which is charged if nobody is heard of it again;
+        it only rises, and stands even where the amount is refused, up to what is set aside.
 
         Raises InsufficientCredits (available counts what the hold has already), InvalidAmount below what the
         call costs at least, KeyConflict if the call has ended, NotFound.
@@ -105,7 +108,9 @@ class Ledger(Books):
         if not 0 < amount_nanos <= NANOS_MAX:
             raise InvalidAmount("A hold must be more than zero.")
         async with self.connection() as connection:
-            row = await (await connection.execute(SQL["resize"], (key, amount_nanos))).fetchone()
+            row = await (
+                await connection.execute(SQL["resize"], (key, amount_nanos, least_charge_nanos))
+            ).fetchone()
         verdict, available_nanos = row or ("unknown", 0)
         match verdict:
             case "refused":

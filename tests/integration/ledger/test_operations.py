@@ -109,6 +109,21 @@ class TestResize:
         with pytest.raises(KeyConflict):
             await funded.resize("k", 50)
 
+    async def test_raises_what_an_unheard_call_costs_and_never_lowers_it(self, funded: Ledger) -> None:
+        await funded.hold(HOLD)
+        await funded.resize("k", 80, least_charge_nanos=70)
+        await funded.resize("k", 90, least_charge_nanos=3)
+        assert (await funded.hold_of("k")).fallback_nanos == 70
+
+    async def test_what_was_spent_stands_where_more_is_refused_but_only_as_far_as_it_is_held(
+        self, funded: Ledger
+    ) -> None:
+        await funded.hold(HOLD)
+        with pytest.raises(InsufficientCredits):
+            await funded.resize("k", 101, least_charge_nanos=1000)
+        hold = await funded.hold_of("k")
+        assert (hold.amount_nanos, hold.fallback_nanos) == (HOLD.amount_nanos, HOLD.amount_nanos)
+
 
 class TestSettle:
     @pytest.mark.parametrize(("cost", "balance"), [(0, 100), (59, 41), (60, 40), (61, 39), (150, -50)])
