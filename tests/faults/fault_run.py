@@ -44,7 +44,7 @@ AROUND_WITHIN_S = 600.0  # start, end and judgement together
 CUSTOMERS = {  # id: credit in dollars, callers
     **{f"rich-{number}": ("50.00", 3) for number in range(4)},
     "hot": ("100.00", 4),
-    **{f"poor-{number}": ("0.0005", 2) for number in range(3)},
+    **{f"poor-{number}": ("0.0002", 3) for number in range(3)},
 }
 
 Say = Callable[[str], None]
