@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from billing.accounts import endpoints as accounts
 from billing.credits import endpoints as credits_endpoints
 from billing.pages import endpoints as pages
+from billing.prices import endpoints as prices
 from billing.topups import endpoints as topups
 from billing.webhooks import endpoints as webhooks
 
@@ -14,6 +15,6 @@ from billing.webhooks import endpoints as webhooks
 def build_router() -> APIRouter:
     """The router. It finds its services at `app.state.billing` (`billing.services.Billing`)."""
     router = APIRouter()
-    for part in (accounts, topups, credits_endpoints, webhooks, pages):
+    for part in (accounts, topups, credits_endpoints, prices, webhooks, pages):
         router.include_router(part.router)
     return router

@@ -16,6 +16,8 @@ from billing.credits.service import Credits
 from billing.database import Pool
 from billing.errors import NotConfigured
 from billing.ledger.service import Ledger
+from billing.prices.config import configured_rules
+from billing.prices.service import Prices
 from billing.settings import Settings
 from billing.stripe_api import connect_stripe
 from billing.topups.fulfilment import Fulfilment
@@ -32,6 +34,7 @@ class Billing:
     settings: Settings
     ledger: Ledger
     credits: Credits
+    prices: Prices
     topups: Topups
     fulfilment: Fulfilment
     webhooks: Webhooks
@@ -45,14 +48,19 @@ async def open_billing(
 ) -> AsyncIterator[Billing]:
     """Builds the services on an open pool and ledger, and closes the way to Stripe at the end.
 
-    Starts no task: whoever opens it calls `poller.sweep_once()` every `billing_topup_poll_interval_s`.
+    Starts no task: whoever opens it calls `poller.sweep_once()` every `billing_topup_poll_interval_s` and
+    `prices.refresh()` every `billing_prices_refresh_s`. Raises LedgerUnavailable where the price rules cannot
+    be read, and NotConfigured where those of the configuration are wrong.
     """
+    prices = Prices(pool, configured_rules(settings), stale_max_s=settings.billing_prices_stale_max_s)
+    await prices.refresh()
     async with connect_stripe(settings) as stripe_api:
         fulfilment = Fulfilment(settings, pool, ledger, stripe_api)
         yield Billing(
             settings=settings,
             ledger=ledger,
             credits=Credits(ledger),
+            prices=prices,
             topups=Topups(settings, pool, ledger, stripe_api),
             fulfilment=fulfilment,
             webhooks=Webhooks(settings, pool, [CheckoutEvents(fulfilment)]),

@@ -17,6 +17,8 @@ CustomerType = Literal["user_id", "team_id", "end_user_id", "api_key"]
 FailedCallCharge = Literal["nothing", "input"]
 InputBound = Literal["tokens", "bytes"]
 StreamHold = Literal["growing", "full"]
+BillingMode = Literal["enforce", "shadow"]
+CacheHitCharge = Literal["nothing", "rule", "full"]
 
 
 def _currency(value: str) -> str:
@@ -53,8 +55,8 @@ class Settings(BaseSettings):
     )
     tailscale_advertise_routes: str = Field(
         "",
-        description="Subnets that the tailnet may reach through the gateway, comma-separated. Where empty, the "
-        "gateway takes no connection from the tailnet.",
+        description="Subnets that the tailnet may reach through the gateway, comma-separated. Where empty, "
+        "the gateway takes no connection from the tailnet.",
     )
     tailscale_accept_routes: bool = Field(
         True, description="Whether nodes in subnets that other devices advertise can be reached."
@@ -68,8 +70,8 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65535,
-        description="Dials through a SOCKS5 port of tailscaled's on the loopback, for another version of it than "
-        "the pinned one. Where not set there is no proxy port.",
+        description="Dials through a SOCKS5 port of tailscaled's on the loopback, for another version of it "
+        "than the pinned one. Where not set there is no proxy port.",
     )
     tailnet_dial_timeout_s: float = Field(
         8.0, gt=0, le=120, description="How long connecting to a node may take before it answers 503."
@@ -171,6 +173,26 @@ class Settings(BaseSettings):
     )
     billing_charge_no_event: FailedCallCharge = Field(
         "input", description="What a call costs of whose end nothing was ever heard, nor found in spend logs."
+    )
+    billing_charge_cache_hit: CacheHitCharge = Field(
+        "nothing",
+        description="What an answer from LiteLLM's cache costs: `rule` is fee and floor of the price rule, "
+        "`full` is what the provider would have asked, by the rule.",
+    )
+    billing_mode: BillingMode = Field(
+        "enforce",
+        description="`shadow` computes charges and would-be refusals without enforcing; "
+        "`proxyllm shadow-report` shows them.",
+    )
+    billing_prices_file: Path | None = Field(
+        None,
+        description="YAML with a list `price_rules`; default: that list in LiteLLM's configuration file.",
+    )
+    billing_prices_refresh_s: float = Field(
+        5.0, gt=0, le=60, description="How often price rules are read anew, for changes by other replicas."
+    )
+    billing_prices_stale_max_s: float = Field(
+        120.0, ge=10, le=3600, description="Without a reading of the price rules for so long: 503."
     )
     billing_exempt_users: str = Field(
         "", description="LiteLLM user ids that are not billed, comma-separated (besides proxy admins)."

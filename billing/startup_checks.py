@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from billing.errors import NotConfigured
+from billing.prices.config import configured_rules
 from billing.settings import Settings
 
 
@@ -20,10 +21,13 @@ def check_settings(settings: Settings) -> list[str]:
             "Only prepaid billing is there yet: leave STRIPE_USE_PREPAID_BALANCE and STRIPE_BILLING_METHOD "
             "out, or set them to true and prepaid."
         )
+    configured_rules(settings)
     return list(_warnings(settings))
 
 
 def _warnings(settings: Settings) -> Iterator[str]:
+    if settings.billing_mode == "shadow":
+        yield "BILLING_MODE=shadow: nothing is charged and nobody is refused (`proxyllm shadow-report`)."
     if settings.stripe_api_key is None:
         yield "STRIPE_API_KEY is not set: customers cannot top up."
     if not settings.webhook_secrets:

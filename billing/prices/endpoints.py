@@ -1,0 +1,107 @@
+"""`/stripe/prices`: the operator's price rules."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from billing.accounts.cursors import decode_cursor, encode_cursor
+from billing.accounts.endpoints import ChoiceDep, Cursor, Limit
+from billing.caller import CustomerChoice, require_admin, require_reads_all
+from billing.http import BillingRoute, errors
+from billing.ledger.schemas import Payer
+from billing.prices.schemas import PriceAnswer, PriceLine, PricePage, PriceRequest, Text
+from billing.prices.service import HistoryQuery, StoredRule
+from billing.services import Billing, BillingDep, CallerDep
+
+router = APIRouter(route_class=BillingRoute, tags=["billing"])
+
+
+@router.get("/stripe/prices", summary="Price rules (admins)", responses=errors(400, 401, 403, 503))
+async def list_prices(
+    billing: BillingDep,
+    caller: CallerDep,
+    choice: ChoiceDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    ended: Annotated[bool, Query(description="Also rules that are over.")] = False,
+) -> PricePage:
+    """The rules of the configuration file on the first page, then those of the API, newest first."""
+    require_reads_all(caller)
+    customer = _customer(billing, choice)
+    before_id = decode_cursor(cursor)
+    stored = await billing.prices.history(HistoryQuery(limit, before_id, ended, customer))
+    lines = [_line(billing, one) for one in stored]
+    if before_id is None:
+        at = billing.prices.now()
+        lines[:0] = [
+            PriceLine.of(rule, at)
+            for rule in billing.prices.configured
+            if (ended or rule.valid_until is None or rule.valid_until > at)
+            and customer in (None, rule.scope.customer)
+        ]
+    return PricePage(data=lines, next_cursor=encode_cursor(stored[-1].id) if len(stored) == limit else None)
+
+
+@router.get(
+    "/stripe/prices/effective",
+    summary="Which rule a call would have now (admins)",
+    responses=errors(400, 401, 403, 503),
+)
+async def read_effective_price(
+    billing: BillingDep,
+    caller: CallerDep,
+    choice: ChoiceDep,
+    model: Text,
+    team_id: Text | None = None,
+    provider: Text | None = None,
+) -> PriceAnswer:
+    """The rule that wins for this customer, team, model group and provider."""
+    require_reads_all(caller)
+    customer = _customer(billing, choice) or Payer(billing.settings.stripe_charge_by, "")
+    rule = billing.prices.prices_for(customer, team_id).rule_for((model,), provider)
+    return PriceAnswer(rule=PriceLine.of(rule, billing.prices.now()), formula=rule.formula)
+
+
+@router.post(
+    "/stripe/prices",
+    summary="Make a price rule (admins)",
+    responses=errors(400, 401, 403, 409, 413, 503),
+)
+async def make_price(billing: BillingDep, caller: CallerDep, body: PriceRequest) -> PriceLine:
+    """Prices calls that are admitted from `valid_from` on. Calls that run, and charges, stay as they are."""
+    require_admin(caller)
+    made = await billing.prices.make(
+        body, billing.settings.stripe_charge_by, caller.user_id or caller.key_hash
+    )
+    return _line(billing, made)
+
+
+@router.delete(
+    "/stripe/prices/{rule_id}",
+    summary="End a price rule (admins)",
+    responses=errors(400, 401, 403, 404, 409, 503),
+)
+async def end_price(billing: BillingDep, caller: CallerDep, rule_id: Text) -> PriceLine:
+    """Ends a rule from now on. It stays in the history; ending it again changes nothing."""
+    require_admin(caller)
+    return _line(billing, await billing.prices.end(rule_id, caller.user_id or caller.key_hash))
+
+
+def _customer(billing: Billing, choice: CustomerChoice) -> Payer | None:
+    if choice.customer_id is None:
+        return None
+    return Payer(choice.customer_type or billing.settings.stripe_charge_by, choice.customer_id)
+
+
+def _line(billing: Billing, stored: StoredRule) -> PriceLine:
+    line = PriceLine.of(stored.rule, billing.prices.now())
+    return line.model_copy(
+        update={
+            "reason": stored.reason,
+            "created_by": stored.created_by,
+            "created_at": stored.created_at,
+            "ended_by": stored.ended_by,
+        }
+    )
