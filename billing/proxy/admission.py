@@ -16,7 +16,7 @@ from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.payer import Key, payer_of
 from billing.proxy.price import PriceRule
-from billing.proxy.routes import check_call
+from billing.proxy.routes import Handling, check_call
 from billing.settings import Settings
 
 Body = dict[str, object]
@@ -46,7 +46,8 @@ class Admissions:
         May run twice for one request (LiteLLM retries its pre-call hooks with a fallback model after a rate
         limit); the second time resizes the hold.
         """
-        check_call(call.path, call_type)
+        if check_call(call.route, call.path, call_type).handling is Handling.FREE:
+            return
         _refuse_tricks(body)
         refuse_steering(body)
         payer = payer_of(key, self._settings)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException
 from litellm.proxy._types import ProxyException
 from litellm.proxy.auth import user_api_key_auth as auth_module
+from litellm.proxy.auth.auth_utils import get_request_route_template
 from starlette.requests import Request
 
 from billing.caller import Authenticate, Caller
@@ -17,7 +18,7 @@ from billing.ledger.schemas import Payer
 from billing.proxy.call import current_call
 from billing.proxy.hooks import refused
 from billing.proxy.payer import ADMIN_ROLES, TRUSTED_BACKEND, VIEWER_ROLES, is_exempt, payer_of, role_of
-from billing.proxy.routes import call_type_of, check_route
+from billing.proxy.routes import Handling, check_route
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def guard_routes(settings: Settings) -> None:
         **options: object,
     ) -> UserAPIKeyAuth | None:
         if not is_exempt(user_api_key_auth_obj, settings):
-            _check(request.method, route, request_data)
+            _check(request, route, request_data)
         return await authorize(
             user_api_key_auth_obj=user_api_key_auth_obj,
             request=request,
@@ -114,13 +115,15 @@ def guard_routes(settings: Settings) -> None:
     auth_module._authorize_authenticated_request = guarded
 
 
-def _check(method: str, route: str, body: object) -> None:
+def _check(request: Request, path: str, body: object) -> None:
     call = current_call.get()
     if call is not None:
-        call.path = route
+        call.path = path
     try:
-        check_route(method, route)
-        if method != "GET" and call_type_of(route) is None:
+        route = check_route(request.method, get_request_route_template(request) or path, path)
+        if call is not None:
+            call.route = route
+        if request.method != "GET" and route.handling is not Handling.BILLED:
             check_key_metadata(body)
     except BillingError as refusal:
         raise refused(call, refusal) from refusal

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from billing.errors import BillingError
 from billing.ledger.schemas import Json, Payer
 from billing.proxy.price import PriceRule
+from billing.proxy.routes import Route
 
 current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
 
@@ -37,6 +38,7 @@ class Call:
     """Facts of one request, each written by one place (named beside it)."""
 
     path: str
+    route: Route | None = None  # route guard: what is declared of the route, for a billed key
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
     started_at: float = field(default_factory=time.monotonic)
     admission: Admission | None = None  # pre-call hook

@@ -13,6 +13,7 @@ from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Account, Hold, HoldRequest, HoldStatus, Payer
 from billing.proxy.admission import Admissions
 from billing.proxy.call import Call
+from billing.proxy.routes import route_of
 from billing.settings import Settings
 from tests.unit.proxy.test_payer import FakeKey
 
@@ -134,11 +135,11 @@ class TestRefused:
     async def test_what_is_no_billable_call_asks_no_ledger(self, admissions: Build) -> None:
         ledger = ScriptedLedger([10**12])
         with pytest.raises(RouteNotBillable):
-            await admissions(ledger).admit(call("/v1/responses"), FakeKey(), chat(), "aresponses")
+            await admissions(ledger).admit(call("/v1/batches"), FakeKey(), chat(), "acreate_batch")
         with pytest.raises(BadRequest):
             await admissions(ledger).admit(call(), FakeKey(), chat(model="priced,priced"), "acompletion")
         assert ledger.holds == []
 
 
 def call(path: str = "/v1/chat/completions") -> Call:
-    return Call(path=path)
+    return Call(path=path, route=route_of("POST", path))
