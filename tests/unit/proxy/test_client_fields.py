@@ -32,6 +32,10 @@ class TestRefuseSteering:
             {"num_retries": RETRIES_MAX + 1},
             {"max_retries": 1_000},
             {"num_retries": "3"},
+            {"response_cost": 1e-9},
+            {"combined_usage_object": {"prompt_tokens": 1}, "response_cost": 1e-9},
+            {"async_complete_streaming_response": {"id": "over"}},
+            {"cache_hit": True},
         ],
         ids=str,
     )
