@@ -29,6 +29,7 @@ class Price:
             "output_cost_per_token": round(self.output / 1_000_000, 12),
             "max_input_tokens": self.input_tokens_max,
             "max_output_tokens": self.output_tokens_max,
+            "supports_reasoning": False,
         }
 
 

@@ -9,11 +9,11 @@ from pydantic import JsonValue
 from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Hold, HoldRequest, Json
 from billing.ledger.service import Ledger
-from billing.money import format_nanos
 from billing.proxy.bound import CallBound, bound_call
 from billing.proxy.call import Admission, Call
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.open_calls import OpenCalls
+from billing.proxy.output_plan import OutputPlan
 from billing.proxy.payer import Key, payer_of
 from billing.proxy.price import PriceRule
 from billing.proxy.routes import Handling, check_call
@@ -68,7 +68,8 @@ class Admissions:
                 return
             call.admission = Admission(payer, rule, True, 0, 0, await self._available(key), detail)
             return
-        hold = await self._hold(call, key, body, bound, detail)
+        plan = OutputPlan(bound, call_type, self._settings)
+        hold = await self._hold(call, key, body, bound, plan, detail)
         call.admission = Admission(
             payer=payer,
             rule=rule,
@@ -83,21 +84,24 @@ class Admissions:
     async def _available(self, key: Key) -> int:
         return (await self._ledger.account(payer_of(key, self._settings))).available_nanos
 
-    async def _hold(self, call: Call, key: Key, body: Body, bound: CallBound, detail: Json) -> Hold:
-        output_tokens = bound.output_tokens
+    async def _hold(
+        self, call: Call, key: Key, body: Body, bound: CallBound, plan: OutputPlan, detail: Json
+    ) -> Hold:
+        output_tokens = plan.first_tokens
         refusal: InsufficientCredits | None = None
         for _ in range(_ATTEMPTS):
             if refusal is not None:
-                output_tokens = self._smaller_limit(bound, refusal)
+                output_tokens = plan.smaller_tokens(refusal)
             try:
                 hold = await self._take(call, key, bound, output_tokens, detail)
             except InsufficientCredits as error:
                 refusal = error
             else:
-                bound.write_limit(cast(dict[str, JsonValue], body), output_tokens)
+                bound.write_limit(cast(dict[str, JsonValue], body), plan.limit(output_tokens))
+                call.stream = plan.stream(self._ledger, call, output_tokens)
                 return hold
         assert refusal is not None
-        raise _refused(refusal, bound, "", output_tokens)
+        raise plan.refused(refusal, "", output_tokens)
 
     async def _take(self, call: Call, key: Key, bound: CallBound, output_tokens: int, detail: Json) -> Hold:
         amount_nanos = bound.amount_nanos(output_tokens)
@@ -117,31 +121,6 @@ class Admissions:
         if self._settings.billing_charge_no_event == "nothing":
             return 0
         return min(bound.input_charge_nanos, amount_nanos)
-
-    def _smaller_limit(self, bound: CallBound, refusal: InsufficientCredits) -> int:
-        """The output limit that the balance covers, where the client named none. Raises otherwise."""
-        affordable = bound.affordable_output_tokens(refusal.available_nanos)
-        if bound.output_limit_field is None:
-            raise _refused(refusal, bound, "") from refusal
-        if bound.client_set_limit:
-            hint = f" It would cover an output of {affordable} tokens." if affordable > 0 else ""
-            raise _refused(refusal, bound, hint) from refusal
-        smallest = min(self._settings.billing_output_tokens_min, bound.output_tokens)
-        if affordable < smallest:
-            raise _refused(refusal, bound, "", smallest) from refusal
-        return min(affordable, bound.output_tokens)
-
-
-def _refused(
-    refusal: InsufficientCredits, bound: CallBound, hint: str, output_tokens: int | None = None
-) -> InsufficientCredits:
-    required_nanos = bound.amount_nanos(output_tokens)
-    return InsufficientCredits(
-        f"This call to {bound.model} may cost up to {format_nanos(required_nanos)}, and "
-        f"{format_nanos(max(refusal.available_nanos, 0))} is available.{hint} Top up to go on.",
-        available_nanos=refusal.available_nanos,
-        required_nanos=required_nanos,
-    )
 
 
 def _refuse_tricks(body: Body) -> None:

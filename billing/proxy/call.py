@@ -11,11 +11,15 @@ import secrets
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from billing.errors import BillingError
 from billing.ledger.schemas import Json, Payer
 from billing.proxy.price import PriceRule
 from billing.proxy.routes import Route
+
+if TYPE_CHECKING:
+    from billing.proxy.streams import CreditedStream
 
 current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
 
@@ -44,15 +48,24 @@ class Call:
     admission: Admission | None = None  # pre-call hook
     refusal: BillingError | None = None  # pre-call hook or route guard
     logging_obj: object | None = None  # pre-call hook: LiteLLM's, where it has made one
-    dispatched: bool = False  # deployment hook: a provider was about to be called
+    stream: CreditedStream | None = None  # pre-call hook: where the hold grows with the output
+    attempts: int = 0  # deployment hook: how often a provider was about to be called
     success_events: dict[str, int] = field(default_factory=dict)  # success event: litellm id → charge
+    client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
+    timed_out: bool = False  # failure hook: a provider did not answer in time
     answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
     recovered_cost: float | None = None  # failure hook: what a broken stream had used
     body_bytes: int = 0  # middleware: delivered to the client so far
     status: int | None = None  # middleware
     client_gone: bool = False  # middleware
+    credit_ended: bool = False  # middleware: the stream was ended where the credit was
     ended_at: float | None = None  # middleware: the response is over
     resolving: bool = False  # settler: an ending was chosen
+
+    @property
+    def dispatched(self) -> bool:
+        """Whether the call may have cost something."""
+        return self.attempts > 0
 
     @property
     def success_pending(self) -> bool:

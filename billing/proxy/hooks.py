@@ -62,7 +62,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         """A provider is about to be called: from here on the call may cost something."""
         call = current_call.get()
         if call is not None:
-            call.dispatched = True
+            call.attempts += 1
         return None
 
     async def async_log_success_event(

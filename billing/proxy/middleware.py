@@ -2,21 +2,26 @@
 
 Pure ASGI, so that nothing is buffered. It strips `x-litellm-call-id` (a client's word, which LiteLLM would
 take as the id of the call), renders our refusals in the shape of the route, adds `x-billing-…` headers,
-and tells the registry of open calls when the response has ended, however it ended.
+ends a stream where the credit ends, and tells the registry of open calls when the response has ended, however
+it ended.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing.proxy.call import Call, current_call
-from billing.proxy.refusal import refusal_response
+from billing.proxy.refusal import error_in_its_shape, refusal_response
 from billing.proxy.response_headers import billing_headers
+from billing.proxy.streams import CreditedStream
 
 _CLIENT_CALL_ID = b"x-litellm-call-id"
+_EVENT_STREAM = "text/event-stream"
+_CANCELLED_WITHIN_S = 1.0
 
 
 class BillingMiddleware:
@@ -65,6 +70,7 @@ class _Exchange:
         self._top_up_url = top_up_url
         self._refused = False
         self._complete = False
+        self._stream: CreditedStream | None = None  # while its hold does not cover everything
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -79,8 +85,9 @@ class _Exchange:
         if self._refused:
             return
         if message["type"] == "http.response.body":
-            self._complete = not message.get("more_body", False)
-            await self._deliver(message)
+            await self._deliver(await self._covered(message) if self._stream else message)
+            if self._call.credit_ended:
+                await self._until_cancelled()
             return
         await self._send(message)
 
@@ -94,10 +101,33 @@ class _Exchange:
             await response(self._scope, self._receive, self._send)
             return
         call.status = message["status"]
-        MutableHeaders(scope=message).update(billing_headers(call, Headers(raw=message["headers"])))
+        headers = Headers(raw=message["headers"])
+        if headers.get("content-type", "").startswith(_EVENT_STREAM):
+            self._stream = call.stream
+        MutableHeaders(scope=message).update(billing_headers(call, headers))
         await self._send(message)
 
+    async def _covered(self, message: Message) -> Message:
+        """What of a stream's piece the hold covers, once it was extended; the end of the stream with it."""
+        assert self._stream is not None
+        more = message.get("more_body", False)
+        body = await self._stream.covered(message.get("body", b""), more=more)
+        refusal = self._stream.refusal
+        if refusal is None:
+            return {**message, "body": body}
+        self._call.credit_ended = True
+        error = error_in_its_shape(self._call, refusal, Headers(scope=self._scope), self._top_up_url)
+        return {**message, "body": body + self._stream.ending(error), "more_body": False}
+
+    async def _until_cancelled(self) -> None:
+        """To the server the response is over, so it reports a disconnect to LiteLLM, which then cancels this,
+        closes the provider's stream and bills what was streamed, as it does when a client leaves.
+        """
+        await asyncio.sleep(_CANCELLED_WITHIN_S)
+        raise OSError("The stream was ended for want of credit.")  # what ASGI says of a client that left
+
     async def _deliver(self, message: Message) -> None:
+        self._complete = not message.get("more_body", False)
         try:
             await self._send(message)
         except OSError:

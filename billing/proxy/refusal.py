@@ -25,12 +25,24 @@ def refusal_response(
     call: Call, refusal: BillingError, request_headers: Headers, top_up_url: str | None
 ) -> JSONResponse:
     """The response to a call that billing refused, with `x-billing-call-id`."""
+    error = error_in_its_shape(call, refusal, request_headers, top_up_url)
+    body: JsonValue = {"type": "error", "error": error} if _speaks_anthropic(call) else {"error": error}
+    headers = {**error_headers(refusal), "x-billing-call-id": call.id}
+    return JSONResponse(body, refusal.status, headers)
+
+
+def error_in_its_shape(
+    call: Call, refusal: BillingError, request_headers: Headers, top_up_url: str | None
+) -> dict[str, JsonValue]:
+    """The error object in the shape of the call's API; of missing credit it names the page to top up."""
     detail = error_detail(refusal)
     if isinstance(refusal, InsufficientCredits):
         detail["top_up_url"] = top_up_url or _own_url(request_headers)
-    body = _anthropic(refusal, detail) if "/v1/messages" in call.path else {"error": detail}
-    headers = {**error_headers(refusal), "x-billing-call-id": call.id}
-    return JSONResponse(body, refusal.status, headers)
+    return _anthropic(refusal, detail) if _speaks_anthropic(call) else detail
+
+
+def _speaks_anthropic(call: Call) -> bool:
+    return "/v1/messages" in call.path
 
 
 def _own_url(request_headers: Headers) -> str:
@@ -38,8 +50,8 @@ def _own_url(request_headers: Headers) -> str:
     return f"{scheme}://{request_headers.get('host', 'localhost')}{TOP_UP_PATH}"
 
 
-def _anthropic(refusal: BillingError, detail: dict[str, JsonValue]) -> JsonValue:
+def _anthropic(refusal: BillingError, detail: dict[str, JsonValue]) -> dict[str, JsonValue]:
     names = ("available", "required", "top_up_url")
     credit: dict[str, JsonValue] = {name: detail[name] for name in names if name in detail}
     kind = _ANTHROPIC_TYPES.get(refusal.status, "api_error")
-    return {"type": "error", "error": {"type": kind, "message": refusal.message, **credit}}
+    return {"type": kind, "message": refusal.message, **credit}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from typing import cast
 
@@ -15,6 +15,7 @@ from billing.proxy.bound.deployments import Deployment, Router, servers_of
 from billing.proxy.bound.limits import write_limit
 from billing.proxy.bound.output import OutputLimit, output_limit_of
 from billing.proxy.bound.request import RequestShape, read_request
+from billing.proxy.bound.streamed import StreamedOutput, streamed_output
 from billing.proxy.bound.tokens import count_texts, exact_encoding_name
 from billing.proxy.price import PriceRule
 from billing.settings import Settings
@@ -40,6 +41,7 @@ class CallBound:
     output_tokens: int  # the priced limit of one answer
     output_limit_field: str | None  # where it is written; None: a call without output
     client_set_limit: bool
+    streamed: StreamedOutput | None = None  # where all that is billed can be seen in the stream
 
     def amount_nanos(self, output_tokens: int | None = None) -> int:
         """The hold for an output limit (default: the priced one)."""
@@ -99,7 +101,8 @@ async def bound_call(
             if not d.free
         ]
 
-    return _joined(shape, candidates(servers.first), candidates(servers.fallbacks), limit, rule)
+    bound = _joined(shape, candidates(servers.first), candidates(servers.fallbacks), limit, rule)
+    return replace(bound, streamed=streamed_output(body, shape, encodings))
 
 
 def _encoding_name(deployment: Deployment) -> str | None:

@@ -93,7 +93,7 @@ def _input_tokens(
     deployment: Deployment, shape: RequestShape, text: TextTokens, searches: int, settings: Settings
 ) -> int:
     tools = shape.tools
-    text_tokens = text.utf8_bytes if settings.billing_input_bound == "bytes" else text.ceiling
+    text_tokens = text.utf8_bytes if settings.bounds_by_bytes else text.ceiling
     tokens = shape.id_tokens + text_tokens + BASE_TOKENS + PART_TOKENS * shape.parts
     tokens += TOOL_TOKENS * tools.definitions + PREDEFINED_TOOL_TOKENS * tools.predefined
     tokens += TOOLS_PROMPT_TOKENS if tools.definitions else 0

@@ -33,7 +33,7 @@ def logging_obj(*, enqueued: bool = False, streamed: bool = False) -> object:
 
 
 def dispatched_call(**facts: object) -> Call:
-    call = Call(path="/v1/chat/completions", dispatched=True, logging_obj=logging_obj(), status=200)
+    call = Call(path="/v1/chat/completions", attempts=1, logging_obj=logging_obj(), status=200)
     for name, value in facts.items():
         setattr(call, name, value)
     return call
@@ -46,7 +46,7 @@ class TestEndingAtRequestEnd:
             assert ending_at_request_end(call, ADMISSION, Settings()) == Wait()
 
     def test_refused_or_failed_before_dispatch_costs_nothing(self) -> None:
-        call = dispatched_call(dispatched=False, status=429)
+        call = dispatched_call(attempts=0, status=429)
         assert ending_at_request_end(call, ADMISSION, Settings()) == Release(Ending.NOT_DISPATCHED)
 
     @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""A hold that covers what a stream has shown, and a portion more, instead of its whole output limit."""
+
+from __future__ import annotations
+
+import logging
+
+from billing.errors import BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
+from billing.ledger.service import Ledger
+from billing.money import format_nanos
+from billing.proxy.bound.call import CallBound
+from billing.proxy.bound.streamed import StreamedOutput
+from billing.proxy.call import Admission, Call
+from billing.proxy.streams.dialects import Output
+from billing.proxy.streams.meter import OutputMeter
+from billing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+AHEAD_TOKENS = (
+    128  # the hold is extended when less than this is left: LiteLLM has read the next chunk already
+)
+_ATTEMPTS = 3  # to take what a balance still covers, while other streams take from it too
+
+
+class GrowingHold:
+    """Extends one call's hold ahead of its output; says when there is nothing left to extend it with."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        call: Call,
+        bound: CallBound,
+        how: StreamedOutput,
+        covered_tokens: int,
+        settings: Settings,
+    ) -> None:
+        self._ledger = ledger
+        self._call = call
+        self._bound = bound
+        self._covered = covered_tokens
+        self._portion = settings.billing_stream_portion_tokens
+        self._strict = settings.billing_strict
+        self._exhausted = False
+        self.meter = OutputMeter(how, by_bytes=settings.bounds_by_bytes)
+
+    @property
+    def covers_everything(self) -> bool:
+        """Whether the hold covers the whole output limit: nothing that follows can cost more."""
+        return self._covered >= self._bound.output_tokens
+
+    async def cover(self, output: Output) -> BillingError | None:
+        """Makes the hold cover this output before it is delivered; else says why the stream ends here."""
+        if self.covers_everything or output.is_empty:
+            return None
+        self.meter.add(output)
+        if self.meter.tokens_max + AHEAD_TOKENS > self._covered:
+            self.meter.tighten()
+        if self.meter.tokens_max + AHEAD_TOKENS <= self._covered:
+            return None
+        if self._exhausted and self.meter.tokens_max <= self._covered:
+            return None
+        return await self._extend()
+
+    async def _extend(self) -> BillingError | None:
+        try:
+            refusal = await self._take(self.meter.tokens_max + self._portion)
+        except (Unavailable, Conflict, NotFound) as error:
+            return self._without_ledger(error)
+        self._exhausted = refusal is not None
+        return refusal if self.meter.tokens_max > self._covered else None
+
+    async def _take(self, wanted_tokens: int) -> InsufficientCredits | None:
+        """Extends the hold to so many tokens, or as many as the balance covers; says if those are fewer."""
+        refusal: InsufficientCredits | None = None
+        tokens = min(wanted_tokens, self._bound.output_tokens)
+        for _ in range(_ATTEMPTS):
+            amount_nanos = self._bound.amount_nanos(tokens)
+            try:
+                await self._ledger.resize(self._call.id, amount_nanos)
+            except InsufficientCredits as error:
+                refusal = self._used_up(error)
+                tokens = self._bound.affordable_output_tokens(error.available_nanos)
+                if tokens <= self._covered:
+                    break
+            else:
+                self._covered = tokens
+                _admission_of(self._call).hold_nanos = amount_nanos
+                break
+        return refusal
+
+    def _used_up(self, error: InsufficientCredits) -> InsufficientCredits:
+        return InsufficientCredits(
+            "The credit is used up, so this answer ends here. To go on, it needs "
+            f"{format_nanos(error.required_nanos)} set aside, and there is "
+            f"{format_nanos(max(error.available_nanos, 0))}. Top up to go on.",
+            available_nanos=error.available_nanos,
+            required_nanos=error.required_nanos,
+        )
+
+    def _without_ledger(self, error: BillingError) -> BillingError | None:
+        """Postgres is away, or ended the hold meanwhile: the stream goes on, and is charged in full later.
+
+        Its output limit bounds it, and no new call is admitted. Strict: it ends where its hold does.
+        """
+        logger.warning("the hold of call %s was not extended: %s", self._call.id, error)
+        if self._strict:
+            return error if self.meter.tokens_max > self._covered else None
+        unasked = self.meter.tokens_max if isinstance(error, Unavailable) else self._bound.output_tokens
+        self._covered = min(unasked + self._portion, self._bound.output_tokens)
+        return None
+
+
+def _admission_of(call: Call) -> Admission:
+    assert call.admission is not None  # a hold grows after admission only
+    return call.admission

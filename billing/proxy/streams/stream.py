@@ -1,0 +1,40 @@
+"""A billed stream on its way to the client: every event is covered by the hold before it passes."""
+
+from __future__ import annotations
+
+from billing.errors import BillingError
+from billing.proxy.streams.dialects import Dialect, ErrorDetail, Output
+from billing.proxy.streams.events import EventSplitter, data_of
+from billing.proxy.streams.growing_hold import GrowingHold
+
+
+class CreditedStream:
+    """Passes whole events while there is credit for them."""
+
+    def __init__(self, dialect: Dialect, hold: GrowingHold) -> None:
+        self._dialect = dialect
+        self._hold = hold
+        self._splitter = EventSplitter()
+        self.refusal: BillingError | None = None  # why the stream ends here
+
+    async def covered(self, piece: bytes, *, more: bool) -> bytes:
+        """What of the stream, with `piece`, the client may have now. Look at `refusal` afterwards."""
+        if self._hold.covers_everything:
+            return self._splitter.rest() + piece
+        passed = bytearray()
+        for event in self._splitter.feed(piece):
+            self.refusal = await self._hold.cover(self._output_of(event))
+            if self.refusal is not None:
+                return bytes(passed)
+            passed += event
+        return bytes(passed) if more else bytes(passed) + self._splitter.rest()
+
+    def _output_of(self, event: bytes) -> Output:
+        data = data_of(event)
+        if data is None:
+            return Output()
+        return Output(other_bytes=len(data)) if isinstance(data, bytes) else self._dialect.read(data)
+
+    def ending(self, error: ErrorDetail) -> bytes:
+        """The events that end the stream for want of credit."""
+        return self._dialect.ending(error, self._hold.meter.tokens_likely)
