@@ -1,0 +1,102 @@
+"""Keeps this gateway in the tailnet, and tells how that goes. Nothing here ends the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.start.tailnet_seam import Report, TailnetStatus
+from gateway.tailnet.daemon import Daemon
+from gateway.tailnet.errors import DaemonFailed, JoinFailed, TailnetError
+from gateway.tailnet.localapi import LocalApi
+from gateway.tailnet.node import Node
+from gateway.tailnet.peers import Status
+from gateway.tailnet.plan import Plan
+
+LOOK_INTERVAL_S = 3.0
+RETRY_AFTER_S = 1.0
+RETRY_AFTER_MAX_S = 60.0
+TESTED_VERSION = "1.102."
+WAITS_FOR_APPROVAL = "NeedsMachineAuth"
+STARTS = "Starting"
+logger = logging.getLogger(__name__)
+
+
+class Membership:
+    """Runs tailscaled for ever: joins, looks, and begins anew with a longer pause where that fails.
+
+    Beginning anew costs nothing that is not lost already: the state is in memory, connections ended with it.
+    """
+
+    def __init__(
+        self, plan: Plan, directory: Path, api: LocalApi, nodes: Sequence[Node], report: Report
+    ) -> None:
+        self._plan = plan
+        self._directory = directory
+        self._api = api
+        self._nodes = nodes
+        self._report = report
+        self._told: TailnetStatus | None = None
+        self._retry_after_s = RETRY_AFTER_S
+
+    async def keep(self) -> None:
+        """Never returns."""
+        while True:
+            try:
+                async with Daemon(self._plan, self._directory, self._api) as daemon:
+                    await self._stay(daemon)
+            except TailnetError as error:
+                self._tell(str(error))
+            except Exception:  # the outermost loop of a task: a bug here must not take the tailnet for good
+                logger.exception("keeping the tailnet failed")
+                self._tell("an error of the gateway's own, which its log has")
+            await asyncio.sleep(self._retry_after_s)
+            self._retry_after_s = min(2 * self._retry_after_s, RETRY_AFTER_MAX_S)
+
+    async def _stay(self, daemon: Daemon) -> None:
+        """Joins once, then looks every few seconds. Raises a TailnetError where this tailscaled is no use."""
+        await self._join(daemon)
+        while True:
+            status = await self._api.status()
+            if status.running:
+                self._retry_after_s = RETRY_AFTER_S
+                self._tell(await self._what_is_wrong(status))
+            elif status.backend_state == WAITS_FOR_APPROVAL:
+                self._tell("an admin of the tailnet has to approve this device")
+            elif status.backend_state != STARTS:
+                raise DaemonFailed("the tailnet has put this gateway out; joining again")
+            await daemon.ended(LOOK_INTERVAL_S)
+
+    async def _join(self, daemon: Daemon) -> None:
+        """A device that only waits to be approved stays: a new one would have to wait, too."""
+        self._warn_of_other_version(await self._api.status())
+        try:
+            await daemon.join()
+        except JoinFailed:
+            if (await self._api.status()).backend_state != WAITS_FOR_APPROVAL:
+                raise
+
+    async def _what_is_wrong(self, status: Status) -> str:
+        wrong = await asyncio.gather(*(node.look(status, LOOK_INTERVAL_S) for node in self._nodes))
+        if status.this is None or not status.this.online:
+            wrong.append("no contact with the control server")
+        return "; ".join(filter(None, wrong))
+
+    def _tell(self, wrong: str) -> None:
+        status = TailnetStatus("degraded" if wrong else "connected", wrong)
+        if status == self._told:
+            return
+        self._told = status
+        logger.log(logging.WARNING if wrong else logging.INFO, "tailnet: %s", wrong or "connected")
+        self._report(status)
+
+    def _warn_of_other_version(self, status: Status) -> None:
+        if not status.version.startswith(TESTED_VERSION):
+            logger.warning(
+                "tailscaled is %s; %sx was tested. Where calls do not reach their nodes, set "
+                "TAILNET_SOCKS5_PORT.",
+                status.version,
+                TESTED_VERSION,
+            )

@@ -1,0 +1,97 @@
+"""One node: connects to it, tells whether it is alive, and what is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from gateway.tailnet.errors import DaemonFailed, PeerSilent, TailnetError, Unreachable
+from gateway.tailnet.localapi import Link, LocalApi
+from gateway.tailnet.peers import Status, find_peer
+from gateway.tailnet.plan import Forward
+from gateway.tailnet.watch import until_gone
+
+Dial = Callable[[str, int], Awaitable[Link]]
+
+
+class Node:
+    """A forward's other end. `trouble` is what the last attempt met, until an attempt or a ping succeeds."""
+
+    def __init__(self, forward: Forward, api: LocalApi, dial: Dial, *, timeout_s: float) -> None:
+        self.forward = forward
+        self.trouble = ""
+        self._api = api
+        self._dial = dial
+        self._timeout_s = timeout_s
+
+    async def connect(self) -> Link:
+        """A connection to the node; the caller closes it. Raises a TailnetError within `timeout_s`."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                link = await self._connect()
+        except TimeoutError as error:  # tailscaled itself did not answer
+            raise DaemonFailed("tailscaled does not answer") from error
+        except PeerSilent as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = ""
+        return link
+
+    async def _connect(self) -> Link:
+        """Dials, and pings when half of the time is over.
+
+        A port that the policy forbids and a device that sleeps look the same: no answer at all, ever. The
+        ping tells them apart. The last tenth of the time is for saying so.
+        """
+        _, address = find_peer(await self._api.status(), self.forward.host)
+        answers = asyncio.ensure_future(self._answers(address, after_s=self._timeout_s * 0.5))
+        try:
+            async with asyncio.timeout(self._timeout_s * 0.9):
+                return await self._dial(address, self.forward.port)
+        except TimeoutError:
+            raise self._silence(answers=answers.done() and answers.result()) from None
+        finally:
+            answers.cancel()
+
+    async def _answers(self, address: str, *, after_s: float) -> bool:
+        await asyncio.sleep(after_s)
+        with suppress(TailnetError):
+            await self._api.ping(address)
+            return True
+        return False
+
+    def _silence(self, *, answers: bool) -> Unreachable:
+        if answers:
+            return Unreachable(
+                f"{self.forward.name} is there, but nothing comes back from its port {self.forward.port}: "
+                "does the tailnet's policy allow it?"
+            )
+        return PeerSilent(f"{self.forward.name} does not answer: asleep, switched off, or cut off")
+
+    async def until_gone(self, *, interval_s: float, gone_after_s: float) -> str:
+        """Returns why open connections are dead, once they are."""
+        why = await until_gone(self._session, interval_s=interval_s, gone_after_s=gone_after_s)
+        self.trouble = f"{self.forward.name} {why}"
+        return why
+
+    async def _session(self) -> str:
+        """Pings, and returns a word for the device's present life. Raises a TailnetError where it is gone."""
+        _, address = find_peer(await self._api.status(), self.forward.host)
+        await self._api.ping(address)
+        return await self._api.session(address)
+
+    async def look(self, status: Status, timeout_s: float) -> str:
+        """What is wrong with the node, or nothing. Pings only a node that is in trouble: others may sleep."""
+        try:
+            peer, address = find_peer(status, self.forward.host)
+        except Unreachable as error:
+            return f"{self.forward.name}: {error}"
+        if not peer.online:
+            return f"{self.forward.name} is offline"
+        if self.trouble:
+            with suppress(TimeoutError, TailnetError):
+                async with asyncio.timeout(timeout_s):
+                    await self._api.ping(address)
+                    self.trouble = ""
+        return self.trouble

@@ -1,0 +1,94 @@
+"""Which device of the tailnet a node is, by tailscaled's own list.
+
+A name is matched with the DNS name that the control server gave, never with the host name, which a device
+says of itself. An address must be a peer's own or lie in a subnet that a peer routes. Everything else is
+refused: the tailnet is for what was declared to be in it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.tailnet.errors import Unreachable
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Peer(_Answer):
+    """A device of the tailnet. Source: `ipn/ipnstate.PeerStatus` in tailscale's source."""
+
+    dns_name: str = Field("", alias="DNSName")
+    addresses: tuple[str, ...] | None = Field(None, alias="TailscaleIPs")
+    routes: tuple[str, ...] | None = Field(None, alias="PrimaryRoutes")
+    online: bool = Field(False, alias="Online")
+    expired: bool = Field(False, alias="Expired")
+
+    def has(self, address: str) -> bool:
+        """Whether the address is this device's own, or in a subnet that it routes."""
+        if address in (self.addresses or ()):
+            return True
+        wanted = ipaddress.ip_address(address)
+        networks = [ipaddress.ip_network(route) for route in self.routes or ()]
+        return any(network.prefixlen > 0 and wanted in network for network in networks)
+
+
+class _CurrentTailnet(_Answer):
+    suffix: str = Field("", alias="MagicDNSSuffix")
+
+
+class Status(_Answer):
+    """What tailscaled knows. Source: `ipn/ipnstate.Status`."""
+
+    version: str = Field("", alias="Version")
+    backend_state: str = Field(alias="BackendState")
+    this: Peer | None = Field(None, alias="Self")
+    peers: dict[str, Peer] | None = Field(None, alias="Peer")
+    tailnet: _CurrentTailnet | None = Field(None, alias="CurrentTailnet")
+
+    @property
+    def running(self) -> bool:
+        """Whether we are in the tailnet."""
+        return self.backend_state == "Running"
+
+
+def find_peer(status: Status, host: str) -> tuple[Peer, str]:
+    """The device that `host` names, and the address to dial. Raises Unreachable where there is none."""
+    if not status.running:
+        raise Unreachable("this gateway is not in the tailnet now")
+    is_address = _is_address(host)
+    for peer in (status.peers or {}).values():
+        if peer.has(host) if is_address else _bare(peer.dns_name) in _names(host, status):
+            if peer.expired:
+                raise Unreachable(f"the key of {host} in the tailnet has expired")
+            return peer, host if is_address else _address(peer, host)
+    raise Unreachable(f"no device of the tailnet that this gateway may reach is called {host}")
+
+
+def _names(host: str, status: Status) -> set[str]:
+    """`hugo` is `hugo` of our own tailnet; with dots in it, a name is whole."""
+    suffix = _bare(status.tailnet.suffix) if status.tailnet else ""
+    return {host} if "." in host else {f"{host}.{suffix}"}
+
+
+def _address(peer: Peer, host: str) -> str:
+    """IPv4 first: it works in every tailnet."""
+    addresses = sorted(peer.addresses or (), key=lambda address: ":" in address)
+    if not addresses:
+        raise Unreachable(f"{host} has no address in the tailnet")
+    return addresses[0]
+
+
+def _bare(name: str) -> str:
+    return name.rstrip(".").lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

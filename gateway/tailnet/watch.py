@@ -1,0 +1,36 @@
+"""Whether the other end of open connections is still there: TCP alone would not say so for hours.
+
+Who waits for an answer sends nothing, so no packet of his is ever missed. And a device that was away for a
+moment, or whose tailscaled started anew, knows nothing of the connection any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from gateway.tailnet.errors import TailnetError
+
+
+async def until_gone(session: Callable[[], Awaitable[str]], *, interval_s: float, gone_after_s: float) -> str:
+    """Asks for the device's `session` every `interval_s`; returns why the connections are dead.
+
+    They are when nothing was heard for `gone_after_s`, or when the session is another than at first.
+    """
+    loop = asyncio.get_running_loop()
+    heard = loop.time()
+    first: str | None = None
+    while True:
+        next_look = loop.time() + interval_s
+        try:
+            async with asyncio.timeout(interval_s):
+                seen = await session()
+        except (TimeoutError, TailnetError):
+            if loop.time() - heard >= gone_after_s:
+                return f"does not answer since {loop.time() - heard:.0f} s"
+        else:
+            heard = loop.time()
+            first = first or seen
+            if seen != first:
+                return "was restarted"
+        await asyncio.sleep(max(0.0, next_look - loop.time()))
