@@ -19,6 +19,9 @@ SCHEMA = HERE.parents[2] / "schema.prisma"
 ONLY_IN_MIGRATIONS = {
     "index LiteLLM_StripeHoldTable_for_review",  # partial
     "index LiteLLM_StripeTransactionTable_estimates",  # partial
+    "index LiteLLM_StripeTransactionTable_topups",  # partial
+    "index LiteLLM_StripeTransactionTable_returned",  # partial, on an expression
+    "index LiteLLM_StripeWebhookEventTable_parked",  # partial
 }
 COLLATED = {  # COLLATE "C"
     "column LiteLLM_StripeBalanceTable.customer_type",
