@@ -1,0 +1,68 @@
+#!/bin/sh
+# Builds Dockerfile.railway where no image registry can be reached: build_on_stand_ins.sh FOLDER
+# The base images are stand-ins of the same names: Debian by debootstrap, tailscale by Go, from the pinned module.
+# Needs root, buildah, debootstrap and Go. FOLDER keeps the stand-ins and the storage for the next time.
+set -eu
+folder=${1:?the folder to work in}
+here=$(cd "$(dirname "$0")/../.." && pwd)
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+
+say() { printf 'image: %s\n' "$*" >&2; }
+
+lacking=""
+for program in buildah debootstrap go; do command -v "$program" >/dev/null || lacking="$lacking $program"; done
+[ "$(id -u)" = 0 ] || lacking="$lacking root"
+if [ -n "$lacking" ]; then
+  say "cannot build here, these are missing:$lacking (Debian: apt install buildah debootstrap)"
+  exit 1
+fi
+
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+store() { buildah --root "$folder/storage" --runroot "$folder/run" "$@"; }
+name_of() { sed -n "s/^ARG $1=\(.*\)@sha256:.*/\1/p" "$here/Dockerfile.railway"; } # without its digest
+python_image=$(name_of PYTHON_IMAGE)
+tailscale_image=$(name_of TAILSCALE_IMAGE)
+authorities=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+
+commit() { # commit CONTAINER NAME
+  store commit --quiet --format docker "$1" "$2" >/dev/null
+  store rm "$1" >/dev/null
+}
+
+if ! store inspect --type image "$python_image" >/dev/null 2>&1; then
+  say "making $python_image with debootstrap"
+  rm -rf "$folder/debian"
+  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,netbase,tzdata \
+    trixie "$folder/debian" >"$folder/debootstrap.log" 2>&1 || { tail -5 "$folder/debootstrap.log" >&2; exit 1; }
+  rm -rf "$folder/debian/var/cache/apt" "$folder/debian/var/lib/apt/lists" "$folder/debian/usr/share/doc"
+  cp "$authorities" "$folder/debian/etc/ssl/certs/ca-certificates.crt"
+  container=$(store from scratch)
+  store add --quiet "$container" "$folder/debian" / >/dev/null
+  rm -rf "$folder/debian"
+  # This machine's authorities and mirrors: what the real image finds in its own files.
+  inside=/etc/ssl/certs/ca-certificates.crt
+  for name in SSL_CERT_FILE PIP_CERT NODE_EXTRA_CA_CERTS; do store config --env "$name=$inside" "$container"; done
+  index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null || true)}
+  [ -z "$index" ] || store config --env "PIP_INDEX_URL=$index" --env "UV_DEFAULT_INDEX=$index" "$container"
+  registry=$(npm config get registry 2>/dev/null || true)
+  [ -z "$registry" ] || store config --env "NPM_CONFIG_REGISTRY=$registry" "$container"
+  commit "$container" "$python_image"
+fi
+
+if ! store inspect --type image "$tailscale_image" >/dev/null 2>&1; then
+  say "making $tailscale_image with Go"
+  mkdir -p "$folder/go"
+  (cd "$here/tests/tailnet/tools" && CGO_ENABLED=0 GOTOOLCHAIN=local GOBIN="$folder/go" \
+    go install -trimpath -ldflags "-s -w" tailscale.com/cmd/tailscale tailscale.com/cmd/tailscaled)
+  container=$(store from scratch)
+  store copy --quiet "$container" "$folder/go/tailscale" "$folder/go/tailscaled" /usr/local/bin/ >/dev/null
+  commit "$container" "$tailscale_image"
+fi
+
+say "building"
+store build --quiet --format docker --layers=false --pull-never --tag proxyllm \
+  --build-arg "PYTHON_IMAGE=$python_image" --build-arg "TAILSCALE_IMAGE=$tailscale_image" \
+  --build-arg "REVISION=$(git -C "$here" rev-parse HEAD)" \
+  --file "$here/Dockerfile.railway" "$here" >/dev/null
+say "built proxyllm"
