@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from typing import cast
 
 from pydantic import JsonValue
 
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
+from billing.prices.book import CallPrices
+from billing.prices.rule import DEFAULT
 from billing.proxy.bound.candidate import Candidate, candidate_of, estimated_input
 from billing.proxy.bound.deployments import Deployment, Router, servers_of
 from billing.proxy.bound.limits import write_limit
@@ -17,7 +19,7 @@ from billing.proxy.bound.output import OutputLimit, output_limit_of
 from billing.proxy.bound.request import RequestShape, read_request
 from billing.proxy.bound.streamed import StreamedOutput, streamed_output
 from billing.proxy.bound.tokens import count_texts, exact_encoding_name
-from billing.proxy.price import PriceRule
+from billing.proxy.price import PriceRule, provider_name
 from billing.settings import Settings
 
 _OPENAI_TOKENIZERS = ("openai", "azure", "text-completion-openai")
@@ -41,6 +43,9 @@ class CallBound:
     output_tokens: int  # the priced limit of one answer
     output_limit_field: str | None  # where it is written; None: a call without output
     client_set_limit: bool
+    answers: int = 1  # of the call: choices of each prompt
+    rule: PriceRule = DEFAULT  # of the group asked for
+    rules: Mapping[tuple[str, str], PriceRule] = field(default_factory=dict)  # by `Deployment.key`
     streamed: StreamedOutput | None = None  # where all that is billed can be seen in the stream
 
     def amount_nanos(self, output_tokens: int | None = None) -> int:
@@ -76,12 +81,13 @@ async def bound_call(
     call_type: str,
     route: str,
     router: object,
-    rule: PriceRule,
+    rule: PriceRule | CallPrices,
     settings: Settings,
 ) -> CallBound:
     """Bounds what a request can cost on every deployment that may serve it.
 
-    `call_type` is LiteLLM's name of the call, `router` LiteLLM's `Router`. Raises BadRequest (malformed, or
+    `call_type` is LiteLLM's name of the call, `router` LiteLLM's `Router`, `rule` what prices the customer's
+    calls: each deployment is bound by the rule that it would be charged by. Raises BadRequest (malformed, or
     limits that are none), RouteNotBillable (another call type), ModelNotPriced (no price, or a cost that
     cannot be bounded).
     """
@@ -94,15 +100,19 @@ async def bound_call(
     limit = output_limit_of(shape, servers.first, estimate, settings)
     passes = 1 + servers.hops if shape.streams else 1
 
-    def candidates(deployments: Sequence[Deployment]) -> list[Candidate]:
+    rules = {d: rule.rule_for(d.groups, provider_name(d.provider)) for d in everyone}
+
+    def candidates(deployments: Sequence[Deployment]) -> list[Priced]:
         return [
-            candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings)
+            Priced(candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings), rules[d])
             for d in deployments
-            if not d.free
+            if not d.free and not rules[d].free
         ]
 
-    bound = _joined(shape, candidates(servers.first), candidates(servers.fallbacks), limit, rule)
-    return replace(bound, streamed=streamed_output(body, shape, encodings))
+    bound = _joined(shape, candidates(servers.first), candidates(servers.fallbacks), limit)
+    by_deployment = {} if isinstance(rule, PriceRule) else {d.key: rules[d] for d in everyone}
+    bound = replace(bound, rule=rules[servers.first[0]], rules=by_deployment)
+    return replace(bound, answers=shape.answers, streamed=streamed_output(body, shape, encodings))
 
 
 def _encoding_name(deployment: Deployment) -> str | None:
@@ -111,31 +121,36 @@ def _encoding_name(deployment: Deployment) -> str | None:
     return next((name for name in map(exact_encoding_name, deployment.names) if name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What a call can cost on one deployment, and the rule that it would be charged by there."""
+
+    candidate: Candidate
+    rule: PriceRule
+
+    def nanos(self, cost: Decimal) -> Decimal:
+        """A cost of the provider after the rule's multiplier, not rounded."""
+        return nanos_from_cost(cost) * self.rule.multiplier
+
+
 def _joined(
-    shape: RequestShape,
-    first: Sequence[Candidate],
-    fallbacks: Sequence[Candidate],
-    limit: OutputLimit,
-    rule: PriceRule,
+    shape: RequestShape, first: Sequence[Priced], fallbacks: Sequence[Priced], limit: OutputLimit
 ) -> CallBound:
     """The dearest of each part; the sum of the dearest parts is never less than the dearest sum."""
     everyone = (*first, *fallbacks)
-    input_nanos = ceil_nanos(_nanos(max((c.input_cost for c in everyone), default=_ZERO), rule))
-    estimate = _nanos(max((c.input_estimate for c in first), default=_ZERO), rule)
-    fixed_nanos = ceil_nanos(_nanos(max((c.fixed_cost for c in everyone), default=_ZERO), rule))
+    input_nanos = max((ceil_nanos(p.nanos(p.candidate.input_cost)) for p in everyone), default=0)
+    estimate = max((p.nanos(p.candidate.input_estimate) for p in first), default=_ZERO)
+    fixed = (ceil_nanos(p.nanos(p.candidate.fixed_cost)) + p.rule.fee_nanos for p in everyone)
+    output = (p.nanos(p.candidate.output_cost_per_token) for p in everyone)
     return CallBound(
         model=shape.model,
         free=not everyone,
         input_nanos=input_nanos,
         input_charge_nanos=min(round_nanos(estimate), input_nanos),
-        output_nanos_per_token=_nanos(max((c.output_cost_per_token for c in everyone), default=_ZERO), rule),
-        fixed_nanos=fixed_nanos + rule.fee_nanos,
-        floor_nanos=rule.floor_nanos,
+        output_nanos_per_token=max(output, default=_ZERO),
+        fixed_nanos=max(fixed, default=0),
+        floor_nanos=max((p.rule.floor_nanos for p in everyone), default=0),
         output_tokens=limit.tokens,
         output_limit_field=limit.field,
         client_set_limit=limit.client_set,
     )
-
-
-def _nanos(cost: Decimal, rule: PriceRule) -> Decimal:
-    return nanos_from_cost(cost) * rule.multiplier

@@ -6,9 +6,9 @@ import logging
 
 from billing.errors import BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
 from billing.ledger.service import Ledger
-from billing.money import format_nanos
+from billing.money import ceil_nanos, format_nanos
 from billing.proxy.bound.call import CallBound
-from billing.proxy.bound.streamed import StreamedOutput
+from billing.proxy.bound.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.call import Admission, Call
 from billing.proxy.streams.dialects import Output
 from billing.proxy.streams.meter import OutputMeter
@@ -16,23 +16,16 @@ from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-AHEAD_TOKENS = (
-    128  # the hold is extended when less than this is left: LiteLLM has read the next chunk already
-)
+AHEAD_TOKENS = 128  # when less is left the hold is extended: LiteLLM may have read the next chunk already
 _ATTEMPTS = 3  # to take what a balance still covers, while other streams take from it too
+_NOT_GROWING = StreamedOutput(encoding=None, hidden_tokens=FRAME_TOKENS)
 
 
 class GrowingHold:
     """Extends one call's hold ahead of its output; says when there is nothing left to extend it with."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        call: Call,
-        bound: CallBound,
-        how: StreamedOutput,
-        covered_tokens: int,
-        settings: Settings,
+        self, ledger: Ledger, call: Call, bound: CallBound, covered_tokens: int, settings: Settings
     ) -> None:
         self._ledger = ledger
         self._call = call
@@ -41,33 +34,55 @@ class GrowingHold:
         self._portion = settings.billing_stream_portion_tokens
         self._strict = settings.billing_strict
         self._exhausted = False
-        self.meter = OutputMeter(how, by_bytes=settings.bounds_by_bytes)
+        self._meter = OutputMeter(bound.streamed or _NOT_GROWING, by_bytes=settings.bounds_by_bytes)
 
     @property
     def covers_everything(self) -> bool:
         """Whether the hold covers the whole output limit: nothing that follows can cost more."""
         return self._covered >= self._bound.output_tokens
 
+    @property
+    def tokens_likely(self) -> int:
+        """About how many tokens of output have passed."""
+        return self._meter.tokens_likely
+
+    @property
+    def likely_nanos(self) -> int:
+        """What the call has cost so far, by our own count; at most its hold."""
+        admission, bound = _admission_of(self._call), self._bound
+        output_nanos = ceil_nanos(bound.output_nanos_per_token * self.tokens_likely / bound.answers)
+        spent_nanos = admission.input_charge_nanos + bound.fixed_nanos + output_nanos
+        return min(admission.hold_nanos, max(bound.floor_nanos, spent_nanos))
+
     async def cover(self, output: Output) -> BillingError | None:
         """Makes the hold cover this output before it is delivered; else says why the stream ends here."""
-        if self.covers_everything or output.is_empty:
+        if output.is_empty:
             return None
-        self.meter.add(output)
-        if self.meter.tokens_max + AHEAD_TOKENS > self._covered:
-            self.meter.tighten()
-        if self.meter.tokens_max + AHEAD_TOKENS <= self._covered:
+        self._meter.add(output)
+        if self.covers_everything:
             return None
-        if self._exhausted and self.meter.tokens_max <= self._covered:
+        if self._meter.tokens_max + AHEAD_TOKENS > self._covered:
+            self._meter.tighten()
+        if self._meter.tokens_max + AHEAD_TOKENS <= self._covered:
+            return None
+        if self._exhausted and not self._is_beyond:
             return None
         return await self._extend()
 
+    @property
+    def _is_beyond(self) -> bool:
+        """Whether the output needs more than the hold: certainly not less in strict mode, likely else."""
+        likely = self._meter.tokens_likely * 11 // 10  # tokenizers differ; most by less
+        tokens = self._meter.tokens_max if self._strict else min(likely, self._meter.tokens_max)
+        return tokens > self._covered
+
     async def _extend(self) -> BillingError | None:
         try:
-            refusal = await self._take(self.meter.tokens_max + self._portion)
+            refusal = await self._take(self._meter.tokens_max + self._portion)
         except (Unavailable, Conflict, NotFound) as error:
             return self._without_ledger(error)
         self._exhausted = refusal is not None
-        return refusal if self.meter.tokens_max > self._covered else None
+        return refusal if self._is_beyond else None
 
     async def _take(self, wanted_tokens: int) -> InsufficientCredits | None:
         """Extends the hold to so many tokens, or as many as the balance covers; says if those are fewer."""
@@ -78,7 +93,7 @@ class GrowingHold:
             try:
                 await self._ledger.resize(self._call.id, amount_nanos)
             except InsufficientCredits as error:
-                refusal = self._used_up(error)
+                refusal = _used_up(error)
                 tokens = self._bound.affordable_output_tokens(error.available_nanos)
                 if tokens <= self._covered:
                     break
@@ -88,15 +103,6 @@ class GrowingHold:
                 break
         return refusal
 
-    def _used_up(self, error: InsufficientCredits) -> InsufficientCredits:
-        return InsufficientCredits(
-            "The credit is used up, so this answer ends here. To go on, it needs "
-            f"{format_nanos(error.required_nanos)} set aside, and there is "
-            f"{format_nanos(max(error.available_nanos, 0))}. Top up to go on.",
-            available_nanos=error.available_nanos,
-            required_nanos=error.required_nanos,
-        )
-
     def _without_ledger(self, error: BillingError) -> BillingError | None:
         """Postgres is away, or ended the hold meanwhile: the stream goes on, and is charged in full later.
 
@@ -104,10 +110,20 @@ class GrowingHold:
         """
         logger.warning("the hold of call %s was not extended: %s", self._call.id, error)
         if self._strict:
-            return error if self.meter.tokens_max > self._covered else None
-        unasked = self.meter.tokens_max if isinstance(error, Unavailable) else self._bound.output_tokens
+            return error if self._is_beyond else None
+        unasked = self._meter.tokens_max if isinstance(error, Unavailable) else self._bound.output_tokens
         self._covered = min(unasked + self._portion, self._bound.output_tokens)
         return None
+
+
+def _used_up(error: InsufficientCredits) -> InsufficientCredits:
+    return InsufficientCredits(
+        "The credit is used up, so this answer ends here. To go on, it needs "
+        f"{format_nanos(error.required_nanos)} set aside, and there is "
+        f"{format_nanos(max(error.available_nanos, 0))}. Top up to go on.",
+        available_nanos=error.available_nanos,
+        required_nanos=error.required_nanos,
+    )
 
 
 def _admission_of(call: Call) -> Admission:

@@ -1,8 +1,8 @@
-"""How many tokens of output a stream has cost so far, at most.
+"""How many tokens of output a stream has cost so far.
 
-Bytes first, tokens where it matters: no tokenizer makes more tokens than UTF-8 bytes, so a text is counted by
-its bytes until those would need more credit; then its tokens are counted once (`bound/tokens.py`). A chunk is
-one token at least, also where a model writes a word in more pieces than its tokenizer would.
+At most: bytes first, tokens where it matters. No tokenizer makes more tokens than UTF-8 bytes, so a text is
+taken by its bytes until those would need more credit; then its tokens are counted, once (`bound/tokens.py`).
+Likely: the count itself, and never fewer than chunks, since a chunk is one token at least.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from billing.proxy.bound.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.bound.tokens import count_text
 from billing.proxy.streams.dialects import Output
 
-_CHARS_PER_TOKEN = 4  # a guess, for what was not counted
+_BYTES_PER_TOKEN = 4  # a guess, for what is not counted as text
+_FRAME_LIKELY = 8
+_PENDING_BYTES_MAX = 64 * 1024
 
 
 class OutputMeter:
@@ -20,7 +22,9 @@ class OutputMeter:
     def __init__(self, how: StreamedOutput, *, by_bytes: bool) -> None:
         self._encoding = how.encoding
         self._by_bytes = by_bytes
-        self._other = how.hidden_tokens
+        self._hidden = how.hidden_tokens
+        self._frames = 0
+        self._other_bytes = 0
         self._counted = 0
         self._likely = 0
         self._chunks = 0
@@ -28,23 +32,26 @@ class OutputMeter:
         self._pending_bytes = 0
 
     def add(self, output: Output) -> None:
-        """Counts one event."""
-        if output.is_empty:
-            return
+        """Counts one event that carries output."""
         self._chunks += 1
-        self._other += output.other_bytes + FRAME_TOKENS * output.frames
+        self._frames += output.frames
+        self._other_bytes += output.other_bytes
         self._pending.append(output.text)
         self._pending_bytes += len(output.text.encode("utf-8", "surrogatepass"))
+        if self._pending_bytes > _PENDING_BYTES_MAX:
+            self.tighten()
 
     @property
     def tokens_max(self) -> int:
         """What a provider bills for all of it, at most."""
-        return self._other + max(self._counted + self._pending_bytes, self._chunks)
+        text = max(self._counted + self._pending_bytes, self._chunks)
+        return text + self._hidden + self._other_bytes + FRAME_TOKENS * self._frames
 
     @property
     def tokens_likely(self) -> int:
-        """About how many tokens were shown."""
-        return self._likely + sum(map(len, self._pending)) // _CHARS_PER_TOKEN
+        """What it is likely billed as."""
+        text = max(self._likely + self._pending_bytes // _BYTES_PER_TOKEN, self._chunks)
+        return text + self._other_bytes // _BYTES_PER_TOKEN + _FRAME_LIKELY * self._frames
 
     def tighten(self) -> None:
         """Counts what was taken by its bytes."""

@@ -11,15 +11,24 @@ from billing.proxy.streams.growing_hold import GrowingHold
 class CreditedStream:
     """Passes whole events while there is credit for them."""
 
-    def __init__(self, dialect: Dialect, hold: GrowingHold) -> None:
+    def __init__(self, dialect: Dialect, hold: GrowingHold, *, counts_to_the_end: bool) -> None:
         self._dialect = dialect
         self._hold = hold
+        self._counts_to_the_end = counts_to_the_end
         self._splitter = EventSplitter()
+        self.has_begun = False
         self.refusal: BillingError | None = None  # why the stream ends here
+
+    @property
+    def likely_nanos(self) -> int | None:
+        """What the call has cost by our own count; None where the stream was not counted to here."""
+        counted = self.has_begun and (self._counts_to_the_end or not self._hold.covers_everything)
+        return self._hold.likely_nanos if counted else None
 
     async def covered(self, piece: bytes, *, more: bool) -> bytes:
         """What of the stream, with `piece`, the client may have now. Look at `refusal` afterwards."""
-        if self._hold.covers_everything:
+        self.has_begun = True
+        if self._hold.covers_everything and not self._counts_to_the_end:
             return self._splitter.rest() + piece
         passed = bytearray()
         for event in self._splitter.feed(piece):
@@ -37,4 +46,4 @@ class CreditedStream:
 
     def ending(self, error: ErrorDetail) -> bytes:
         """The events that end the stream for want of credit."""
-        return self._dialect.ending(error, self._hold.meter.tokens_likely)
+        return self._dialect.ending(error, self._hold.tokens_likely)
