@@ -27,6 +27,10 @@ def _currency(value: str) -> str:
     return value.lower()
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
 class Settings(BaseSettings):
     """What an operator can set. Amounts are decimal strings in the major unit of `billing_currency`."""
 
@@ -215,6 +219,27 @@ class Settings(BaseSettings):
         30, ge=1, le=3650, description="How long resolved holds are kept before they are purged."
     )
 
+    billing_reconcile_books: str = Field(
+        "ledger,spend_logs,stripe",
+        description="What the gateway compares by itself, comma-separated: `ledger` with itself, `spend_logs` "
+        "of LiteLLM, `stripe`; or `none`. Stripe is left out without STRIPE_API_KEY.",
+    )
+    billing_reconcile_interval_s: float = Field(
+        3600.0, ge=1, le=604_800, description="How often one of the replicas compares the books, in seconds."
+    )
+    billing_reconcile_grace_s: float = Field(
+        300.0,
+        ge=0,
+        le=86_400,
+        description="How long after its end a call's spend log row, or a payment's event, may still be missing, "
+        "in seconds.",
+    )
+    billing_reconcile_repair: bool = Field(
+        True,
+        description="Whether the gateway's own comparison repairs what is safe, as `proxyllm reconcile --apply` "
+        "does.",
+    )
+
     @field_validator("stripe_api_base")
     @classmethod
     def _is_url(cls, value: str) -> str:
@@ -226,6 +251,19 @@ class Settings(BaseSettings):
     def bounds_by_bytes(self) -> bool:
         """Whether texts count by their UTF-8 bytes, which no tokenizer exceeds."""
         return self.billing_strict or self.billing_input_bound == "bytes"
+
+    @field_validator("billing_reconcile_books")
+    @classmethod
+    def _are_books(cls, value: str) -> str:
+        unknown = set(_words(value)) - {"ledger", "spend_logs", "stripe"}
+        if unknown and value.strip() != "none":
+            raise ValueError("must be a list of ledger, spend_logs and stripe, or none")
+        return value
+
+    @property
+    def reconcile_books(self) -> tuple[str, ...]:
+        """What the gateway compares by itself."""
+        return () if self.billing_reconcile_books.strip() == "none" else _words(self.billing_reconcile_books)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
