@@ -20,20 +20,27 @@ class Price:
     input_tokens_max: int
     output_tokens_max: int
     mode: str = "chat"
+    audio: tuple[float, float] | None = None  # input, output
 
     def model_info(self) -> dict[str, JsonValue]:
         """As LiteLLM's `model_info` has it: dollars a token."""
+        audio = zip(("input", "output"), self.audio or (), strict=False)
         return {
             "mode": self.mode,
-            "input_cost_per_token": round(self.input / 1_000_000, 12),
-            "output_cost_per_token": round(self.output / 1_000_000, 12),
+            "input_cost_per_token": _a_token(self.input),
+            "output_cost_per_token": _a_token(self.output),
+            **{f"{side}_cost_per_audio_token": _a_token(price) for side, price in audio},
             "max_input_tokens": self.input_tokens_max,
             "max_output_tokens": self.output_tokens_max,
             "supports_reasoning": False,
         }
 
 
-# Like well-known models: gpt-4o-mini, gpt-4-turbo, text-embedding-3-small.
+def _a_token(price: float) -> float:
+    return round(price / 1_000_000, 12)
+
+
+# Like well-known models: gpt-4o-mini, gpt-4-turbo, text-embedding-3-small, gpt-realtime-mini.
 _SMALL = Price(0.15, 0.60, 128_000, 16_384)
 DEMO_PRICES: dict[str, Price | None] = {
     "demo-chat": _SMALL,
@@ -43,6 +50,7 @@ DEMO_PRICES: dict[str, Price | None] = {
     "demo-broken": _SMALL,
     "demo-no-usage": _SMALL,
     "demo-embed": Price(0.02, 0.0, 8_191, 0, mode="embedding"),
+    "demo-realtime": Price(0.60, 2.40, 32_000, 4_096, mode="realtime", audio=(10.0, 20.0)),
     "demo-unpriced": None,
 }
 

@@ -15,11 +15,13 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from billing.local.demo_upstream import answers, tokens, wire
 from billing.local.demo_upstream.answers import Answer
 from billing.local.demo_upstream.models import MODELS, DemoModel
+from billing.local.demo_upstream.realtime import realtime
 from billing.local.demo_upstream.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
 
 REMEMBERED_FAILURES_MAX = 10_000
@@ -61,6 +63,10 @@ class Provider:
             answers.write(prompt, asked.max_tokens, index) for prompt in prompts for index in range(asked.n)
         ]
         return await self._generate(wire.Completion, asked, body, choices, sum(map(tokens.count, prompts)))
+
+    async def realtime(self, socket: WebSocket) -> None:
+        """`WS /v1/realtime`."""
+        await realtime(socket, self.slow_chunk_s)
 
     async def _generate(
         self,
@@ -217,5 +223,6 @@ def create_app(slow_chunk_s: float = 1.0) -> Starlette:
             Route("/v1/chat/completions", provider.chat, methods=["POST"]),
             Route("/v1/completions", provider.completions, methods=["POST"]),
             Route("/v1/embeddings", embeddings, methods=["POST"]),
+            WebSocketRoute("/v1/realtime", provider.realtime),
         ]
     )

@@ -27,6 +27,7 @@ MODELS = {
         DemoModel("demo-broken", breaks=True),
         DemoModel("demo-no-usage", hides_usage=True),
         DemoModel("demo-embed", embeds=True),
+        DemoModel("demo-realtime"),
         DemoModel("demo-unpriced"),
     )
 }

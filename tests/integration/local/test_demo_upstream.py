@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import openai
 import pytest
+from openai.resources.realtime.realtime import RealtimeConnection
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.realtime import RealtimeServerEvent, ResponseDoneEvent
+from websockets.exceptions import ConnectionClosedError
 
 from billing.local import ports
 from billing.local.demo_upstream import tokens
@@ -253,3 +258,70 @@ class TestErrors:
     def test_a_limit_out_of_bounds_is_400(self, client: openai.OpenAI, field: str, value: object) -> None:
         with pytest.raises(openai.BadRequestError):
             _ask(client, **{field: value})
+
+
+class TestRealtime:
+    """Conversations over a WebSocket, through the SDK's own connection and event types."""
+
+    @pytest.fixture
+    def connect(self, url: str) -> Iterator[Callable[[str], RealtimeConnection]]:
+        address = f"{url.replace('http', 'ws', 1)}/v1"
+        with (
+            openai.OpenAI(api_key="any", websocket_base_url=address) as client,
+            contextlib.ExitStack() as stack,
+        ):
+            yield lambda model: stack.enter_context(client.realtime.connect(model=model))
+
+    def test_answers_a_text_and_says_what_it_used(self, connect: Callable[[str], RealtimeConnection]) -> None:
+        connection = connect("demo-realtime")
+        assert connection.recv().type == "session.created"
+        connection.conversation.item.create(
+            item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}
+        )
+        connection.send({"type": "response.create"})
+        done = _until(connection, "response.done")
+        assert isinstance(done, ResponseDoneEvent)
+        assert done.response.status == "completed"
+        usage = done.response.usage
+        assert usage is not None
+        assert usage.input_tokens
+        assert usage.output_tokens
+        assert usage.total_tokens == usage.input_tokens + usage.output_tokens
+
+    def test_hears_audio_and_answers_by_itself(self, connect: Callable[[str], RealtimeConnection]) -> None:
+        connection = connect("demo-realtime")
+        second = base64.b64encode(bytes(48_000)).decode()
+        connection.send({"type": "input_audio_buffer.append", "audio": second})
+        connection.send({"type": "input_audio_buffer.commit"})
+        done = _until(connection, "response.done")
+        assert isinstance(done, ResponseDoneEvent)
+        assert done.response.usage is not None
+        assert done.response.usage.input_token_details is not None
+        assert done.response.usage.input_token_details.audio_tokens == 10
+
+    def test_a_cancelled_answer_says_what_it_used(self, connect: Callable[[str], RealtimeConnection]) -> None:
+        connection = connect("demo-slow")
+        connection.send({"type": "response.create"})
+        _until(connection, "response.output_text.delta")
+        connection.send({"type": "response.cancel"})
+        done = _until(connection, "response.done")
+        assert isinstance(done, ResponseDoneEvent)
+        assert done.response.status == "cancelled"
+        assert done.response.usage is not None
+        assert done.response.usage.output_tokens
+
+    def test_the_broken_model_leaves_in_the_middle(
+        self, connect: Callable[[str], RealtimeConnection]
+    ) -> None:
+        connection = connect("demo-broken")
+        connection.send({"type": "response.create"})
+        with pytest.raises(ConnectionClosedError):
+            _until(connection, "response.done")
+
+
+def _until(connection: RealtimeConnection, kind: str) -> RealtimeServerEvent:
+    """The next event of that kind, after the others."""
+    for event in connection:
+        if event.type == kind:
+            return event
+    raise ConnectionClosedError(None, None)
