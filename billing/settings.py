@@ -221,8 +221,8 @@ class Settings(BaseSettings):
 
     billing_reconcile_books: str = Field(
         "ledger,spend_logs,stripe",
-        description="What the gateway compares by itself, comma-separated: `ledger` with itself, `spend_logs` "
-        "of LiteLLM, `stripe`; or `none`. Stripe is left out without STRIPE_API_KEY.",
+        description="What the gateway compares by itself, comma-separated: `ledger` with itself, "
+        "`spend_logs` of LiteLLM, `stripe`; or `none`. Stripe is left out without STRIPE_API_KEY.",
     )
     billing_reconcile_interval_s: float = Field(
         3600.0, ge=1, le=604_800, description="How often one of the replicas compares the books, in seconds."
@@ -231,13 +231,13 @@ class Settings(BaseSettings):
         300.0,
         ge=0,
         le=86_400,
-        description="How long after its end a call's spend log row, or a payment's event, may still be missing, "
+        description="How long after its end a call's spend log row, or a payment's event, may be missing, "
         "in seconds.",
     )
     billing_reconcile_repair: bool = Field(
         True,
-        description="Whether the gateway's own comparison repairs what is safe, as `proxyllm reconcile --apply` "
-        "does.",
+        description="Whether the gateway's own comparison repairs what is safe, as does "
+        "`proxyllm reconcile --apply`.",
     )
 
     @field_validator("stripe_api_base")

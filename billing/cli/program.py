@@ -25,6 +25,13 @@ Exit codes:
   9  a part ended while running
 """
 
+RECONCILE_EXIT_CODES = """\b
+Exit codes:
+  0  everything agrees, or was repaired
+  1  something differs
+  2  wrong usage, or something could not be compared
+"""
+
 app = typer.Typer(
     name="proxyllm",
     help="Prepaid Stripe billing for the LiteLLM proxy, and the gateway around it.",
@@ -116,6 +123,37 @@ def review(
     from billing.cli.books import list_for_review
 
     raise typer.Exit(list_for_review(limit, as_json=as_json))
+
+
+@app.command(epilog=RECONCILE_EXIT_CODES)
+def reconcile(
+    as_json: Json = False,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Compare what happened from here on (ISO 8601, UTC); default: 7 days."),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="And before this time; default: now.")] = None,
+    book: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this one: ledger, spend_logs or stripe. May be given several times."),
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Repair what is safe to repair.")] = False,
+) -> None:
+    """Compare the books with themselves, with LiteLLM's spend logs and with Stripe.
+
+    The ledger is compared with itself on all rows, whatever the time; the rest from --since to --until.
+    """
+    from billing.cli.reconcile import Options
+    from billing.cli.reconcile import reconcile as compare
+    from billing.reconcile.schemas import Book
+
+    unknown = set(book or ()) - set(Book)
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(sorted(unknown))}: one of {', '.join(Book)}", param_hint="--book"
+        )
+    books = tuple(one for one in Book if one in (book or ()))
+    raise typer.Exit(compare(Options(since, until, books, apply, as_json)))
 
 
 def main() -> None:

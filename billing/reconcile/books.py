@@ -1,0 +1,53 @@
+"""The ledger against itself: the proof of `billing/ledger/proof.sql`, and holds that nobody has ended."""
+
+from __future__ import annotations
+
+from billing.ledger.books import Books
+from billing.ledger.schemas import Discrepancy
+from billing.money import format_nanos
+from billing.reconcile.schemas import Book, Difference, Findings, Repair
+from billing.reconcile.spend_logs import Sql
+
+FOUND_MAX = 1000  # of one rule
+_WORDS = frozenset(("open_holds_are_listed",))  # rules whose numbers are not money
+
+
+async def compare_books(books: Books, sql: Sql, overdue_slack_s: float) -> Findings:
+    """All rules, on all rows. A hold is overdue when its lease ended `overdue_slack_s` seconds ago."""
+    findings = Findings(Book.LEDGER)
+    findings.differences += [_difference(one) for one in await books.prove(limit=FOUND_MAX)]
+    async with books.connection() as connection:
+        values = {"slack_s": overdue_slack_s, "limit": FOUND_MAX}
+        cursor = await connection.execute(sql["overdue"], values)
+        for key, customer, held_nanos, lease_expires_at in await cursor.fetchall():
+            findings.differences.append(
+                Difference(
+                    book=Book.LEDGER,
+                    rule="every_hold_ends",
+                    subject=key,
+                    expected="ended",
+                    found="open",
+                    drift_nanos=held_nanos,
+                    explanation=f"holds {format_nanos(held_nanos)}, its lease ended {lease_expires_at:%F %T}",
+                    customer=customer,
+                    repair=Repair.END,
+                )
+            )
+    return findings
+
+
+def _difference(one: Discrepancy) -> Difference:
+    is_money = one.rule not in _WORDS
+    return Difference(
+        book=Book.LEDGER,
+        rule=one.rule,
+        subject=one.subject,
+        expected=_shown(one.expected, is_money),
+        found=_shown(one.found, is_money),
+        drift_nanos=int(one.found) - int(one.expected) if is_money else 0,
+        explanation="the books contradict themselves: somebody changed rows by hand, or data was lost",
+    )
+
+
+def _shown(number: str, is_money: bool) -> str:
+    return format_nanos(int(number)) if is_money else number

@@ -1,0 +1,124 @@
+"""One comparison of all books over a window of time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from billing.database import Pool
+from billing.errors import BadRequest, BillingError, LedgerUnavailable
+from billing.ledger.link import explained
+from billing.ledger.service import Ledger
+from billing.proxy.sweeper import Sweeper
+from billing.reconcile import spend_logs, stripe_book
+from billing.reconcile.books import compare_books
+from billing.reconcile.payments import StripeBooks
+from billing.reconcile.repairs import Repairs
+from billing.reconcile.schemas import Book, Findings, Report, Window
+from billing.reconcile.spend_logs import SpendLogs, statements
+from billing.reconcile.stripe_book import StripeBook
+from billing.settings import Settings
+from billing.stripe_api import StripeApi
+from billing.topups.fulfilment import Fulfilment
+
+WINDOW_MAX = timedelta(days=366)
+EVERY_BOOK = tuple(Book)
+
+
+class Reconciliation:
+    """Compares, and repairs what is safe where asked to. Reads pages and slices; keeps nothing of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        ledger: Ledger,
+        stripe_api: StripeApi,
+        fulfilment: Fulfilment,
+        sweeper: Sweeper,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._sql = statements()
+        grace_s = settings.billing_reconcile_grace_s
+        self._spend_logs = SpendLogs(pool, grace_s, self._sql)
+        self._stripe = StripeBook(
+            pool, StripeBooks(stripe_api), self._sql, settings.billing_currency, grace_s
+        )
+        self._repairs = Repairs(fulfilment, sweeper)
+
+    async def run(
+        self, window: Window, *, books: Collection[Book] = EVERY_BOOK, apply: bool = False
+    ) -> Report:
+        """Compares these books; one that cannot be compared has a `failure` and stops none of the others.
+
+        Raises BadRequest for a window that is empty or longer than a year.
+        """
+        check_window(window)
+        found = [await self.compare(book, window, apply=apply) for book in EVERY_BOOK if book in books]
+        return Report(window, tuple(found))
+
+    async def compare(self, book: Book, window: Window, *, apply: bool = False) -> Findings:
+        """One book over a window, slice after slice; where it cannot go to the end, `failure` says why."""
+        findings = Findings(book)
+        if book is Book.LEDGER:
+            await self._step(findings, self._compare_ledger)
+        elif book is Book.SPEND_LOGS:
+            window = self._with_holds(window, findings)
+            for part in window.slices(spend_logs.SLICE):
+                if not await self._step(findings, lambda part=part: self._spend_logs.compare(part)):  # type: ignore[misc]  # bound now
+                    break
+        else:
+            for part in window.slices(stripe_book.SLICE):
+                if not await self._step(findings, lambda part=part: self._stripe.compare(part)):  # type: ignore[misc]  # bound now
+                    break
+        if apply:
+            findings.differences = [
+                await self._repairs.apply(one) if one.repair else one for one in findings.differences
+            ]
+        return findings
+
+    async def _compare_ledger(self) -> Findings:
+        return await compare_books(self._ledger, self._sql, self._settings.billing_reconcile_grace_s)
+
+    async def _step(self, findings: Findings, compare: Callable[[], Awaitable[Findings]]) -> bool:
+        """Adds what one part finds; False, and why, where it cannot be compared."""
+        try:
+            async with postgres_errors():
+                findings.add(await compare())
+        except BillingError as error:
+            findings.failure = error.message
+            return False
+        return True
+
+    def _with_holds(self, window: Window, findings: Findings) -> Window:
+        """The part of the window whose holds are still there: they are purged some time after the end."""
+        kept = timedelta(days=self._settings.billing_holds_keep_days) - timedelta(days=1)
+        oldest = datetime.now(UTC) - kept
+        if window.since >= oldest:
+            return window
+        findings.note(f"Calls before {oldest:%F %T} UTC are not compared: their holds are purged by now.")
+        return Window(min(oldest, window.until), window.until)
+
+
+def check_window(window: Window) -> None:
+    """Raises BadRequest for a window that nobody can mean."""
+    if window.since >= window.until:
+        raise BadRequest("--since must be before --until.")
+    if window.until - window.since > WINDOW_MAX:
+        raise BadRequest("At most a year can be compared at once.")
+
+
+@asynccontextmanager
+async def postgres_errors() -> AsyncIterator[None]:
+    """Postgres's errors come out as billing's."""
+    try:
+        yield
+    except (PoolTimeout, PoolClosed) as error:
+        raise LedgerUnavailable("Postgres cannot be reached.") from error
+    except psycopg.Error as error:
+        raise explained(error) from error
