@@ -68,6 +68,10 @@ bench: $(VENV)/installed-dev ## Measures the ledger and the gateway; prints JSON
 race: $(VENV)/installed-dev ## A million holds of four processes on accounts that cannot pay for all (ARGS="--holds 100000")
 	@$(BIN)/python -m tests.concurrency.race $(ARGS)
 
+.PHONY: mutation
+mutation: $(VENV)/installed-dev ## Takes each guard of the money path away, and sees a test fail (ARGS='--only "lone"')
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
 .PHONY: fault-run
 fault-run: $(VENV)/installed-dev ## Fails three gateways, Postgres and the network under load (ARGS="--minutes 10 --seed 7")
 	@$(BIN)/python -m tests.faults.fault_run $(ARGS)

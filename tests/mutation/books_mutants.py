@@ -1,0 +1,168 @@
+"""Guards of how calls end and of what the books say."""
+
+from __future__ import annotations
+
+from tests.mutation.mutant import Mutant
+
+_LEDGER = "tests/integration/ledger/"
+_RACES = "tests/concurrency/test_races.py"
+_LOCKS = "tests/concurrency/test_locks.py"
+_OPERATIONS = f"{_LEDGER}test_operations.py"
+_MACHINE = f"{_LEDGER}test_state_machine.py"
+_TABLE_GUARDS = f"{_LEDGER}test_guards.py"
+_REFUSES = f"{_OPERATIONS}::TestTheDatabaseRefuses"
+_PROOF = f"{_OPERATIONS}::TestTheProof"
+_GUARDS = "migrations/20261121000100_guards/migration.sql"
+_FUNCTIONS = "migrations/20261121000200_ledger_functions/migration.sql"
+_EXCHANGE = "migrations/20261121000300_ledger_fast_path/migration.sql"
+_LONE = "migrations/20261121100000_ledger_lone_path/migration.sql"
+_PROOF_SQL = "billing/ledger/proof.sql"
+
+ENDINGS = [
+    Mutant(
+        "exchange ends a call that has ended",
+        _EXCHANGE,
+        "h.key = i.key AND h.status = 'open'",
+        "h.key = i.key",
+        (_RACES + "::TestOneCallManyEndings", _MACHINE),
+    ),
+    Mutant(
+        "a lone ending ends a call that has ended",
+        _LONE,
+        "WHERE h.key = hold_key AND h.status = 'open'",
+        "WHERE h.key = hold_key",
+        (f"{_OPERATIONS}::TestSettle",),
+    ),
+    Mutant(
+        "exchange expires a call whose lease runs",
+        _EXCHANGE,
+        "(i.action <> 'expire' OR h.lease_expires_at <= clock_timestamp())",
+        "(true)",
+        (_LOCKS,),
+    ),
+    Mutant(
+        "a lone ending expires a call whose lease runs",
+        _LONE,
+        "(action <> 'expire' OR h.lease_expires_at <= clock_timestamp())",
+        "(true)",
+        (f"{_OPERATIONS}::TestExpire",),
+    ),
+    Mutant(
+        "a batch expires a call whose lease runs",
+        _FUNCTIONS,
+        "WHEN action = 'expire' AND is_leased THEN",
+        "WHEN false THEN",
+        (_LOCKS, _MACHINE),
+    ),
+    Mutant(
+        "the real cost is charged beside the estimate",
+        _FUNCTIONS,
+        "d.verdict = 'changed' AND d.old_charged > 0",
+        "false",
+        (_RACES + "::TestOneCallManyEndings",),
+    ),
+    Mutant(
+        "a real cost may be settled again with another amount",
+        _FUNCTIONS,
+        "WHEN NOT estimate AND old_estimate IS NOT FALSE THEN",
+        "WHEN NOT estimate THEN",
+        (f"{_OPERATIONS}::TestSettle",),
+    ),
+    Mutant(
+        "exchange charges without a line in the books",
+        _EXCHANGE,
+        "WHERE i.is_ended AND i.amount > 0;",
+        "WHERE false;",
+        (_RACES + "::test_top_ups_during_holds_are_never_lost", _MACHINE),
+    ),
+    Mutant(
+        "a lone ending charges without a line in the books",
+        _LONE,
+        "IF cost > 0 THEN",
+        "IF false THEN",
+        (f"{_OPERATIONS}::TestSettle",),
+    ),
+    Mutant(
+        "a hold that nobody waits for is forgotten",
+        "billing/ledger/service.py",
+        "self._orphans[request.key] = request.request.payer",
+        "pass",
+        (f"{_LEDGER}test_faults.py::TestACallerThatLeaves",),
+    ),
+    Mutant(
+        "a repeat releases the hold of who asked first",
+        "billing/ledger/service.py",
+        "isinstance(answer, KnownHold) and not answer.is_ours",
+        "False",
+        (f"{_LEDGER}test_orphans.py",),
+    ),
+    Mutant(
+        "a settlement is given up while Postgres is away",
+        "billing/proxy/settler.py",
+        "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                continue\n            except KeyConflict",
+        "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                return\n            except KeyConflict",
+        ("tests/unit/proxy/test_settler.py",),
+    ),
+]
+
+
+BOOKS = [
+    Mutant(
+        "entries may be changed and deleted",
+        _GUARDS,
+        "BEFORE UPDATE OR DELETE OR TRUNCATE ON",
+        "BEFORE TRUNCATE ON",
+        (_REFUSES,),
+    ),
+    Mutant(
+        "entries may be changed by a replication session",
+        _GUARDS,
+        'ALTER TABLE "LiteLLM_StripeTransactionTable" ENABLE ALWAYS TRIGGER "append_only";',
+        "",
+        (_TABLE_GUARDS,),
+    ),
+    Mutant(
+        "a charge may give money",
+        _GUARDS,
+        "WHEN 'charge' THEN \"amount\" < 0",
+        "WHEN 'charge' THEN true",
+        (_TABLE_GUARDS,),
+    ),
+    Mutant(
+        "the proof overlooks a changed balance",
+        _PROOF_SQL,
+        "WHERE b.balance <> coalesce(t.total, 0)",
+        "WHERE false",
+        (_PROOF,),
+    ),
+    Mutant(
+        "the proof overlooks a broken chain",
+        _PROOF_SQL,
+        "WHERE before::numeric + amount <> balance_after",
+        "WHERE false",
+        (_PROOF,),
+    ),
+    Mutant(
+        "the proof overlooks what is held for nothing",
+        _PROOF_SQL,
+        "WHERE b.held <> coalesce(h.total, 0)",
+        "WHERE false",
+        (_PROOF,),
+    ),
+    Mutant(
+        "the proof overlooks a call with another charge",
+        _PROOF_SQL,
+        "WHERE coalesce(h.charged, 0) <> coalesce(t.total, 0)",
+        "WHERE false",
+        (_PROOF,),
+    ),
+    Mutant(
+        "the proof overlooks an open hold that the sweeper does not see",
+        _PROOF_SQL,
+        "WHERE h.status = 'open' AND o.times IS DISTINCT FROM 1",
+        "WHERE false",
+        (_PROOF,),
+    ),
+]
+
+BOOKS_MUTANTS = [*ENDINGS, *BOOKS]

@@ -1,0 +1,102 @@
+"""Guards between LiteLLM and the ledger, and of who may tell us about money."""
+
+from __future__ import annotations
+
+from tests.mutation.mutant import Mutant
+
+_MIDDLEWARE = "tests/unit/proxy/test_middleware.py"
+_EVENTS = "tests/unit/proxy/test_events.py"
+
+GATEWAY_MUTANTS = [
+    Mutant(
+        "nobody looks at a call when its response has ended",
+        "billing/proxy/middleware.py",
+        "self._request_ended(call)\n",
+        "pass\n",
+        (_MIDDLEWARE,),
+    ),
+    Mutant(
+        "a client may choose the id of its call",
+        "billing/proxy/middleware.py",
+        "if name != _CLIENT_CALL_ID]",
+        "if True]",
+        (_MIDDLEWARE,),
+    ),
+    Mutant(
+        "an event that comes twice is charged twice",
+        "billing/proxy/success.py",
+        "if event_id in call.success_events:",
+        "if False:",
+        (_EVENTS,),
+    ),
+    Mutant(
+        "a second provider call of a call is not charged",
+        "billing/proxy/success.py",
+        "elif settlement.amount_nanos > 0:",
+        "elif False:",
+        (_EVENTS,),
+    ),
+    Mutant(
+        "a call of which nothing is heard is renewed for ever",
+        "billing/proxy/open_calls.py",
+        "return call.ended_at is not None and call.ended_at < deadline and not call.resolving",
+        "return False",
+        (_EVENTS,),
+    ),
+    Mutant(
+        "a call is given up while its ending is under way",
+        "billing/proxy/open_calls.py",
+        "call.ended_at < deadline and not call.resolving",
+        "call.ended_at < deadline",
+        (_EVENTS,),
+    ),
+    Mutant(
+        "content that went out may be free",
+        "billing/proxy/endings.py",
+        "if call.logging_obj is None or _delivered(call):",
+        "if call.logging_obj is None:",
+        ("tests/unit/proxy/test_endings.py",),
+    ),
+    Mutant(
+        "an unknown cost is nothing",
+        "billing/proxy/success.py",
+        '    if kwargs.get("response_cost") is None:\n        return None\n',
+        "",
+        ("tests/unit/proxy/test_success.py",),
+    ),
+    Mutant(
+        "nobody is billed",
+        "billing/proxy/payer.py",
+        "return key.user_id is not None and key.user_id in exempt",
+        "return True",
+        ("tests/unit/proxy/test_payer.py",),
+    ),
+    Mutant(
+        "any key may name who pays",
+        "billing/proxy/payer.py",
+        "if key.metadata.get(TRUSTED_BACKEND) is not True:",
+        "if False:",
+        ("tests/unit/proxy/test_payer.py",),
+    ),
+    Mutant(
+        "a client may set what was priced",
+        "billing/proxy/client_fields.py",
+        "if steering is not None:",
+        "if False:",
+        ("tests/unit/proxy/test_client_fields.py",),
+    ),
+    Mutant(
+        "a webhook needs no signature",
+        "billing/webhooks/signature.py",
+        "if not any(_is_signed(body, header, secret) for secret in secrets):",
+        "if False:",
+        ("tests/unit/webhooks/test_signature.py",),
+    ),
+    Mutant(
+        "an old webhook may be sent again",
+        "billing/webhooks/signature.py",
+        "if age_s > AGE_S_MAX:",
+        "if False:",
+        ("tests/unit/webhooks/test_signature.py",),
+    ),
+]
