@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
+import httpx
 import pytest
 
 from tests.acceptance.customers import Customer
+from tests.deadline import eventually
 
 Body = dict[str, object]
 HELLO = [{"role": "user", "content": "hello there, count to forty"}]
@@ -89,3 +92,73 @@ class TestFallbacksOfAKey:
         answer = customer.http.post("/v1/chat/completions", json=chat("demo-broken"), headers=headers)
         assert answer.status_code == 402
         assert customer.balance()["total_spent"] == 0
+
+
+INPUT_PRICE, OUTPUT_PRICE = Decimal("0.15e-6"), Decimal("0.60e-6")  # demo-chat and what is priced like it
+
+
+def price_of(answer: httpx.Response) -> Decimal:
+    usage = answer.json()["usage"]
+    return usage["prompt_tokens"] * INPUT_PRICE + usage["completion_tokens"] * OUTPUT_PRICE
+
+
+class TestWhatAClientMayWriteButNotDecide:
+    """Each is served, at the price of its tokens and to its key's customer, or refused without a charge."""
+
+    @pytest.mark.parametrize(
+        ("fields", "headers"),
+        [
+            ({"no-log": True}, {}),
+            ({"user": "somebody-else"}, {"x-litellm-end-user-id": "somebody-else"}),
+            ({"litellm_call_id": "mine"}, {"x-litellm-call-id": "mine"}),
+            ({"metadata": {"spend_logs_metadata": {"billing_call_id": "call_of_another"}}}, {}),
+            ({"metadata": {"user_api_key_user_id": "somebody-else"}}, {}),
+            ({}, {"x-litellm-spend-logs-metadata": '{"billing_call_id": "call_of_another"}'}),
+            ({"tags": ["free"], "metadata": {"tags": ["free"]}}, {"x-litellm-tags": "free"}),
+            ({"input_cost_per_token": 0, "output_cost_per_token": 0}, {}),
+            ({"model_info": {"billing": "free"}}, {}),
+            ({"metadata": {"model_info": {"billing": "free"}}}, {}),
+            ({"mock_response": "free of charge"}, {}),
+            ({"service_tier": "flex"}, {}),
+            ({"n": 3}, {}),
+            ({"max_tokens": None}, {}),
+            ({"max_tokens": 10**9}, {}),
+            ({"max_tokens": 0}, {}),
+            ({"max_tokens": -1}, {}),
+            ({"max_completion_tokens": 5}, {}),
+            ({"model": "demo-chat,demo-large"}, {}),
+            ({"model": "openai/demo-chat"}, {}),
+            ({"fallbacks": [{"model": "demo-large"}]}, {}),
+            ({"tools": [{"type": "mcp", "server_url": "litellm_proxy"}]}, {}),
+            ({"response_cost": 0}, {}),
+            ({"cache": {"ttl": 3600, "use-cache": True}}, {}),
+        ],
+        ids=str,
+    )
+    def test_it_pays_for_its_tokens(
+        self, fields: Body, headers: dict[str, str], new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        answer = customer.http.post("/v1/chat/completions", json={**chat(), **fields}, headers=headers)
+        if answer.status_code != 200:
+            assert 400 <= answer.status_code < 500
+            eventually(lambda: customer.balance()["held"] == 0)
+            assert customer.balance()["balance"] == 1
+            return
+        [charge] = customer.settled(charges=1)
+        assert -Decimal(str(charge["amount"])) == round(price_of(answer), 9) > 0
+
+    def test_the_same_call_id_again_is_another_call(self, new_customer: Callable[..., Customer]) -> None:
+        customer = new_customer(credit="1")
+        for _ in range(3):
+            answer = customer.http.post(
+                "/v1/chat/completions", json=chat(), headers={"x-litellm-call-id": "mine"}
+            )
+            answer.raise_for_status()
+        assert len(customer.settled(charges=3)) == 3
+
+    def test_a_dear_fallback_needs_the_dear_ones_credit(self, new_customer: Callable[..., Customer]) -> None:
+        customer = new_customer(credit="0.0003")  # enough for demo-chat
+        request = chat("demo-broken", fallbacks=["demo-large"])
+        assert customer.http.post("/v1/chat/completions", json=request).status_code == 402
+        assert customer.balance()["balance"] == Decimal("0.0003")
