@@ -2,11 +2,16 @@
 
 Success events bring their own cost and are not decided here. `ending_at_request_end` decides the rest from
 what the middleware and the hooks saw, when the response is over.
+
+A provider bills the input of a call that it did not answer in time. Where the time was the client's choice
+(`timeout` in the body, `x-litellm-timeout`), the call was cut by the client like any other before its first
+chunk; where it was the operator's, the call failed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from billing.proxy.call import Admission, Call
@@ -19,8 +24,10 @@ class Ending(StrEnum):
     FINISHED = "finished"
     FINISHED_UNPRICED = "finished_unpriced"  # LiteLLM could not say what it cost: charged at the hold
     CUT_MID_STREAM = "cut_mid_stream"
+    CREDIT_EXHAUSTED = "credit_exhausted"  # we ended the stream where the credit ended
     BROKEN_MID_STREAM = "broken_mid_stream"
     CUT_BEFORE_FIRST_CHUNK = "cut_before_first_chunk"
+    TIMED_OUT = "timed_out"  # no provider answered in time, no byte delivered
     FAILED = "failed"  # after dispatch, no byte delivered
     NOT_DISPATCHED = "not_dispatched"  # refused or failed before any provider was called
     NO_EVENT = "no_event"  # nothing was ever heard of it
@@ -50,11 +57,19 @@ class ChargeHold:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeCost:
-    """The call costs what LiteLLM recovered of a broken stream."""
+class ChargeCounted:
+    """The call costs what its stream had shown, by our own count; an estimate."""
 
     ending: Ending
-    cost: float
+    amount_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeCost:
+    """The call costs what LiteLLM recovered of it."""
+
+    ending: Ending
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +77,43 @@ class Wait:
     """An event is on its way, or nobody can know: the watchdog decides."""
 
 
-Decision = Release | ChargeInput | ChargeHold | ChargeCost | Wait
+Cost = Decimal | float  # in major units, as LiteLLM has it
+Decision = Release | ChargeInput | ChargeHold | ChargeCounted | ChargeCost | Wait
 
 
 def ending_at_request_end(call: Call, admission: Admission, settings: Settings) -> Decision:
     """Decides how an admitted call ended whose success event has not come by the end of its response."""
     if call.success_pending:
         return Wait()
+    if call.timed_out and not _delivered(call):
+        return _timed_out(call, admission, settings)
     if call.recovered_cost is not None:
         return ChargeCost(Ending.BROKEN_MID_STREAM, call.recovered_cost)
     if not call.dispatched:
         return Release(Ending.NOT_DISPATCHED)
     if call.answer_rejected:
         return ChargeHold(Ending.FINISHED_UNPRICED, admission.hold_nanos)
+    counted_nanos = call.stream.likely_nanos if call.stream is not None else None
+    if counted_nanos is not None and (call.client_gone or call.credit_ended):
+        return ChargeCounted(cut_by(call), counted_nanos)
     if call.logging_obj is None or _delivered(call):
         return Wait()
     if call.client_gone:
         return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)
     return _by_setting(settings.billing_charge_failed, Ending.FAILED, admission)
+
+
+def cut_by(call: Call) -> Ending:
+    """Who ended a stream before its end: its client, or we."""
+    return Ending.CREDIT_EXHAUSTED if call.credit_ended else Ending.CUT_MID_STREAM
+
+
+def _timed_out(call: Call, admission: Admission, settings: Settings) -> Decision:
+    own_choice = call.client_set_timeout
+    setting = settings.billing_charge_cut_before_first if own_choice else settings.billing_charge_failed
+    if setting == "input" and call.recovered_cost is not None:
+        return ChargeCost(Ending.TIMED_OUT, call.recovered_cost)
+    return _by_setting(setting, Ending.TIMED_OUT, admission)
 
 
 def _delivered(call: Call) -> bool:

@@ -15,6 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing.proxy.call import Call, current_call
+from billing.proxy.json_body import not_an_object
+from billing.proxy.realtime.exchange import WebSocketExchange
 from billing.proxy.refusal import error_in_its_shape, refusal_response
 from billing.proxy.response_headers import billing_headers
 from billing.proxy.streams import CreditedStream
@@ -37,13 +39,31 @@ class BillingMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            await self._converse(scope, receive, send)
+            return
         call = Call(path=scope["path"])
         token = current_call.set(call)
         exchange = _Exchange(call, scope, receive, send, self._top_up_url)
         try:
             await self._app(_without_client_call_id(scope), exchange.receive, exchange.send)
+        except Exception:
+            if not await exchange.refuse_body():
+                raise
         finally:
             current_call.reset(token)
+            self._request_ended(call)
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket is a call from its first message to its last."""
+        call = Call(path=scope["path"], is_websocket=True)
+        token = current_call.set(call)
+        exchange = WebSocketExchange(call, scope, receive, send, self._top_up_url)
+        try:
+            await self._app(_without_client_call_id(scope), exchange.receive, exchange.send)
+        finally:
+            current_call.reset(token)
+            await exchange.finish()
             self._request_ended(call)
 
 
@@ -70,13 +90,27 @@ class _Exchange:
         self._top_up_url = top_up_url
         self._refused = False
         self._complete = False
+        self._body_start: bytes | None = None
         self._stream: CreditedStream | None = None  # while its hold does not cover everything
 
     async def receive(self) -> Message:
         message = await self._receive()
-        if message["type"] in {"http.disconnect", "websocket.disconnect"} and not self._complete:
+        if message["type"] in {"http.disconnect"} and not self._complete:
             self._call.client_gone = True
+        if self._body_start is None and message["type"] == "http.request":
+            self._body_start = message.get("body", b"")
         return message
+
+    async def refuse_body(self) -> bool:
+        """Answers 400 where LiteLLM failed over a body that is no request; says whether it did."""
+        headers = Headers(scope=self._scope)
+        refusal = not_an_object(self._body_start or b"", headers)
+        if self._call.status is not None or refusal is None:
+            return False
+        response = refusal_response(self._call, refusal, headers, self._top_up_url)
+        self._call.status = response.status_code
+        await response(self._scope, self._receive, self._send)
+        return True
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

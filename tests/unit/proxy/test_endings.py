@@ -1,3 +1,4 @@
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -33,7 +34,7 @@ def logging_obj(*, enqueued: bool = False, streamed: bool = False) -> object:
 
 
 def dispatched_call(**facts: object) -> Call:
-    call = Call(path="/v1/chat/completions", attempts=1, logging_obj=logging_obj(), status=200)
+    call = Call(path="/v1/chat/completions", dispatched=True, logging_obj=logging_obj(), status=200)
     for name, value in facts.items():
         setattr(call, name, value)
     return call
@@ -46,7 +47,7 @@ class TestEndingAtRequestEnd:
             assert ending_at_request_end(call, ADMISSION, Settings()) == Wait()
 
     def test_refused_or_failed_before_dispatch_costs_nothing(self) -> None:
-        call = dispatched_call(attempts=0, status=429)
+        call = dispatched_call(dispatched=False, status=429)
         assert ending_at_request_end(call, ADMISSION, Settings()) == Release(Ending.NOT_DISPATCHED)
 
     @pytest.mark.parametrize(
@@ -73,9 +74,9 @@ class TestEndingAtRequestEnd:
         assert ending_at_request_end(call, ADMISSION, settings) == decision
 
     def test_a_broken_stream_costs_what_was_recovered(self) -> None:
-        call = dispatched_call(recovered_cost=1.26e-05, body_bytes=10)
+        call = dispatched_call(recovered_cost=Decimal("0.0000126"), body_bytes=10)
         assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCost(
-            Ending.BROKEN_MID_STREAM, 1.26e-05
+            Ending.BROKEN_MID_STREAM, Decimal("0.0000126")
         )
 
     def test_an_answer_inside_an_error_is_not_free(self) -> None:

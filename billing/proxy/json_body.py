@@ -1,0 +1,43 @@
+"""Bodies that are JSON and yet no request: `[]`, `null`, `NaN`. LiteLLM answers them with a 500.
+
+Nothing is buffered for this: the first byte tells whether a body can be an object.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+
+from billing.errors import BadRequest
+
+_DEPTH_MAX = 4  # of settings and tools; deeper numbers are the content of schemas
+_CONTENT = frozenset({"messages", "prompt", "input", "contents"})  # long, and without numbers that steer
+_START_BYTES = 64
+
+
+def not_an_object(body_start: bytes, headers: Headers) -> BadRequest | None:
+    """What to answer where LiteLLM will take a body for JSON and the first of it begins no object."""
+    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    first = body_start[:_START_BYTES].lstrip()[:1]
+    if not media_type.endswith("json") or first in (b"", b"{"):
+        return None
+    return BadRequest("The body must be a JSON object, like {…}.")
+
+
+def refuse_non_finite(body: Mapping[str, object]) -> None:
+    """Raises BadRequest for NaN and infinities, which Python reads as JSON and no provider does."""
+    for name, value in body.items():
+        if name not in _CONTENT and _is_non_finite(value, _DEPTH_MAX):
+            raise BadRequest(f"`{name}` holds a number that is not finite, which JSON does not have.")
+
+
+def _is_non_finite(value: object, depth: int) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if depth == 0:
+        return False
+    if isinstance(value, dict):
+        return any(_is_non_finite(inner, depth - 1) for inner in value.values())
+    return isinstance(value, list) and any(_is_non_finite(inner, depth - 1) for inner in value)
