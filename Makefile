@@ -30,6 +30,19 @@ test-unit: $(VENV)/installed-dev ## Runs the tests without I/O, with 4 workers
 test-integration: $(VENV)/installed-dev ## Runs the tests that use a real Postgres and the sandbox
 	@$(BIN)/python -m pytest tests/integration $(ARGS)
 
+.PHONY: test-tailnet
+test-tailnet: $(VENV)/installed-dev ## Calls a model over a real tailnet, in network namespaces (Linux, root, Go)
+	@why=$$(tests/tailnet/possible.sh) || { echo "proxyllm: cannot run test-tailnet here: $$why" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(VENV)/tailnet/built
+	@PROXYLLM_TAILNET_PROGRAMS=$(CURDIR)/$(VENV)/tailnet unshare --net -- $(BIN)/python -m pytest tests/tailnet $(ARGS)
+
+# Minutes the first time, on one core, then Go's build cache. go.sum pins every source by hash.
+$(VENV)/tailnet/built: tests/tailnet/tools/go.mod tests/tailnet/tools/go.sum
+	@echo "Building tailscale and headscale"
+	@mkdir -p $(@D)
+	@cd tests/tailnet/tools && CGO_ENABLED=0 GOBIN=$(CURDIR)/$(@D) nice -n 19 go install -mod=readonly -p 1 tool
+	@touch $@
+
 .PHONY: browser-hint
 browser-hint:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \

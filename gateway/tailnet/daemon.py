@@ -125,7 +125,9 @@ class Daemon:
         plan = self._plan
         shields = not plan.advertise_routes  # else a device could reach whatever listens on our loopback
         command = ["tailscale", f"--socket={self._api.socket}", "up", f"--auth-key=file:{key_file}"]
-        command += [f"--hostname={plan.hostname}", f"--advertise-tags={','.join(plan.tags)}"]
+        command += [f"--hostname={plan.hostname}"]
+        if plan.asks_for_tags:
+            command.append(f"--advertise-tags={','.join(plan.tags)}")
         command += [f"--advertise-routes={','.join(plan.advertise_routes)}"]
         command += [f"--accept-routes={_flag(plan.accept_routes)}", f"--shields-up={_flag(shields)}"]
         command += ["--accept-dns=false", f"--timeout={JOINED_WITHIN_S:.0f}s"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gateway.start.tailnet_seam import Report, TailnetStatus
@@ -80,9 +80,14 @@ class Membership:
 
     async def _what_is_wrong(self, status: Status) -> str:
         wrong = await asyncio.gather(*(node.look(status, LOOK_INTERVAL_S) for node in self._nodes))
-        if status.this is None or not status.this.online:
-            wrong.append("no contact with the control server")
+        wrong += self._wrong_with_us(status)
         return "; ".join(filter(None, wrong))
+
+    def _wrong_with_us(self, status: Status) -> Iterator[str]:
+        if status.this is None or not status.this.online:
+            yield "no contact with the control server"
+        elif missing := set(self._plan.tags).difference(status.this.tags or ()):
+            yield f"joined without {', '.join(sorted(missing))}, which the key must have"
 
     def _tell(self, wrong: str) -> None:
         status = TailnetStatus("degraded" if wrong else "connected", wrong)

@@ -24,6 +24,7 @@ class Peer(_Answer):
     dns_name: str = Field("", alias="DNSName")
     addresses: tuple[str, ...] | None = Field(None, alias="TailscaleIPs")
     routes: tuple[str, ...] | None = Field(None, alias="PrimaryRoutes")
+    tags: tuple[str, ...] | None = Field(None, alias="Tags")
     online: bool = Field(False, alias="Online")
     expired: bool = Field(False, alias="Expired")
 

@@ -47,6 +47,11 @@ class Plan:
     gone_after_s: float
     connections_max: int
 
+    @property
+    def asks_for_tags(self) -> bool:
+        """Whether `up` names the tags. Headscale refuses that: there, tags belong to the key."""
+        return self.login_server is None or self.auth_key.startswith(OAUTH_SECRET)
+
     def __repr__(self) -> str:
         return f"Plan(hostname={self.hostname!r}, tags={self.tags!r}, forwards={self.forwards!r})"
 

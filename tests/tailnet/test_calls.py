@@ -1,0 +1,44 @@
+"""A prepaid call over a real tailnet to an Ollama that nothing else reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from tests.acceptance.customers import Customer
+from tests.tailnet.gateway import INPUT_PRICE, OUTPUT_PRICE, Running
+from tests.tailnet.ollama import PROMPT_TOKENS, words_for
+
+MESSAGES = [{"role": "user", "content": "hello"}]
+pytestmark = pytest.mark.timeout(600)
+
+
+def price_of(output_tokens: int) -> Decimal:
+    return PROMPT_TOKENS * Decimal(INPUT_PRICE) + output_tokens * Decimal(OUTPUT_PRICE)
+
+
+class TestHugo:
+    def test_is_in_no_network_but_the_tailnet(self, running: Running) -> None:
+        assert running.readiness()["tailnet"] == "connected"
+
+    def test_answers_and_is_charged(self, running: Running, new_customer: Callable[..., Customer]) -> None:
+        customer = new_customer("1.00")
+        body = {"model": "hugo-llama", "messages": MESSAGES, "max_tokens": 50}
+        answer = customer.http.post("/v1/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        words = words_for("127.0.0.1")  # tailscaled at home hands it to the loopback
+        assert answer.json()["choices"][0]["message"]["content"] == "".join(words)
+        [charge] = customer.settled(charges=1)
+        assert Decimal(str(charge["amount"])) == -price_of(len(words))
+
+    def test_streams_and_is_charged(self, running: Running, new_customer: Callable[..., Customer]) -> None:
+        customer = new_customer("1.00")
+        body = {"model": "hugo-llama", "messages": MESSAGES, "max_tokens": 50, "stream": True}
+        with customer.http.stream("POST", "/v1/chat/completions", json=body) as answer:
+            pieces = [line for line in answer.iter_lines() if '"content"' in line]
+        words = words_for("127.0.0.1")
+        assert len(pieces) >= len(words)
+        [charge] = customer.settled(charges=1)
+        assert Decimal(str(charge["amount"])) == -price_of(len(words))
