@@ -58,12 +58,13 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
             open_billing(settings, pool, ledger, authenticator(settings))
         )
         await asyncio.to_thread(load_encodings)  # half a second, which the first call would pay for
-        enforcement = Enforcement(ledger, pool, settings)
+        enforcement = Enforcement(ledger, pool, settings, services.prices)
         background = Background()
         stack.push_async_callback(enforcement.stop)
         stack.push_async_callback(background.stop)
         enforcement.start(background)
         background.every(PURGE_INTERVAL_S, "purging", lambda: ledger.purge(settings.billing_holds_keep_days))
+        background.every(settings.billing_prices_refresh_s, "reading price rules", services.prices.refresh)
         background.every(settings.billing_topup_poll_interval_s, "polling Stripe", services.poller.sweep_once)
         app.state.billing_enforcement = enforcement
         app.state.billing = services

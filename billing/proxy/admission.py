@@ -7,15 +7,16 @@ from typing import Protocol, cast
 from pydantic import JsonValue
 
 from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
-from billing.ledger.schemas import Hold, HoldRequest, Json
+from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.ledger.service import Ledger
+from billing.prices.book import CallPrices
 from billing.proxy.bound import CallBound, bound_call
 from billing.proxy.call import Admission, Call
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.output_plan import OutputPlan
 from billing.proxy.payer import Key, payer_of
-from billing.proxy.price import PriceRule
+from billing.proxy.price import CallRules, PriceRule, rules_detail
 from billing.proxy.routes import Handling, check_call
 from billing.settings import Settings
 
@@ -29,16 +30,28 @@ class RouterSource(Protocol):
     def __call__(self) -> object: ...
 
 
+class Pricing(Protocol):
+    """Gives the rules in force for a customer and a team, without waiting for anything."""
+
+    def prices_for(self, payer: Payer, team_id: str | None) -> PriceRule | CallPrices: ...
+
+
 class Admissions:
     """Decides whether a call may go on, and writes what was priced into its body."""
 
     def __init__(
-        self, ledger: Ledger, open_calls: OpenCalls, settings: Settings, router: RouterSource
+        self,
+        ledger: Ledger,
+        open_calls: OpenCalls,
+        settings: Settings,
+        router: RouterSource,
+        prices: Pricing,
     ) -> None:
         self._ledger = ledger
         self._open_calls = open_calls
         self._settings = settings
         self._router = router
+        self._prices = prices
 
     async def admit(self, call: Call, key: Key, body: Body, call_type: str) -> None:
         """Sets aside the most the call can cost, or raises a BillingError: nothing is served then.
@@ -51,13 +64,13 @@ class Admissions:
         _refuse_tricks(body)
         refuse_steering(body)
         payer = payer_of(key, self._settings)
-        rule = PriceRule()
+        prices = self._prices.prices_for(payer, key.team_id)
         bound = await bound_call(
             with_key_fallbacks(body),
             call_type=call_type,
             route=call.path,
             router=self._router(),
-            rule=rule,
+            rule=prices,
             settings=self._settings,
         )
         detail = _detail(key, body, bound, call)
@@ -66,18 +79,19 @@ class Admissions:
                 call.admission is not None
             ):  # LiteLLM fell back to a free model: the first hold is settled at 0
                 return
-            call.admission = Admission(payer, rule, True, 0, 0, await self._available(key), detail)
+            call.admission = Admission(payer, bound.rule, True, 0, 0, await self._available(key), detail)
             return
         plan = OutputPlan(bound, call_type, self._settings)
         hold = await self._hold(call, key, body, bound, plan, detail)
         call.admission = Admission(
             payer=payer,
-            rule=rule,
+            rule=bound.rule,
             free=False,
             hold_nanos=hold.amount_nanos,
             input_charge_nanos=bound.input_charge_nanos,
             available_nanos=hold.available_nanos,
             detail=detail,
+            rules=CallRules(prices, bound.rules),
         )
         self._open_calls.add(call)
 
@@ -113,7 +127,7 @@ class Admissions:
             amount_nanos=amount_nanos,
             fallback_nanos=self._fallback(bound, amount_nanos),
             lease_s=self._settings.billing_hold_ttl_s,
-            detail=detail,
+            detail={**detail, **rules_detail(bound.rule, bound.rules)},
         )
         return await self._ledger.hold(request)
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from billing.errors import BillingError
 from billing.ledger.schemas import Json, Payer
-from billing.proxy.price import PriceRule
+from billing.proxy.price import CallRules, PriceRule
 from billing.proxy.routes import Route
 
 if TYPE_CHECKING:
     from billing.proxy.streams import CreditedStream
+
+Served = tuple[str | None, str | None, str | None]  # group, deployment id, provider
 
 current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
 
@@ -29,12 +31,17 @@ class Admission:
     """What the pre-call hook agreed with the ledger for a call."""
 
     payer: Payer
-    rule: PriceRule
+    rule: PriceRule  # of the deployment that the call asked for; what estimates are made by
     free: bool
     hold_nanos: int  # 0 for a free call, which has no hold
     input_charge_nanos: int
     available_nanos: int
     detail: Json
+    rules: CallRules | None = None  # None: `rule` is the only one
+
+    def rule_of(self, group: str | None, deployment_id: str | None, provider: str | None) -> PriceRule:
+        """The rule of the deployment that served: that of the admission, whatever was decided since."""
+        return self.rules.rule_of(group, deployment_id, provider) if self.rules else self.rule
 
 
 @dataclass(slots=True)
@@ -55,6 +62,7 @@ class Call:
     timed_out: bool = False  # failure hook: a provider did not answer in time
     answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
     recovered_cost: float | None = None  # failure hook: what a broken stream had used
+    recovered_from: Served = (None, None, None)  # failure hook: whose stream that was
     body_bytes: int = 0  # middleware: delivered to the client so far
     status: int | None = None  # middleware
     client_gone: bool = False  # middleware

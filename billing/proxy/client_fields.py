@@ -45,15 +45,15 @@ _OTHERS = frozenset(
         "vertex_ai_location",
     )
 )
-# What LiteLLM keeps of a call among the parameters it was made with (`Logging.model_call_details`), and reads the
-# cost or the end of the call from: a client's would stand there first.
+# What LiteLLM keeps of a call among the parameters it was made with (`Logging.model_call_details`), and reads
+# the cost or the end of the call from: a client's would stand there first.
 _OF_ITS_LOG = frozenset(
     (
         "response_cost", "cache_hit", "standard_logging_object", "combined_usage_object", "hidden_params",
         "_hidden_params", "async_complete_streaming_response", "complete_streaming_response",
         "has_dispatched_final_stream_success", "response_cost_failure_debug_information", "log_event_type",
-        "call_type", "start_time", "end_time", "completion_start_time", "optional_params", "original_response",
-        "additional_args", "custom_pricing",
+        "call_type", "start_time", "end_time", "completion_start_time", "optional_params",
+        "original_response", "additional_args", "custom_pricing",
     )
 )
 # fmt: on

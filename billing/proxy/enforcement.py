@@ -10,7 +10,7 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 from billing.background import Background
 from billing.database.pool import Pool
 from billing.ledger.service import Ledger
-from billing.proxy.admission import Admissions
+from billing.proxy.admission import Admissions, Pricing
 from billing.proxy.call import Call
 from billing.proxy.hooks import _PROXY_BillingLogger
 from billing.proxy.mount import mount_hooks, unmount_hooks
@@ -29,12 +29,14 @@ _DRAIN_S = 10.0
 class Enforcement:
     """Starts after LiteLLM, whose configuration replaces its list of callbacks, and stops before it."""
 
-    def __init__(self, ledger: Ledger, pool: Pool, settings: Settings) -> None:
+    def __init__(self, ledger: Ledger, pool: Pool, settings: Settings, prices: Pricing) -> None:
         self._settings = settings
         self._settler = Settler()
         self._open_calls = OpenCalls(ledger, self._settler, settings)
         self._hook = _PROXY_BillingLogger(
-            Admissions(ledger, self._open_calls, settings, _router), Successes(self._open_calls), settings
+            Admissions(ledger, self._open_calls, settings, _router, prices),
+            Successes(self._open_calls, settings.billing_charge_cache_hit),
+            settings,
         )
         self._sweeper = Sweeper(ledger, pool)
 

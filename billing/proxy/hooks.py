@@ -8,6 +8,7 @@ never called (proxy/utils.py); a class named `_PROXY_…` cannot be silenced by 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from litellm.exceptions import JSONSchemaValidationError
@@ -16,7 +17,7 @@ from litellm.proxy._types import ProxyException
 
 from billing.errors import BillingError, LedgerUnavailable
 from billing.proxy.admission import Admissions
-from billing.proxy.call import Call, current_call
+from billing.proxy.call import Call, Served, current_call
 from billing.proxy.payer import is_exempt
 from billing.proxy.success import Successes
 from billing.settings import Settings
@@ -90,6 +91,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         recovered = request_data.get("combined_usage_object") is not None
         if call is not None and recovered and isinstance(cost, int | float) and cost > 0:
             call.recovered_cost = cost
+            call.recovered_from = served_in(request_data)
 
 
 def refused(call: Call | None, refusal: BillingError) -> ProxyException:
@@ -104,6 +106,20 @@ def refused(call: Call | None, refusal: BillingError) -> ProxyException:
         code=refusal.status,
         openai_code=refusal.code,
     )
+
+
+def served_in(data: Mapping[str, object]) -> Served:
+    """Group and deployment that LiteLLM last chose for a request, from its request data."""
+    for bucket in ("metadata", "litellm_metadata"):
+        metadata = data.get(bucket)
+        if isinstance(metadata, dict) and isinstance(metadata.get("model_info"), dict):
+            group, deployment_id = metadata.get("model_group"), metadata["model_info"].get("id")
+            return (
+                group if isinstance(group, str) else None,
+                deployment_id if isinstance(deployment_id, str) else None,
+                None,
+            )
+    return None, None, None
 
 
 def label_spend_log(data: dict[str, object], call_id: str) -> None:

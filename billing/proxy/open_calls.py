@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 
-from billing.errors import Unavailable
+from billing.errors import InvalidAmount, Unavailable
 from billing.ledger.schemas import Entry, Settlement, TransactionKind
 from billing.ledger.service import Ledger
 from billing.proxy.call import Admission, Call
@@ -23,7 +23,7 @@ from billing.proxy.endings import (
     Release,
     ending_at_request_end,
 )
-from billing.proxy.price import charge_nanos_of
+from billing.proxy.price import Basis, charge_nanos_of, price_detail
 from billing.proxy.settler import Settler
 from billing.settings import Settings
 
@@ -90,15 +90,17 @@ class OpenCalls:
                 )
             case ChargeInput(ending, amount_nanos):
                 why = "cut before the first chunk, input only"
-                self.settle(call, admission, self._estimate(call, admission, ending, amount_nanos, why))
+                estimate = self._estimate(call, admission, ending, amount_nanos, why, "input")
+                self.settle(call, admission, estimate)
             case ChargeHold(ending, amount_nanos):
                 why = "answered, but failed LiteLLM's validation: charged at the hold"
-                self.settle(call, admission, self._estimate(call, admission, ending, amount_nanos, why))
+                estimate = self._estimate(call, admission, ending, amount_nanos, why, "hold")
+                self.settle(call, admission, estimate)
             case ChargeCost(ending, cost):
                 self.settle(call, admission, self._recovered(call, admission, ending, cost))
 
     def _estimate(
-        self, call: Call, admission: Admission, ending: Ending, amount_nanos: int, why: str
+        self, call: Call, admission: Admission, ending: Ending, amount_nanos: int, why: str, basis: Basis
     ) -> Settlement:
         return Settlement(
             key=call.id,
@@ -107,13 +109,26 @@ class OpenCalls:
             description=f"{_model_of(admission)}: {why}",
             estimate=True,
             payer=admission.payer,
-            detail={**admission.detail, "ending": str(ending), "rule": admission.rule.detail()},
+            detail={
+                **admission.detail,
+                "ending": str(ending),
+                "rule": admission.rule.detail(),
+                "price": price_detail(basis, None, admission.rule, amount_nanos),
+            },
         )
 
     def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: float) -> Settlement:
+        rule = admission.rule_of(*call.recovered_from)
+        try:
+            amount_nanos = charge_nanos_of(cost, rule)
+        except InvalidAmount as error:
+            logger.error("call %s broke with no cost (%s): charged at its hold, for review", call.id, error)
+            why = "broken mid-stream, price unknown, charged at the hold"
+            unpriced = Ending.FINISHED_UNPRICED
+            return self._estimate(call, admission, unpriced, admission.hold_nanos, why, "hold")
         return Settlement(
             key=call.id,
-            amount_nanos=charge_nanos_of(cost, admission.rule),
+            amount_nanos=amount_nanos,
             ending=ending,
             description=f"{_model_of(admission)}: broken mid-stream, usage so far",
             payer=admission.payer,
@@ -121,7 +136,8 @@ class OpenCalls:
                 **admission.detail,
                 "ending": str(ending),
                 "provider_cost": str(cost),
-                "rule": admission.rule.detail(),
+                "rule": rule.detail(),
+                "price": price_detail("provider_cost", cost, rule, amount_nanos),
             },
         )
 

@@ -8,12 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Literal, cast
 
 from pydantic import JsonValue
 
 from billing.ledger.schemas import Json
-from billing.money import ceil_nanos, nanos_from_cost, round_nanos
+from billing.money import format_nanos, nanos_from_cost
+from billing.prices.book import CallPrices
+from billing.prices.rule import PriceRule
+
+__all__ = [
+    "CallRules",
+    "PriceRule",
+    "charge_detail",
+    "charge_nanos_of",
+    "price_detail",
+    "provider_name",
+    "rule_of_detail",
+    "rules_detail",
+    "served_by",
+]
 
 _UNIT_PRICES = (
     "input_cost_per_token",
@@ -26,42 +41,90 @@ _UNIT_PRICES = (
     "output_cost_per_audio_token",
     "input_cost_per_request",
 )
+_ONE_PROVIDER = {
+    "text-completion-openai": "openai",
+    "azure_text": "azure",
+    "vertex_ai_beta": "vertex_ai",
+    "text-completion-codestral": "codestral",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRule:
-    """What the operator asks above the provider's cost. Fee and floor are nanos a call, each ≥ 0."""
-
-    multiplier: Decimal = Decimal(1)
-    fee_nanos: int = 0
-    floor_nanos: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.multiplier.is_finite() or self.multiplier < 0:
-            raise ValueError("a multiplier is a finite number, and not negative")
-        if self.fee_nanos < 0 or self.floor_nanos < 0:
-            raise ValueError("a fee or a floor is not negative")
-
-    def charge_nanos(self, cost_nanos: Decimal) -> int:
-        """The charge for a provider cost in unrounded nanos (`nanos_from_cost`)."""
-        return max(self.floor_nanos, round_nanos(cost_nanos * self.multiplier) + self.fee_nanos)
-
-    def bound_nanos(self, cost_nanos: Decimal) -> int:
-        """An amount that no charge for a cost up to `cost_nanos` exceeds."""
-        return max(self.floor_nanos, ceil_nanos(cost_nanos * self.multiplier) + self.fee_nanos)
-
-    def detail(self) -> dict[str, JsonValue]:
-        """The rule as a charge stores it: decimal string, nanos."""
-        return {
-            "multiplier": str(self.multiplier),
-            "fee_nanos": self.fee_nanos,
-            "floor_nanos": self.floor_nanos,
-        }
+Basis = Literal[
+    "provider_cost",
+    "cached_answer",
+    "cache_hit",
+    "free_model",
+    "spend_log",
+    "input",
+    "count",
+    "hold",
+    "by_hand",
+]
 
 
 def charge_nanos_of(cost: object, rule: PriceRule) -> int:
     """LiteLLM's cost in major units → the charge. Raises InvalidAmount where the cost is not known."""
     return rule.charge_nanos(nanos_from_cost(cost))
+
+
+def price_detail(basis: Basis, cost: object, rule: PriceRule, amount_nanos: int) -> dict[str, JsonValue]:
+    """The arithmetic of a charge: the rule's formula, with `cost` as the provider's cost, gives `amount`.
+
+    `basis` says what `cost` is. It is null for an estimate (`input`, `hold`), which no formula made.
+    """
+    known = None if cost is None else format(Decimal(str(cost)), "f")
+    return {
+        "basis": basis,
+        "cost": known,
+        "formula": rule.formula if known is not None else None,
+        "amount": format_nanos(amount_nanos),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class CallRules:
+    """The rules under which a call was admitted: one for each deployment that may serve it."""
+
+    prices: PriceRule | CallPrices
+    by_deployment: Mapping[tuple[str, str], PriceRule]  # (group asked for or fallen back to, deployment id)
+
+    def rule_of(self, group: str | None, deployment_id: str | None, provider: str | None) -> PriceRule:
+        """The rule of the deployment that served, by which its bound was made where it was known before."""
+        known = self.by_deployment.get((group or "", deployment_id or ""))
+        return known or self.prices.rule_for((group,) if group else (), provider_name(provider))
+
+
+def rules_detail(rule: PriceRule, rules: Mapping[tuple[str, str], PriceRule]) -> dict[str, JsonValue]:
+    """What a hold stores of its rules, for whoever settles it from the spend log; nothing for the default."""
+    if all(other == rule for other in rules.values()):
+        return {} if rule == PriceRule() else {"rule": rule.detail()}
+    others: list[JsonValue] = [
+        {"group": group, "deployment_id": deployment_id, "rule": other.detail()}
+        for (group, deployment_id), other in rules.items()
+    ]
+    return {"rule": rule.detail(), "rules": others}
+
+
+def rule_of_detail(detail: Json, group: str | None, deployment_id: str | None) -> PriceRule:
+    """The rule that a hold's detail names for the deployment that served."""
+    others = detail.get("rules")
+    for other in others if isinstance(others, list) else ():
+        if isinstance(other, dict) and (other["group"], other["deployment_id"]) == (group, deployment_id):
+            return PriceRule.of_detail(cast(Json, other["rule"]))
+    rule = detail.get("rule")
+    return PriceRule.of_detail(rule) if isinstance(rule, dict) else PriceRule()
+
+
+def provider_name(provider: str | None) -> str | None:
+    """One name for a provider that LiteLLM calls by several, by the kind of call."""
+    return _ONE_PROVIDER.get(provider, provider) if provider else None
+
+
+def served_by(kwargs: Mapping[str, object]) -> tuple[str | None, str | None, str | None]:
+    """Group, deployment id and provider that served, from the `kwargs` of a LiteLLM logging event."""
+    payload = _mapping(kwargs.get("standard_logging_object"))
+    group, provider = _text(payload.get("model_group")), _text(payload.get("custom_llm_provider"))
+    return group, _text(payload.get("model_id")), provider
 
 
 def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
@@ -110,8 +173,8 @@ def _unit_prices(kwargs: Mapping[str, object], payload: Mapping[str, object]) ->
     prices: dict[str, JsonValue] = {}
     for name in _UNIT_PRICES:
         price = next((source[name] for source in sources if source.get(name) is not None), None)
-        if price is not None:
-            prices[name] = _plain(price)
+        if price is not None and (text := _plain(price)) is not None:
+            prices[name] = text
     return prices
 
 
@@ -125,9 +188,12 @@ def _price_sources(
     yield _mapping(_mapping(payload.get("model_map_information")).get("model_map_value"))
 
 
-def _plain(price: object) -> str:
-    """A price as a decimal string without exponent: 1.5e-07 → "0.00000015"."""
-    return format(Decimal(str(price)), "f")
+def _plain(price: object) -> str | None:
+    """A price as a decimal string without exponent: 1.5e-07 → "0.00000015"; None for what is no number."""
+    try:
+        return format(Decimal(str(price)), "f")
+    except InvalidOperation:
+        return None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -1,6 +1,7 @@
 -- spend_log_of_call
 -- what LiteLLM's own log says a call cost, by our call id, for the key that made it.
-SELECT spend::text AS spend, model, prompt_tokens, completion_tokens, total_tokens, status
+SELECT spend::text AS spend, model, prompt_tokens, completion_tokens, total_tokens, status, model_group, model_id,
+       cache_hit
   FROM {litellm_schema}."LiteLLM_SpendLogs"
  WHERE metadata -> 'spend_logs_metadata' ->> 'billing_call_id' = %(call_id)s
    AND api_key = %(key_hash)s

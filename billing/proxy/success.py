@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from billing.errors import InvalidAmount
 from billing.ledger.schemas import Settlement
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import Ending
 from billing.proxy.open_calls import OpenCalls
-from billing.proxy.price import charge_detail, charge_nanos_of
+from billing.proxy.price import (
+    Basis,
+    PriceRule,
+    charge_detail,
+    charge_nanos_of,
+    price_detail,
+    served_by,
+)
+from billing.settings import CacheHitCharge
 
 logger = logging.getLogger(__name__)
+
+_NOTHING = PriceRule(free=True, id="nothing")  # what is free by declaration or by setting, not by a rule
 
 
 class Successes:
     """Turns success events into settlements."""
 
-    def __init__(self, open_calls: OpenCalls) -> None:
+    def __init__(self, open_calls: OpenCalls, cache_hits: CacheHitCharge = "nothing") -> None:
         self._open_calls = open_calls
+        self._cache_hits = cache_hits
         self.without_call = 0  # events of background work, which no customer caused: counted, never charged
 
     def charge(self, call: Call | None, kwargs: Mapping[str, object]) -> None:
@@ -33,41 +45,52 @@ class Successes:
         event_id = str(kwargs.get("litellm_call_id"))
         if event_id in call.success_events:
             return
-        settlement = self._settlement(call, admission, kwargs)
         first = not call.success_events
+        rule = admission.rule_of(*served_by(kwargs))
+        settlement = self._settlement(
+            call, admission, kwargs, rule if first else replace(rule, fee_nanos=0, floor_nanos=0)
+        )
         call.success_events[event_id] = settlement.amount_nanos
         if first:
             self._open_calls.settle(call, admission, settlement)
         elif settlement.amount_nanos > 0:
             self._open_calls.charge_more(call, admission, settlement, event_id)
 
-    def _settlement(self, call: Call, admission: Admission, kwargs: Mapping[str, object]) -> Settlement:
-        cost = cost_of(kwargs)
-        detail = {**admission.detail, **charge_detail(kwargs, admission.rule)}
+    def _settlement(
+        self, call: Call, admission: Admission, kwargs: Mapping[str, object], rule: PriceRule
+    ) -> Settlement:
+        basis, cost, rule = self._priced(kwargs, rule)
+        detail = {**admission.detail, **charge_detail(kwargs, rule)}
         model = str(detail.get("model") or "call")
         try:
-            amount_nanos = charge_nanos_of(cost, admission.rule)
+            amount_nanos = charge_nanos_of(cost, rule)
         except InvalidAmount as error:
             logger.error("call %s has no cost (%s): charged at its hold, for review", call.id, error)
-            ending = Ending.FINISHED_UNPRICED
-            return Settlement(
-                key=call.id,
-                amount_nanos=admission.hold_nanos,
-                ending=ending,
-                description=f"{model}: price unknown, charged at the hold",
-                estimate=True,
-                payer=admission.payer,
-                detail={**detail, "ending": str(ending)},
-            )
-        ending = _ending_of(call, kwargs)
+            ending, amount_nanos = Ending.FINISHED_UNPRICED, admission.hold_nanos
+            price = price_detail("hold", None, rule, amount_nanos)
+            description = f"{model}: price unknown, charged at the hold"
+        else:
+            ending, description = _ending_of(call, kwargs), model
+            price = price_detail(basis, cost, rule, amount_nanos)
         return Settlement(
             key=call.id,
             amount_nanos=amount_nanos,
             ending=ending,
-            description=model,
+            description=description,
+            estimate=ending is Ending.FINISHED_UNPRICED,
             payer=admission.payer,
-            detail={**detail, "ending": str(ending)},
+            detail={**detail, "ending": str(ending), "price": price},
         )
+
+    def _priced(self, kwargs: Mapping[str, object], rule: PriceRule) -> tuple[Basis, object, PriceRule]:
+        """What is charged for, what that cost (None: not known), and the rule to apply."""
+        if _served_free(kwargs):
+            return "free_model", 0, _NOTHING
+        if kwargs.get("cache_hit") is not True:
+            return "provider_cost", cost_of(kwargs), rule
+        if self._cache_hits == "full":
+            return "cached_answer", _logged(kwargs).get("saved_cache_cost") or None, rule
+        return "cache_hit", 0, rule if self._cache_hits == "rule" else _NOTHING
 
 
 def cost_of(kwargs: Mapping[str, object]) -> object:
@@ -80,12 +103,16 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
         return 0
     if kwargs.get("response_cost") is None:
         return None
-    payload = kwargs.get("standard_logging_object")
-    logged = payload if isinstance(payload, Mapping) else {}
+    logged = _logged(kwargs)
     cost = logged.get("response_cost", kwargs["response_cost"])
     if cost == 0 and logged.get("total_tokens") and not kwargs.get("cache_hit"):
         return None
     return cost
+
+
+def _logged(kwargs: Mapping[str, object]) -> Mapping[str, object]:
+    payload = kwargs.get("standard_logging_object")
+    return payload if isinstance(payload, Mapping) else {}
 
 
 def _served_free(kwargs: Mapping[str, object]) -> bool:

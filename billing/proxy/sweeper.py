@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from psycopg.rows import class_row
@@ -15,10 +15,10 @@ from psycopg.rows import class_row
 from billing.database.pool import Pool
 from billing.database.statements import load_statements
 from billing.errors import BillingError, Unavailable
-from billing.ledger.schemas import Hold, Settlement
+from billing.ledger.schemas import Hold, HoldStatus, Json, Settlement
 from billing.ledger.service import Ledger
 from billing.proxy.endings import Ending
-from billing.proxy.price import PriceRule, charge_nanos_of
+from billing.proxy.price import charge_nanos_of, price_detail, rule_of_detail
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ class SpendLog:
     completion_tokens: int | None
     total_tokens: int | None
     status: str | None
+    model_group: str | None
+    model_id: str | None
+    cache_hit: str | None
 
 
 class Sweeper:
@@ -59,8 +62,30 @@ class Sweeper:
                 logger.error("call %s could not be ended: %s", hold.key, error)
         return len(holds)
 
+    async def end(self, key: str) -> bool:
+        """Ends one hold if its lease is over. Returns whether it has ended. Raises NotFound."""
+        hold = await self._ledger.hold_of(key)
+        if hold.status is HoldStatus.OPEN and hold.lease_expires_at <= datetime.now(UTC):
+            await self._end(hold)
+            hold = await self._ledger.hold_of(key)
+        return hold.status is not HoldStatus.OPEN
+
+    async def recover(self, key: str) -> bool:
+        """Replaces the estimate that an ended call was charged by what LiteLLM's spend log says it cost.
+
+        Returns False where the log says nothing that can be charged. Raises NotFound, KeyConflict.
+        """
+        hold = await self._ledger.hold_of(key)
+        logs = [log for log in await self._spend_logs(hold) if _is_cost(log)]
+        if hold.status is HoldStatus.OPEN or not any(
+            log.status != "failure" and Decimal(log.spend) > 0 for log in logs
+        ):
+            return False
+        await self._ledger.settle(_logged(hold, logs))
+        return True
+
     async def _end(self, hold: Hold) -> None:
-        logs = [log for log in await self._spend_logs(hold) if _is_cost(log.spend)]
+        logs = [log for log in await self._spend_logs(hold) if _is_cost(log)]
         if any(log.status != "failure" or Decimal(log.spend) > 0 for log in logs):
             await self._ledger.settle(_logged(hold, logs))
         elif logs:
@@ -71,7 +96,7 @@ class Sweeper:
                 hold.key,
                 hold.fallback_nanos,
                 f"{hold.detail.get('model', 'call')}: no event, input only",
-                {**hold.detail, "ending": str(Ending.NO_EVENT)},
+                _by_rule(hold),
             )
 
     async def _spend_logs(self, hold: Hold) -> list[SpendLog]:
@@ -85,28 +110,50 @@ class Sweeper:
             return await (await cursor.execute(self._spend_log_of_call, parameters)).fetchall()
 
 
-def _is_cost(spend: str) -> bool:
-    """Whether a logged spend can be charged: LiteLLM's column is a float, so it may be negative or NaN."""
-    cost = Decimal(spend)
-    return cost.is_finite() and cost >= 0
+def _is_cost(log: SpendLog) -> bool:
+    """Whether a logged spend can be charged.
+
+    LiteLLM's column is a float, so it may be negative or NaN, and it is 0 where LiteLLM knew no price.
+    """
+    cost = Decimal(log.spend)
+    unpriced = cost == 0 and log.total_tokens and log.status != "failure" and log.cache_hit != "True"
+    return cost.is_finite() and cost >= 0 and not unpriced
+
+
+def _by_rule(hold: Hold) -> Json:
+    rule = rule_of_detail(hold.detail, None, None)
+    price = price_detail("input", None, rule, hold.fallback_nanos)
+    return {
+        **_own_detail(hold),
+        "ending": str(Ending.NO_EVENT),
+        "rule": rule.detail(),
+        "price": price,
+    }
+
+
+def _own_detail(hold: Hold) -> Json:
+    """What a hold says of its call, without the rules of those who might have served it."""
+    return {name: value for name, value in hold.detail.items() if name != "rules"}
 
 
 def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
     cost = sum((Decimal(log.spend) for log in logs), Decimal(0))
-    rule = PriceRule()
     last = logs[-1]
+    rule = rule_of_detail(hold.detail, last.model_group, last.model_id)
+    amount_nanos = charge_nanos_of(cost, rule) if cost else 0  # an answer from the cache, or a failure
     return Settlement(
         key=hold.key,
-        amount_nanos=charge_nanos_of(cost, rule),
+        amount_nanos=amount_nanos,
         ending=Ending.FINISHED,
         description=f"{hold.detail.get('model', 'call')}: from the spend log",
         payer=hold.payer,
         detail={
-            **hold.detail,
+            **_own_detail(hold),
             "ending": str(Ending.FINISHED),
             "provider_cost": str(cost),
             "prompt_tokens": last.prompt_tokens,
             "completion_tokens": last.completion_tokens,
             "rule": rule.detail(),
+            "price": price_detail("spend_log", cost, rule, amount_nanos),
         },
     )

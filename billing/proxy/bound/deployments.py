@@ -42,6 +42,12 @@ class Deployment:
     prices: Table
     names: tuple[str, ...]  # under which its tokenizer may be known
     own_server: bool  # an address that the operator set: an OpenAI-compatible server, not OpenAI
+    groups: tuple[str, ...] = ()  # the name it was called by, then the one in the model list
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """How LiteLLM's events name it: the group that was called, and the id of the deployment."""
+        return (self.groups[0] if self.groups else "", str(self.info.get("id", "")))
 
     @property
     def free(self) -> bool:
@@ -82,7 +88,7 @@ def _team_id(body: Table) -> str | None:
 
 def _deployments(router: Router, model: str, team_id: str | None) -> tuple[Deployment, ...]:
     rows = router.get_model_list(model_name=model, team_id=team_id) or _unnamed(router, model)
-    return tuple(_deployment(row) for row in rows)
+    return tuple(_deployment(row, model) for row in rows)
 
 
 def _unnamed(router: Router, model: str) -> Sequence[Table]:
@@ -145,7 +151,7 @@ def _names(chain: Sequence[object]) -> Iterator[str]:
             yield name
 
 
-def _deployment(row: Table) -> Deployment:
+def _deployment(row: Table, called: str) -> Deployment:
     params, info = _table(row.get("litellm_params")), _table(row.get("model_info"))
     model = str(params.get("model"))
     provider, bare = _provider_of(model, params)
@@ -159,6 +165,7 @@ def _deployment(row: Table) -> Deployment:
         prices=price_entry(model, provider, bare, params, info),
         names=tuple(name for name in (base_model, bare) if isinstance(name, str)),
         own_server=bool(params.get("api_base")) and provider != "azure",
+        groups=(called, str(row.get("model_name", called))),
     )
 
 

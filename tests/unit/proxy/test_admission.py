@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol
 
 import pytest
 from litellm import Router
 
 from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Account, Hold, HoldRequest, HoldStatus, Payer
+from billing.prices.book import CallPrices, PriceBook
+from billing.prices.rule import PriceRule, Scope
 from billing.proxy.admission import Admissions
 from billing.proxy.call import Call
 from billing.proxy.routes import route_of
@@ -18,6 +21,12 @@ from billing.settings import Settings
 from tests.unit.proxy.test_payer import FakeKey
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Build(Protocol):
+    """Admissions in front of a ledger, under some price rules."""
+
+    def __call__(self, ledger: ScriptedLedger, *rules: PriceRule) -> Admissions: ...
 
 
 @dataclass
@@ -59,6 +68,16 @@ class Registered:
         self.calls.append(call)
 
 
+@dataclass
+class RulesNow:
+    """Rules as they stand now."""
+
+    book: PriceBook
+
+    def prices_for(self, payer: Payer, team_id: str | None) -> PriceRule | CallPrices:
+        return self.book.prices_for(payer, team_id, NOW)
+
+
 @pytest.fixture(scope="module")
 def router() -> Router:
     info = {"mode": "chat", "max_input_tokens": 1000, "max_output_tokens": 4000}
@@ -69,9 +88,10 @@ def router() -> Router:
 
 
 @pytest.fixture
-def admissions(router: Router) -> Callable[[ScriptedLedger], Admissions]:
-    def build(ledger: ScriptedLedger) -> Admissions:
-        return Admissions(ledger, Registered(), Settings(), lambda: router)  # type: ignore[arg-type]  # scripted
+def admissions(router: Router) -> Build:
+    def build(ledger: ScriptedLedger, *rules: PriceRule) -> Admissions:
+        prices = RulesNow(PriceBook(rules))
+        return Admissions(ledger, Registered(), Settings(), lambda: router, prices)  # type: ignore[arg-type]  # scripted
 
     return build
 
@@ -80,7 +100,42 @@ def chat(**fields: object) -> dict[str, object]:
     return {"model": "priced", "messages": [{"role": "user", "content": "hello"}], **fields}
 
 
-Build = Callable[[ScriptedLedger], Admissions]
+class TestPriceRules:
+    """The hold is made by the rule that the charge will be made by."""
+
+    async def test_the_customers_rule_makes_the_hold_and_stays_with_the_call(self, admissions: Build) -> None:
+        doubled = PriceRule(Decimal(2), fee_nanos=7, scope=Scope(Payer("user_id", "user-1")), id="price_1")
+        plain, ruled, first, second = ScriptedLedger([10**12]), ScriptedLedger([10**12]), call(), call()
+        await admissions(plain).admit(first, FakeKey(), chat(max_tokens=100), "acompletion")
+        await admissions(ruled, doubled).admit(second, FakeKey(), chat(max_tokens=100), "acompletion")
+        assert ruled.holds[0].amount_nanos == 2 * plain.holds[0].amount_nanos + 7
+        assert "rule" not in plain.holds[0].detail
+        assert ruled.holds[0].detail["rule"] == doubled.detail()
+        assert second.admission is not None
+        assert second.admission.rule_of("priced", "any", "openai") == doubled
+
+    async def test_of_another_customer_changes_nothing(self, admissions: Build) -> None:
+        rule = PriceRule(Decimal(2), scope=Scope(Payer("user_id", "somebody-else")))
+        plain, ruled = ScriptedLedger([10**12]), ScriptedLedger([10**12])
+        await admissions(plain).admit(call(), FakeKey(), chat(max_tokens=9), "acompletion")
+        await admissions(ruled, rule).admit(call(), FakeKey(), chat(max_tokens=9), "acompletion")
+        assert ruled.holds[0].amount_nanos == plain.holds[0].amount_nanos
+
+    async def test_a_free_rule_holds_nothing(self, admissions: Build) -> None:
+        ledger, free = FreeLedger([0]), call()
+        rule = PriceRule(free=True, scope=Scope(model="priced"))
+        await admissions(ledger, rule).admit(free, FakeKey(), chat(), "acompletion")
+        assert ledger.holds == []
+        assert free.admission is not None
+        assert free.admission.free
+
+
+@dataclass
+class FreeLedger(ScriptedLedger):
+    """Knows the payer of a free call, of whom nothing is held."""
+
+    async def account(self, payer: Payer) -> Account:
+        return Account(None, payer, None, "usd", 0, 0, 0, 0, None, False, None, None, None, None)
 
 
 class TestOutputLimit:
