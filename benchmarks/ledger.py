@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.ledger_contenders import CONTENDERS, Run, fill
+from benchmarks.tables import Measured, Row
 from billing.database import migrate, open_pool
 from tests.postgres_server import PostgresServer, database_of
 
@@ -68,10 +69,23 @@ async def _template(server: PostgresServer, accounts: int) -> str:
     return database_of(url)
 
 
-def report(results: Results) -> dict[str, object]:
+def report(results: Results) -> Measured:
     """The figures, as `make bench` prints them."""
     cells = [_cell(callers, accounts, of) for (callers, accounts), of in results.items()]
-    return {"cells": cells, "hot_over_many": _hot(results)}
+    rows: list[Row] = [
+        {
+            "callers": callers,
+            "accounts": accounts,
+            "contender": name,
+            "run": number,
+            "pairs_per_s": round(run.pairs_per_s, 1),
+            "lost_pairs": run.lost_pairs,
+        }
+        for (callers, accounts), of in results.items()
+        for name, runs in of.items()
+        for number, run in enumerate(runs)
+    ]
+    return Measured({"cells": cells, "hot_over_many": _hot(results)}, rows)
 
 
 def _cell(callers: int, accounts: int, of: dict[str, list[Run]]) -> dict[str, object]:

@@ -30,10 +30,10 @@ GATEWAY_MUTANTS = [
         (_EVENTS,),
     ),
     Mutant(
-        "a second provider call of a call is not charged",
+        "a second provider call of a call is settled as the first was",
         "billing/proxy/success.py",
-        "elif settlement.amount_nanos > 0:",
-        "elif False:",
+        "if first:\n            self._open_calls.settle(",
+        "if True:\n            self._open_calls.settle(",
         (_EVENTS,),
     ),
     Mutant(
