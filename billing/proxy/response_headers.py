@@ -9,6 +9,8 @@ from billing.money import format_nanos, nanos_from_cost
 from billing.proxy.call import Admission, Call
 
 _LITELLM_COST = "x-litellm-response-cost"
+_LITELLM_GROUP = "x-litellm-model-group"
+_LITELLM_DEPLOYMENT = "x-litellm-model-id"
 
 
 def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
@@ -24,16 +26,19 @@ def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
         "x-billing-call-id": call.id,
         "x-billing-available": format_nanos(admission.available_nanos),
     }
-    cost = _cost(admission, response_headers.get(_LITELLM_COST))
+    cost = _cost(admission, response_headers)
     if cost is not None:
         headers["x-billing-cost"] = cost
     return headers
 
 
-def _cost(admission: Admission, provider_cost: str | None) -> str | None:
+def _cost(admission: Admission, response_headers: Headers) -> str | None:
+    provider_cost = response_headers.get(_LITELLM_COST)
     if provider_cost is None:
         return None
+    group, deployment_id = response_headers.get(_LITELLM_GROUP), response_headers.get(_LITELLM_DEPLOYMENT)
+    rule = admission.rule_of(group, deployment_id, None)
     try:
-        return format_nanos(admission.rule.charge_nanos(nanos_from_cost(provider_cost)))
+        return format_nanos(rule.charge_nanos(nanos_from_cost(provider_cost)))
     except InvalidAmount:
         return None
