@@ -31,6 +31,7 @@ from billing.database.pool import Pool, open_pool  # noqa: E402
 from billing.errors import NotConfigured  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
+from billing.ledger.strict import StrictLedger  # noqa: E402
 from billing.proxy.auth import authenticator, guard_routes  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
@@ -74,7 +75,8 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
 def _ledger(pool: Pool, settings: Settings) -> Ledger:
     limits = LedgerLimits(queue_max=settings.billing_ledger_queue_max, wait_s=settings.billing_ledger_wait_s)
     owner = f"{socket.gethostname()}-{os.getpid()}"
-    return Ledger(pool, owner=owner, currency=settings.billing_currency, limits=limits)
+    kind = StrictLedger if settings.billing_strict else Ledger
+    return kind(pool, owner=owner, currency=settings.billing_currency, limits=limits)
 
 
 def _request_ended(call: Call) -> None:

@@ -11,6 +11,7 @@ import secrets
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing.errors import BillingError
@@ -19,6 +20,7 @@ from billing.proxy.price import CallRules, PriceRule
 from billing.proxy.routes import Route
 
 if TYPE_CHECKING:
+    from billing.proxy.realtime.session import RealtimeSession
     from billing.proxy.streams import CreditedStream
 
 Served = tuple[str | None, str | None, str | None]  # group, deployment id, provider
@@ -49,6 +51,7 @@ class Call:
     """Facts of one request, each written by one place (named beside it)."""
 
     path: str
+    is_websocket: bool = False  # middleware
     route: Route | None = None  # route guard: what is declared of the route, for a billed key
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
     started_at: float = field(default_factory=time.monotonic)
@@ -56,12 +59,13 @@ class Call:
     refusal: BillingError | None = None  # pre-call hook or route guard
     logging_obj: object | None = None  # pre-call hook: LiteLLM's, where it has made one
     stream: CreditedStream | None = None  # pre-call hook: where the hold grows with the output
-    attempts: int = 0  # deployment hook: how often a provider was about to be called
-    success_events: dict[str, int] = field(default_factory=dict)  # success event: litellm id → charge
+    session: RealtimeSession | None = None  # pre-call hook: of a WebSocket that is billed
+    dispatched: bool = False  # deployment hook: a provider was about to be called
+    success_events: dict[str, int | None] = field(default_factory=dict)  # by litellm id; None: not priced
     client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
     timed_out: bool = False  # failure hook: a provider did not answer in time
     answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
-    recovered_cost: float | None = None  # failure hook: what a broken stream had used
+    recovered_cost: Decimal | float | None = None  # failure hook: what LiteLLM says that a failed call used
     recovered_from: Served = (None, None, None)  # failure hook: whose stream that was
     body_bytes: int = 0  # middleware: delivered to the client so far
     status: int | None = None  # middleware
@@ -71,15 +75,11 @@ class Call:
     resolving: bool = False  # settler: an ending was chosen
 
     @property
-    def dispatched(self) -> bool:
-        """Whether the call may have cost something."""
-        return self.attempts > 0
-
-    @property
     def success_pending(self) -> bool:
         """Whether LiteLLM has queued a success event that has not reached us yet, or is about to."""
         if self.success_events:
             return False
         details = getattr(self.logging_obj, "model_call_details", None)
-        streamed = isinstance(details, dict) and bool(details.get("has_dispatched_final_stream_success"))
+        dispatched = ("has_dispatched_final_stream_success", "realtime_session_success_logged")
+        streamed = isinstance(details, dict) and any(details.get(name) for name in dispatched)
         return streamed or getattr(self.logging_obj, "async_success_log_enqueued", False) is True

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import httpx
+import litellm
 from litellm.exceptions import JSONSchemaValidationError
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import ProxyException
@@ -18,6 +21,7 @@ from litellm.proxy._types import ProxyException
 from billing.errors import BillingError, LedgerUnavailable
 from billing.proxy.admission import Admissions
 from billing.proxy.call import Call, Served, current_call
+from billing.proxy.json_body import refuse_non_finite
 from billing.proxy.payer import is_exempt
 from billing.proxy.success import Successes
 from billing.settings import Settings
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# By which a client, in its body or in a header that LiteLLM reads, says how long a provider may take.
+_TIMEOUT_FIELDS = ("timeout", "request_timeout", "stream_timeout", "force_timeout")
 CALL_ID_LABEL = "billing_call_id"  # in the spend log's metadata.spend_logs_metadata
 
 
@@ -51,11 +57,14 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         try:
             if call is None:
                 raise LedgerUnavailable("This call did not come through billing's middleware.")
+            refuse_non_finite(data)
             await self._admissions.admit(call, user_api_key_dict, data, call_type)
         except BillingError as refusal:
             raise refused(call, refusal) from refusal
         call.logging_obj = data.get("litellm_logging_obj")
+        call.client_set_timeout = any(data.get(field) is not None for field in _TIMEOUT_FIELDS)
         label_spend_log(data, call.id)
+        ask_for_usage(data, call_type)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, object], call_type: object
@@ -63,7 +72,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         """A provider is about to be called: from here on the call may cost something."""
         call = current_call.get()
         if call is not None:
-            call.attempts += 1
+            call.dispatched = True
         return None
 
     async def async_log_success_event(
@@ -79,17 +88,21 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         user_api_key_dict: UserAPIKeyAuth,
         traceback_str: str | None = None,
     ) -> None:
-        """Keeps what a broken stream had used; the end of the request decides what it means.
+        """Keeps what a failed call had used, by LiteLLM's account: the chunks of a broken stream, or the
+        input of each attempt that no provider answered in time. The end of the request decides what it means.
 
         An answer that fails LiteLLM's validation of the asked-for schema brings no success event, and its
         text stands in the error that the client gets (`utils.post_call_processing`).
         """
         call = current_call.get()
-        if call is not None and isinstance(original_exception, JSONSchemaValidationError):
-            call.answer_rejected = True
-        cost = request_data.get("response_cost")
-        recovered = request_data.get("combined_usage_object") is not None
-        if call is not None and recovered and isinstance(cost, int | float) and cost > 0:
+        if call is None:
+            return
+        call.answer_rejected = call.answer_rejected or isinstance(
+            original_exception, JSONSchemaValidationError
+        )
+        call.timed_out = is_timeout(original_exception)
+        cost = recovered_cost(request_data)
+        if cost > 0:
             call.recovered_cost = cost
             call.recovered_from = served_in(request_data)
 
@@ -120,6 +133,42 @@ def served_in(data: Mapping[str, object]) -> Served:
                 None,
             )
     return None, None, None
+
+
+def ask_for_usage(data: dict[str, object], call_type: str) -> None:
+    """Makes a stream of /v1/completions end with its usage.
+
+    LiteLLM does so for chat alone. Without it, it takes the zeros of its own chunks for the usage, and the
+    cost of every such stream is 0.
+    """
+    if call_type != "atext_completion" or data.get("stream") is not True:
+        return
+    options = data.get("stream_options")
+    data["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether a provider did not answer in time; LiteLLM wraps the reason, and names it so not always."""
+    seen: set[int] = set()
+    chain: BaseException | None = error
+    while chain is not None and id(chain) not in seen:
+        if isinstance(chain, TimeoutError | litellm.Timeout | httpx.ReadTimeout):
+            return True
+        seen.add(id(chain))
+        chain = chain.__cause__ or chain.__context__
+    return False
+
+
+def recovered_cost(request_data: Mapping[str, object]) -> Decimal:
+    """What LiteLLM says that a failed call used, with its earlier attempts (`proxy/utils.py`); 0: nothing."""
+    attempts = request_data.get("billed_failed_attempts")
+    costs: list[object] = []
+    if isinstance(attempts, tuple):
+        costs += [getattr(attempt, "response_cost", None) for attempt in attempts]
+    if request_data.get("combined_usage_object") is not None:
+        costs.append(request_data.get("response_cost"))
+    known = [Decimal(str(cost)) for cost in costs if isinstance(cost, int | float)]
+    return sum((cost for cost in known if cost.is_finite() and cost > 0), Decimal(0))
 
 
 def label_spend_log(data: dict[str, object], call_id: str) -> None:

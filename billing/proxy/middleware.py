@@ -95,7 +95,7 @@ class _Exchange:
 
     async def receive(self) -> Message:
         message = await self._receive()
-        if message["type"] in {"http.disconnect"} and not self._complete:
+        if message["type"] == "http.disconnect" and not self._complete:
             self._call.client_gone = True
         if self._body_start is None and message["type"] == "http.request":
             self._body_start = message.get("body", b"")

@@ -16,8 +16,10 @@ from billing.ledger.service import Ledger
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import (
     ChargeCost,
+    ChargeCounted,
     ChargeHold,
     ChargeInput,
+    Cost,
     Decision,
     Ending,
     Release,
@@ -64,6 +66,7 @@ class OpenCalls:
             source_key=f"charge:{call.id}:{event_id}",
             description=settlement.description,
             hold_key=call.id,
+            estimate=settlement.estimate,
             detail=settlement.detail,
         )
 
@@ -89,12 +92,16 @@ class OpenCalls:
                     call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
                 )
             case ChargeInput(ending, amount_nanos):
-                why = "cut before the first chunk, input only"
+                why = f"{_words(ending)}, input only"
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "input")
                 self.settle(call, admission, estimate)
             case ChargeHold(ending, amount_nanos):
                 why = "answered, but failed LiteLLM's validation: charged at the hold"
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "hold")
+                self.settle(call, admission, estimate)
+            case ChargeCounted(ending, amount_nanos):
+                why = f"{_words(ending)}, by our own count"
+                estimate = self._estimate(call, admission, ending, amount_nanos, why, "count")
                 self.settle(call, admission, estimate)
             case ChargeCost(ending, cost):
                 self.settle(call, admission, self._recovered(call, admission, ending, cost))
@@ -117,7 +124,7 @@ class OpenCalls:
             },
         )
 
-    def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: float) -> Settlement:
+    def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: Cost) -> Settlement:
         rule = admission.rule_of(*call.recovered_from)
         try:
             amount_nanos = charge_nanos_of(cost, rule)
@@ -130,7 +137,7 @@ class OpenCalls:
             key=call.id,
             amount_nanos=amount_nanos,
             ending=ending,
-            description=f"{_model_of(admission)}: broken mid-stream, usage so far",
+            description=f"{_model_of(admission)}: {_words(ending)}, usage so far",
             payer=admission.payer,
             detail={
                 **admission.detail,
@@ -164,6 +171,10 @@ class OpenCalls:
 
 def _given_up(call: Call, deadline: float) -> bool:
     return call.ended_at is not None and call.ended_at < deadline and not call.resolving
+
+
+def _words(ending: Ending) -> str:
+    return ending.replace("_", " ")
 
 
 def _model_of(admission: Admission) -> str:

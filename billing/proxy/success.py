@@ -9,7 +9,7 @@ from dataclasses import replace
 from billing.errors import InvalidAmount
 from billing.ledger.schemas import Settlement
 from billing.proxy.call import Admission, Call
-from billing.proxy.endings import Ending
+from billing.proxy.endings import Ending, cut_by
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.price import (
     Basis,
@@ -50,25 +50,34 @@ class Successes:
         settlement = self._settlement(
             call, admission, kwargs, rule if first else replace(rule, fee_nanos=0, floor_nanos=0)
         )
-        call.success_events[event_id] = settlement.amount_nanos
+        due_before_nanos = _due(call, admission)
+        call.success_events[event_id] = None if settlement.estimate else settlement.amount_nanos
+        more_nanos = _due(call, admission) - due_before_nanos
         if first:
             self._open_calls.settle(call, admission, settlement)
-        elif settlement.amount_nanos > 0:
-            self._open_calls.charge_more(call, admission, settlement, event_id)
+        elif more_nanos > 0:
+            more = replace(settlement, amount_nanos=more_nanos)
+            self._open_calls.charge_more(call, admission, more, event_id)
 
     def _settlement(
         self, call: Call, admission: Admission, kwargs: Mapping[str, object], rule: PriceRule
     ) -> Settlement:
         basis, cost, rule = self._priced(kwargs, rule)
+        if cost == 0 and basis == "provider_cost" and _counted(call):
+            cost = None  # no tokens, says LiteLLM, of a stream that we saw pass
         detail = {**admission.detail, **charge_detail(kwargs, rule)}
         model = str(detail.get("model") or "call")
         try:
             amount_nanos = charge_nanos_of(cost, rule)
         except InvalidAmount as error:
-            logger.error("call %s has no cost (%s): charged at its hold, for review", call.id, error)
-            ending, amount_nanos = Ending.FINISHED_UNPRICED, admission.hold_nanos
-            price = price_detail("hold", None, rule, amount_nanos)
-            description = f"{model}: price unknown, charged at the hold"
+            logger.error("call %s has no cost (%s): charged by rule, for review", call.id, error)
+            ending = Ending.FINISHED_UNPRICED
+            counted_nanos = _counted(call)
+            amount_nanos = counted_nanos or admission.hold_nanos
+            price = price_detail("count" if counted_nanos else "hold", None, rule, amount_nanos)
+            description = (
+                f"{model}: price unknown, charged {'as counted' if counted_nanos else 'at the hold'}"
+            )
         else:
             ending, description = _ending_of(call, kwargs), model
             price = price_detail(basis, cost, rule, amount_nanos)
@@ -91,6 +100,20 @@ class Successes:
         if self._cache_hits == "full":
             return "cached_answer", _logged(kwargs).get("saved_cache_cost") or None, rule
         return "cache_hit", 0, rule if self._cache_hits == "rule" else _NOTHING
+
+
+def _counted(call: Call) -> int | None:
+    """What a stream has cost by our own count, where we counted it."""
+    return call.stream.likely_nanos if call.stream is not None else None
+
+
+def _due(call: Call, admission: Admission) -> int:
+    """What the events of a call come to. Count and hold bound all of them: due once for the unpriced."""
+    charges = call.success_events.values()
+    known_nanos = sum(charge for charge in charges if charge is not None)
+    if None not in charges:
+        return known_nanos
+    return max(known_nanos, _counted(call) or admission.hold_nanos)
 
 
 def cost_of(kwargs: Mapping[str, object]) -> object:
@@ -131,5 +154,8 @@ def _ending_of(call: Call, kwargs: Mapping[str, object]) -> Ending:
     params = kwargs.get("litellm_params")
     metadata = params.get("metadata") if isinstance(params, Mapping) else None
     marked = isinstance(metadata, Mapping) and metadata.get("client_disconnected") is True
+    if call.is_websocket:  # to leave is how a session ends
+        return cut_by(call) if call.credit_ended else Ending.FINISHED
     streamed = kwargs.get("stream") is True
-    return Ending.CUT_MID_STREAM if streamed and (marked or call.client_gone) else Ending.FINISHED
+    cut = streamed and (marked or call.client_gone or call.credit_ended)
+    return cut_by(call) if cut else Ending.FINISHED

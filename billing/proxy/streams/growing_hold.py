@@ -6,7 +6,7 @@ import logging
 
 from billing.errors import BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
 from billing.ledger.service import Ledger
-from billing.money import ceil_nanos, format_nanos
+from billing.money import ceil_nanos
 from billing.proxy.bound.call import CallBound
 from billing.proxy.bound.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.call import Admission, Call
@@ -118,9 +118,7 @@ class GrowingHold:
 
 def _used_up(error: InsufficientCredits) -> InsufficientCredits:
     return InsufficientCredits(
-        "The credit is used up, so this answer ends here. To go on, it needs "
-        f"{format_nanos(error.required_nanos)} set aside, and there is "
-        f"{format_nanos(max(error.available_nanos, 0))}. Top up to go on.",
+        "The credit is used up, so this answer ends here. Top up to go on.",
         available_nanos=error.available_nanos,
         required_nanos=error.required_nanos,
     )
