@@ -82,7 +82,7 @@ race: $(VENV)/installed-dev ## A million holds of four processes on accounts tha
 	@$(BIN)/python -m tests.concurrency.race $(ARGS)
 
 .PHONY: mutation
-mutation: $(VENV)/installed-dev ## Takes each guard of the money path away, and sees a test fail (ARGS='--only "lone"')
+mutation: $(VENV)/installed-dev ## Takes each guard of the money path away, and sees a test fail (ARGS="--only lone_path")
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 .PHONY: fault-run

@@ -1,7 +1,7 @@
 """`make mutation`: takes the guards of the money path away one by one, and sees a test fail for each.
 
     python -m tests.mutation                      # all
-    python -m tests.mutation --only "lone"        # those whose name contains it
+    python -m tests.mutation --only lone_path     # those whose name or file contains it
 
 Works on a copy of the tree. Prints each mutant with what killed it; exit code 1 where one survived.
 """
@@ -83,10 +83,10 @@ def judge(tree: Path, mutant: Mutant) -> Verdict:
 def main() -> int:
     """Judges all mutants. Exit code 1 for a survivor, 2 where the tests fail without any mutant."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--only", default="", help="mutants whose name contains this")
+    parser.add_argument("--only", default="", help="mutants whose name or file contains this")
     parser.add_argument("--verbose", action="store_true", help="what the tests said about each survivor")
     arguments = parser.parse_args()
-    wanted = [mutant for mutant in MUTANTS if arguments.only in mutant.name]
+    wanted = [mutant for mutant in MUTANTS if arguments.only in f"{mutant.name} {mutant.file}"]
     if not wanted:
         parser.error(f"no mutant's name contains {arguments.only!r}")
     with tempfile.TemporaryDirectory(prefix="proxyllm-mutation-") as directory:
