@@ -1,0 +1,194 @@
+"""What a client says in a realtime session: which of it can be billed, and how much input it can add.
+
+Events as of https://platform.openai.com/docs/api-reference/realtime-client-events; what is on no list is
+refused until somebody looks at what it costs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from billing.errors import BadRequest, BillingError, RouteNotBillable
+
+_KINDS = frozenset(
+    (
+        "session.update",
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "input_audio_buffer.clear",
+        "output_audio_buffer.clear",
+        "conversation.item.create",
+        "conversation.item.retrieve",
+        "conversation.item.truncate",
+        "conversation.item.delete",
+        "response.create",
+        "response.cancel",
+    )
+)
+# Fields of a response that replace what the session says; what it used then says nothing of the next one.
+_OVERRIDES = frozenset(("instructions", "tools", "input", "conversation"))
+# OpenAI counts a token for each 100 ms of a user's audio: 800 bytes of G.711, 4,800 of 24 kHz PCM. Half of
+# the smaller, so that no format and no provider's rounding is above it.
+_AUDIO_BYTES_A_TOKEN = 400
+_LENGTH_KEYS = ("max_output_tokens", "max_response_output_tokens")
+
+
+class FrameRefused(Exception):
+    """This one frame is not sent on; the session goes on. `refusal` says why."""
+
+    def __init__(self, refusal: BillingError, event_id: str | None) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+        self.event_id = event_id
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFrame:
+    """A frame that may be sent on, as far as its cost depends on it."""
+
+    kind: str
+    text: str  # what is sent on: exactly what was read, so that nobody reads it in another way
+    event_id: str | None
+    tokens: int | None  # the most that it adds to the input of responses; None: as much as the model takes
+    overrides: bool  # asks for a response whose input is not the session's
+
+    @property
+    def asks_for_response(self) -> bool:
+        """Whether it starts a response."""
+        return self.kind == "response.create"
+
+
+def read_frame(message: Mapping[str, object], output_tokens_max: int) -> ClientFrame:
+    """Reads a message of the client. Raises FrameRefused."""
+    data = _parsed(message)
+    event_id = data.get("event_id")
+    name = event_id if isinstance(event_id, str) else None
+    try:
+        kind = _checked(data, output_tokens_max)
+    except BillingError as refusal:
+        raise FrameRefused(refusal, name) from refusal
+    text = json.dumps(data)
+    response = data.get("response")
+    return ClientFrame(
+        kind=kind,
+        text=text,
+        event_id=name,
+        tokens=_tokens(kind, data, text),
+        overrides=isinstance(response, Mapping) and not _OVERRIDES.isdisjoint(response),
+    )
+
+
+def _parsed(message: Mapping[str, object]) -> dict[str, object]:
+    text = message.get("text")
+    if not isinstance(text, str):
+        raise FrameRefused(BadRequest("A realtime session takes text frames with JSON."), None)
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FrameRefused(BadRequest("This frame is no JSON."), None) from error
+    if not isinstance(data, dict):
+        raise FrameRefused(BadRequest("This frame is no JSON object."), None)
+    return data
+
+
+def _checked(data: dict[str, object], output_tokens_max: int) -> str:
+    """The kind of a frame that can be billed. Takes the model out of a session's update: it cannot change."""
+    kind = data.get("type")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise RouteNotBillable(f"Events of type {kind!r} cannot be billed, so they are not sent on.")
+    for part in ("session", "response"):
+        options = data.get(part)
+        if options is not None and not isinstance(options, dict):
+            raise BadRequest(f"`{part}` must be an object.", param=part)
+        if isinstance(options, dict):
+            _check_options(options, part, output_tokens_max)
+    session = data.get("session")
+    if isinstance(session, dict):
+        session.pop("model", None)
+    item = data.get("item")
+    if isinstance(item, Mapping) and str(item.get("type", "")).startswith("mcp"):
+        raise RouteNotBillable("Items of MCP cannot be billed in a realtime session.", param="item.type")
+    return kind
+
+
+def _check_options(options: Mapping[str, object], part: str, output_tokens_max: int) -> None:
+    if part == "response" and options.get("model") is not None:
+        raise BadRequest("A session has one model.", param="response.model")
+    if options.get("type", "realtime") != "realtime":
+        raise RouteNotBillable("Only conversations can be billed, transcriptions not.", param=f"{part}.type")
+    if options.get("prompt") is not None:
+        raise RouteNotBillable(
+            "A stored prompt can bring tools and models of its own, so it cannot be billed.",
+            param=f"{part}.prompt",
+        )
+    if any(_transcriptions(options)):
+        raise RouteNotBillable(
+            "Transcription of the input is a call to another model, which LiteLLM does not price in a "
+            "conversation. Leave it out.",
+            param=f"{part}.audio.input.transcription",
+        )
+    tools = options.get("tools")
+    if tools is not None and not _are_functions(tools):
+        raise RouteNotBillable("Only tools of type `function` can be billed.", param=f"{part}.tools")
+    for key in _LENGTH_KEYS:
+        _check_length(options.get(key), f"{part}.{key}", output_tokens_max)
+
+
+def _transcriptions(options: Mapping[str, object]) -> Iterator[bool]:
+    """Whether a wish for it stands in any of the places where the two versions of the API have it."""
+    yield options.get("input_audio_transcription") is not None
+    audio = options.get("audio")
+    inputs = audio.get("input") if isinstance(audio, Mapping) else None
+    yield isinstance(inputs, Mapping) and inputs.get("transcription") is not None
+
+
+def _are_functions(tools: object) -> bool:
+    return isinstance(tools, list) and all(
+        isinstance(tool, Mapping) and tool.get("type") == "function" for tool in tools
+    )
+
+
+def _check_length(value: object, name: str, output_tokens_max: int) -> None:
+    if value is None or value == "inf":
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= output_tokens_max:
+        raise BadRequest(f'`{name}` must be from 1 to {output_tokens_max}, or "inf".', param=name)
+
+
+def _tokens(kind: str, data: Mapping[str, object], text: str) -> int | None:
+    """No tokenizer makes more tokens of a text than it has bytes; audio goes by its length."""
+    audio_characters = sum(map(len, _audio(kind, data)))
+    if _has_image(data):
+        return None
+    audio_bytes = audio_characters * 3 // 4
+    return len(text) - audio_characters + audio_bytes // _AUDIO_BYTES_A_TOKEN + 1
+
+
+def _audio(kind: str, data: Mapping[str, object]) -> Iterator[str]:
+    """The base64 texts of audio in a frame."""
+    if kind == "input_audio_buffer.append":
+        audio = data.get("audio")
+        if isinstance(audio, str):
+            yield audio
+        return
+    for part in _parts(data):
+        audio = part.get("audio")
+        if part.get("type") == "input_audio" and isinstance(audio, str):
+            yield audio
+
+
+def _has_image(data: Mapping[str, object]) -> bool:
+    return any(str(part.get("type", "")).endswith("image") or "image_url" in part for part in _parts(data))
+
+
+def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """The content parts of the items in a frame: of its own, and of a response's input."""
+    response = data.get("response")
+    inputs = response.get("input") if isinstance(response, Mapping) else None
+    for item in [data.get("item"), *(inputs if isinstance(inputs, list) else ())]:
+        content = item.get("content") if isinstance(item, Mapping) else None
+        for part in content if isinstance(content, list) else ():
+            if isinstance(part, Mapping):
+                yield part

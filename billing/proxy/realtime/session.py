@@ -1,0 +1,222 @@
+"""One realtime session's money: what it has cost, what its next response can cost, and a hold for both.
+
+A response may begin without a word of the client (voice activity), so the hold always covers what was spent,
+the responses that run, and one more where none runs. It is made larger before a frame that needs more goes
+to the provider; where the balance has no more, the session is cut. (docs/explanation/realtime.md)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Protocol
+
+from billing.errors import BadRequest, BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
+from billing.ledger.service import Ledger
+from billing.money import format_nanos, nanos_from_cost
+from billing.proxy.call import Admission, Call
+from billing.proxy.realtime.frames import ClientFrame, FrameRefused
+from billing.proxy.realtime.prices import START_TOKENS, RealtimePrices
+from billing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+RESPONSES_AT_ONCE_MAX = 16
+_AHEAD = Decimal("0.5")  # of a response: how much more than needed is asked for, so as to ask less often
+_KEPT = Decimal(2)  # responses; what is held beyond them goes back to the balance
+
+
+class CostSoFar(Protocol):
+    """LiteLLM's own cost of the events that it has logged: major units, None where it does not know."""
+
+    def __call__(self, call: Call, events: list[dict[str, object]]) -> float | None: ...
+
+
+class RealtimeSession:
+    """Follows both directions of one session."""
+
+    def __init__(
+        self, ledger: Ledger, call: Call, prices: RealtimePrices, settings: Settings, cost_so_far: CostSoFar
+    ) -> None:
+        self._ledger = ledger
+        self._call = call
+        self._prices = prices
+        self._settings = settings
+        self._cost_so_far = cost_so_far
+        self._lock = asyncio.Lock()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._events: list[dict[str, object]] = []  # what LiteLLM's cost is made from
+        self._spent_nanos = Decimal(0)  # provider cost of the finished responses
+        self._context_tokens = START_TOKENS  # the most that the input of the next response has
+        self._sent_tokens = 0  # all that the client added
+        self._marks = (0, 0)  # _sent_tokens when the last two responses began
+        self._plain = True  # no response had an input of its own: what one used bounds the next one's
+        self._asked = 0  # responses that the client asked for and that have not begun
+        self.running: dict[str, None] = {}  # ids of responses that have begun and not finished
+
+    @property
+    def output_tokens_max(self) -> int:
+        """The longest answer that is priced."""
+        return self._prices.output_tokens_max
+
+    async def until_idle(self, timeout_s: float) -> bool:
+        """Waits until no response runs or is about to. Returns whether that came in time."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def before_sending(self, frame: ClientFrame) -> None:
+        """Makes the hold cover what this frame can cost. Raises FrameRefused, and BillingError to cut."""
+        async with self._lock:
+            if frame.asks_for_response:
+                self._ask(frame)
+            added = self._prices.context_tokens_max if frame.tokens is None else frame.tokens
+            self._sent_tokens += added
+            self._grow_context(added)
+            try:
+                await self._cover()
+            except BillingError:  # then it is not sent, and no response begins
+                self._asked -= 1 if frame.asks_for_response else 0
+                self._note_idleness()
+                raise
+
+    def _ask(self, frame: ClientFrame) -> None:
+        if self._asked + len(self.running) >= RESPONSES_AT_ONCE_MAX:
+            refusal = BadRequest(f"At most {RESPONSES_AT_ONCE_MAX} responses may run at once.")
+            raise FrameRefused(refusal, frame.event_id)
+        self._asked += 1
+        self._plain = self._plain and not frame.overrides
+        self._note_idleness()
+
+    async def after_event(self, event: Mapping[str, object]) -> None:
+        """Takes note of an event of the provider. Raises BillingError to cut the session."""
+        async with self._lock:
+            match event.get("type"):
+                case "session.created":
+                    self._session_created(event)
+                    await self._cover()
+                case "response.created":
+                    self._response_created(event)
+                    await self._cover()
+                case "response.done":
+                    self._response_done(event)
+                    await self._cover(spent_more=True)
+                case "error":
+                    self._asked = max(0, self._asked - 1)
+        self._note_idleness()
+
+    def _session_created(self, event: Mapping[str, object]) -> None:
+        session = _mapping(event.get("session"))
+        model = session.get("model")
+        self._events.append({"type": "session.created", "session": {"model": model}})
+        if isinstance(model, str):
+            self._prices = self._prices.of_reported(model)
+        self._grow_context(len(str(session).encode("utf-8", "surrogatepass")))
+
+    def _response_created(self, event: Mapping[str, object]) -> None:
+        self._asked = max(0, self._asked - 1)
+        self.running[str(_mapping(event.get("response")).get("id"))] = None
+        self._marks = (self._marks[1], self._sent_tokens)
+
+    def _response_done(self, event: Mapping[str, object]) -> None:
+        response = _mapping(event.get("response"))
+        self.running.pop(str(response.get("id")), None)
+        usage = _mapping(response.get("usage"))
+        self._events.append({"type": "response.done", "response": {"usage": usage or None}})
+        inputs, outputs = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+        self._spend(inputs, outputs)
+        self._grow_context(outputs)
+        if self._plain and inputs and response.get("conversation_id"):
+            unseen = self._sent_tokens - self._marks[0]
+            self._context_tokens = min(self._context_tokens, inputs + outputs + unseen)
+
+    def _spend(self, inputs: int, outputs: int) -> None:
+        cost = self._cost_so_far(self._call, self._events)
+        if cost is not None:
+            self._call.recovered_cost = Decimal(str(cost))  # what the session costs if no success event comes
+            self._spent_nanos = nanos_from_cost(cost)
+            return
+        self._spent_nanos += self._prices.input_nanos_per_token * inputs
+        self._spent_nanos += self._prices.output_nanos_per_token * outputs
+
+    def _grow_context(self, tokens: int) -> None:
+        self._context_tokens = min(self._context_tokens + tokens, self._prices.context_tokens_max)
+
+    def _note_idleness(self) -> None:
+        if self.running or self._asked:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    async def _cover(self, *, spent_more: bool = False) -> None:
+        held_nanos = self._admission.hold_nanos
+        spare = 1 if self._settings.billing_strict else 0
+        count = Decimal(max(1, len(self.running) + self._asked + spare))
+        needed_nanos, wanted_nanos, most_nanos = (
+            self._prices.needed_nanos(self._spent_nanos, self._context_tokens, count + more)
+            for more in (0, _AHEAD, _KEPT)
+        )
+        if not needed_nanos <= held_nanos <= most_nanos:
+            await self._resize(needed_nanos, wanted_nanos)
+        elif spent_more:
+            await self._resize(needed_nanos, held_nanos)
+
+    async def _resize(self, needed_nanos: int, wanted_nanos: int) -> None:
+        """Asks for `wanted_nanos`, and takes `needed_nanos` where the balance has no more."""
+        try:
+            await self._take(wanted_nanos)
+        except InsufficientCredits as refusal:
+            if refusal.available_nanos < needed_nanos:
+                raise self._used_up(refusal, needed_nanos) from refusal
+            try:
+                await self._take(needed_nanos)
+            except InsufficientCredits as second:
+                raise self._used_up(second, needed_nanos) from second
+        except (Unavailable, Conflict, NotFound) as error:
+            self._without_ledger(error, needed_nanos)
+
+    async def _take(self, amount_nanos: int) -> None:
+        admission = self._admission
+        charged = self._settings.billing_charge_no_event != "nothing"
+        least_nanos = admission.rule.charge_nanos(self._spent_nanos) if charged and self._spent_nanos else 0
+        amount_nanos = max(amount_nanos, least_nanos)
+        await self._ledger.resize(self._call.id, amount_nanos, least_nanos)
+        admission.hold_nanos = amount_nanos
+
+    def _used_up(self, refusal: InsufficientCredits, needed_nanos: int) -> InsufficientCredits:
+        return InsufficientCredits(
+            "The credit is used up, so this session ends here. To go on, it needs "
+            f"{format_nanos(needed_nanos)} set aside, and there is "
+            f"{format_nanos(max(refusal.available_nanos, 0))}. Top up to go on.",
+            available_nanos=refusal.available_nanos,
+            required_nanos=needed_nanos,
+        )
+
+    def _without_ledger(self, error: BillingError, needed_nanos: int) -> None:
+        """Postgres is away: the session goes on and is charged in full later. Strict: it ends where its hold
+        does.
+        """
+        logger.warning("the hold of session %s was not extended: %s", self._call.id, error)
+        if self._admission.hold_nanos >= needed_nanos:
+            return
+        if self._settings.billing_strict or not isinstance(error, Unavailable):
+            raise error
+        self._admission.hold_nanos = needed_nanos  # asked for again when more than this is needed
+
+    @property
+    def _admission(self) -> Admission:
+        assert self._call.admission is not None  # a session begins after admission only
+        return self._call.admission
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
