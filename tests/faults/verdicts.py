@@ -103,10 +103,10 @@ async def judge(pool: Pool, database_url: str, load: Load, served: dict[str, int
     problems += [f"below zero by more than was overspent: {row}" for row in await _rows(pool, BELOW_ZERO)]
     problems += [f"open at the end: {hold.key}" for hold in holds if hold.status == "open"]
     problems += [f"charged {hold.charges} times: {hold.key}" for hold in holds if hold.charges not in {0, 1}]
-    problems += _by_provider(holds, served)
-    problems += _by_clients({hold.key: hold for hold in holds}, load)
-    problems += _by_list(holds, listed, _asked("review", database_url, "--limit", str(REVIEW_PAGE)))
-    problems += _gifts(load, {row[0]: row[1] for row in await _rows(pool, GIFTS, GIFT_NANOS)})
+    problems += by_provider(holds, served)
+    problems += by_clients({hold.key: hold for hold in holds}, load)
+    problems += by_list(holds, listed, _asked("review", database_url, "--limit", str(REVIEW_PAGE)))
+    problems += gifts(load, {row[0]: row[1] for row in await _rows(pool, GIFTS, GIFT_NANOS)})
     proof = _asked("prove", database_url)
     problems += [] if proof["proved"] is True else [f"the books do not agree: {proof}"]
     late = [
@@ -118,7 +118,7 @@ async def judge(pool: Pool, database_url: str, load: Load, served: dict[str, int
     return Verdicts(problems, admissions, endings, sum(served.values()), listed, max(late, default=0.0))
 
 
-def _by_provider(holds: list[HoldRow], served: dict[str, int]) -> Iterator[str]:
+def by_provider(holds: list[HoldRow], served: dict[str, int]) -> Iterator[str]:
     """The provider's count of a customer's calls with one limit against the charges for them.
 
     More served than charged is a free call, unless it failed; more charged than served is a double charge,
@@ -135,7 +135,7 @@ def _by_provider(holds: list[HoldRow], served: dict[str, int]) -> Iterator[str]:
             yield f"charged {charged[label]} times, served {times} times: {label}"
 
 
-def _by_clients(holds: dict[str, HoldRow], load: Load) -> Iterator[str]:
+def by_clients(holds: dict[str, HoldRow], load: Load) -> Iterator[str]:
     """Each call that a client saw answered against its hold."""
     for seen in load.seen:
         if seen.status != 200:
@@ -149,7 +149,7 @@ def _by_clients(holds: dict[str, HoldRow], load: Load) -> Iterator[str]:
             yield f"charged {hold.charged}, but it cost {seen.cost_nanos}: {seen}, {hold}"
 
 
-def _by_list(holds: list[HoldRow], listed: list[UnheardCall], review: dict[str, object]) -> Iterator[str]:
+def by_list(holds: list[HoldRow], listed: list[UnheardCall], review: dict[str, object]) -> Iterator[str]:
     """Every call without an event is on the list for review, with its charge, and nothing else is."""
     unheard = {hold.key: hold.charged for hold in holds if hold.ending == "no_event"}
     if unheard != {call.hold.key: call.hold.charged_nanos for call in listed}:
@@ -161,7 +161,7 @@ def _by_list(holds: list[HoldRow], listed: list[UnheardCall], review: dict[str, 
         yield f"`proxyllm review` lists {len(calls)} calls, the ledger {len(newest)}"
 
 
-def _gifts(load: Load, credited: dict[object, object]) -> Iterator[str]:
+def gifts(load: Load, credited: dict[object, object]) -> Iterator[str]:
     for customer_id, times in load.gifts.items():
         if credited.get(customer_id, 0) != times:
             yield f"{customer_id} was given credit {times} times, and credited {credited.get(customer_id, 0)}"

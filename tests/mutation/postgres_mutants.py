@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.mutation.mutant import Mutant
 
 _LEDGER = "tests/integration/ledger/"
-_RACES = "tests/concurrency/test_races.py"
 _LOCKS = "tests/concurrency/test_locks.py"
 _OPERATIONS = f"{_LEDGER}test_operations.py"
 _MACHINE = f"{_LEDGER}test_state_machine.py"
@@ -26,28 +25,28 @@ BALANCE = [
         _EXCHANGE,
         "IF amounts[n] <= free[a] THEN  --",
         "IF free[a] IS NOT NULL THEN  --",
-        (_RACES + "::test_a_hold_that_does_not_fit_stops_none_of_the_smaller_ones_behind_it",),
+        (_TABLE_GUARDS,),
     ),
     Mutant(
         "exchange admits one nano too much",
         _EXCHANGE,
         "IF amounts[n] <= free[a] THEN  --",
         "IF amounts[n] <= free[a] + 1 THEN  --",
-        (_RACES + "::test_a_hold_that_does_not_fit_stops_none_of_the_smaller_ones_behind_it",),
+        (_TABLE_GUARDS,),
     ),
     Mutant(
         "a batch of holds forgets what it has taken",
         _FUNCTIONS,
         "wanted <= free - taken THEN",
         "wanted <= free THEN",
-        (_MACHINE, _LOCKS),
+        (_TABLE_GUARDS,),
     ),
     Mutant(
         "a lone hold is admitted whatever is free",
         _LONE,
         " AND wanted <= b.balance - b.held\n",
         "\n",
-        (f"{_OPERATIONS}::TestHold", _MACHINE),
+        (_TABLE_GUARDS,),
     ),
     Mutant(
         "a hold grows whatever is free",

@@ -77,3 +77,34 @@ async def test_what_no_table_takes(pool: Pool, allowed: str, refused: str) -> No
     await run(pool, ALICE, allowed)
     with pytest.raises(psycopg.errors.IntegrityError):
         await run(pool, refused)
+
+
+class TestEachFunctionByItself:
+    """A ledger would not show what one of them decides wrongly: the trigger refuses, and another decides."""
+
+    KEYS, PAYER = "ARRAY['a', 'b', 'c']", "ARRAY['user_id'], ARRAY['alice']"
+    ASKED = (
+        "ARRAY[60, 41, 40]::bigint[], ARRAY[0, 0, 0]::bigint[], ARRAY[60, 60, 60], ARRAY['{}', '{}', '{}']"
+    )
+
+    async def answer(self, pool: Pool, function: str) -> list[tuple[object, ...]]:
+        await run(pool, ALICE)
+        async with pool.connection() as connection:
+            return list(await (await connection.execute(f"SELECT * FROM {function}".encode())).fetchall())
+
+    async def test_the_exchange_takes_what_fits_and_no_more(self, pool: Pool) -> None:
+        none = ", ".join(["'{}'"] * 8)
+        function = f"exchange_v1({none}, {self.KEYS}, ARRAY[1, 1, 1], {self.ASKED}, 'me', {self.PAYER})"
+        [(_, _, admitted, available, _)] = await self.answer(pool, function)
+        assert (admitted, available) == ([True, False, True], [40, 40, 0])
+
+    async def test_so_does_a_batch_of_holds(self, pool: Pool) -> None:
+        payers = "ARRAY['user_id', 'user_id', 'user_id'], ARRAY['alice', 'alice', 'alice']"
+        rows = await self.answer(pool, f"hold_batch_v1({self.KEYS}, {payers}, {self.ASKED}, 'me')")
+        assert [row[:2] for row in rows] == [("admitted", 40), ("refused", 40), ("admitted", 0)]
+
+    @pytest.mark.parametrize(("asked", "available"), [(100, 0), (101, None)])
+    async def test_so_does_a_lone_hold(self, pool: Pool, asked: int, available: int | None) -> None:
+        function = f"hold_one_v1('a', 'user_id', 'alice', {asked}, 0, 60, '{{}}', 'me')"
+        [row] = await self.answer(pool, function)
+        assert row[0] == available
