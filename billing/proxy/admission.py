@@ -17,6 +17,9 @@ from billing.proxy.open_calls import OpenCalls
 from billing.proxy.output_plan import OutputPlan
 from billing.proxy.payer import Key, payer_of
 from billing.proxy.price import CallRules, PriceRule, rules_detail
+from billing.proxy.realtime.cost import cost_so_far
+from billing.proxy.realtime.prices import RealtimePrices, bound_session
+from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Handling, check_call
 from billing.settings import Settings
 
@@ -65,14 +68,18 @@ class Admissions:
         refuse_steering(body)
         payer = payer_of(key, self._settings)
         prices = self._prices.prices_for(payer, key.team_id)
-        bound = await bound_call(
-            with_key_fallbacks(body),
-            call_type=call_type,
-            route=call.path,
-            router=self._router(),
-            rule=prices,
-            settings=self._settings,
-        )
+        session_prices: RealtimePrices | None = None
+        if call.is_websocket:
+            bound, session_prices = bound_session(with_key_fallbacks(body), self._router(), prices)
+        else:
+            bound = await bound_call(
+                with_key_fallbacks(body),
+                call_type=call_type,
+                route=call.path,
+                router=self._router(),
+                rule=prices,
+                settings=self._settings,
+            )
         detail = _detail(key, body, bound, call)
         if bound.free:
             if (
@@ -94,6 +101,8 @@ class Admissions:
             rules=CallRules(prices, bound.rules),
         )
         self._open_calls.add(call)
+        if session_prices is not None:
+            call.session = RealtimeSession(self._ledger, call, session_prices, self._settings, cost_so_far)
 
     async def _available(self, key: Key) -> int:
         return (await self._ledger.account(payer_of(key, self._settings))).available_nanos

@@ -119,8 +119,9 @@ def _check(request: Request, path: str, body: object) -> None:
     call = current_call.get()
     if call is not None:
         call.path = path
+    method = "WS" if call is not None and call.is_websocket else request.method
     try:
-        route = check_route(request.method, get_request_route_template(request) or path, path)
+        route = check_route(method, get_request_route_template(request) or path, path)
         if call is not None:
             call.route = route
         if request.method != "GET" and route.handling is not Handling.BILLED:

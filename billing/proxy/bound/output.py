@@ -34,7 +34,7 @@ def output_limit_of(
     if shape.limit_field is None:
         return OutputLimit(0, None, client_set=False)
     field = "max_tokens" if any(d.own_server for d in first) else shape.limit_field
-    longest = _least(_answer_max(d.prices) for d in first)
+    longest = _least(max_output_tokens(d.prices) for d in first)
     if shape.wished_tokens is not None:
         wish = shape.wished_tokens
         return OutputLimit(wish if longest is None else min(wish, longest), field, client_set=True)
@@ -60,7 +60,8 @@ def max_input_tokens(prices: Mapping[str, object]) -> int | None:
     return _positive(prices.get("max_input_tokens"))
 
 
-def _answer_max(prices: Mapping[str, object]) -> int | None:
+def max_output_tokens(prices: Mapping[str, object]) -> int | None:
+    """The longest answer, where it is known."""
     return _positive(prices.get("max_output_tokens")) or _positive(prices.get("max_tokens"))
 
 

@@ -6,6 +6,13 @@ _INPUT_AND_LIMIT = "input tokens and the output limit, which is written into"
 
 BILLED = (
     Declared(
+        "each response: the session's context and the longest answer; the hold grows while the session runs",
+        """
+        WS /v1/realtime /realtime /openai/v1/realtime
+        """,
+        ("_arealtime",),
+    ),
+    Declared(
         f"{_INPUT_AND_LIMIT} `max_tokens` or `max_completion_tokens`",
         """
         POST /v1/chat/completions /chat/completions /engines/{model:path}/chat/completions

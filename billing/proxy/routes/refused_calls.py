@@ -201,10 +201,15 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "A WebSocket session has no end that could be priced beforehand",
+        "Each turn of this WebSocket brings a request of its own, which LiteLLM shows to no hook; use POST",
         """
-        WS /vertex_ai/live /realtime /v1/realtime /openai/v1/realtime /responses /v1/responses
-            /openai/{endpoint:path} /openai_passthrough/{endpoint:path} /deepgram/listen
+        WS /responses /v1/responses
+        """,
+    ),
+    Declared(
+        "A provider's own WebSocket is passed through unseen, so its cost is not known beforehand",
+        """
+        WS /vertex_ai/live /openai/{endpoint:path} /openai_passthrough/{endpoint:path} /deepgram/listen
             /deepgram/v1/listen
         """,
     ),
