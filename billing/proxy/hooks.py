@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 # By which a client, in its body or in a header that LiteLLM reads, says how long a provider may take.
 _TIMEOUT_FIELDS = ("timeout", "request_timeout", "stream_timeout", "force_timeout")
+# Calls whose log LiteLLM writes from `litellm_metadata`, which its router makes where there is none
+# (`Router._ageneric_api_call_with_fallbacks`, `get_litellm_metadata_from_kwargs`).
+_LOGGED_APART = frozenset({"_arealtime", "aocr"})
 CALL_ID_LABEL = "billing_call_id"  # in the spend log's metadata.spend_logs_metadata
 
 
@@ -63,6 +66,8 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
             raise refused(call, refusal) from refusal
         call.logging_obj = data.get("litellm_logging_obj")
         call.client_set_timeout = any(data.get(field) is not None for field in _TIMEOUT_FIELDS)
+        if call_type in _LOGGED_APART:
+            data.setdefault("litellm_metadata", {})
         label_spend_log(data, call.id)
         ask_for_usage(data, call_type)
 
@@ -175,7 +180,7 @@ def label_spend_log(data: dict[str, object], call_id: str) -> None:
     """Writes our call id where LiteLLM copies it into its spend log, over whatever the client put there."""
     for bucket in ("metadata", "litellm_metadata"):
         metadata = data.get(bucket)
-        if isinstance(metadata, dict) and "user_api_key_hash" in metadata:
+        if isinstance(metadata, dict) and (bucket == "litellm_metadata" or "user_api_key_hash" in metadata):
             labels = metadata.get("spend_logs_metadata")
             kept = labels if isinstance(labels, dict) else {}
             metadata["spend_logs_metadata"] = {**kept, CALL_ID_LABEL: call_id}
