@@ -1,4 +1,4 @@
-"""The commands that read or prepare the database: `migrate`, `prove`, `review`."""
+"""The commands that read or prepare the database: `migrate`, `prove`."""
 
 from __future__ import annotations
 
@@ -13,29 +13,23 @@ from billing.database.migrations import migrate
 from billing.database.pool import open_pool
 from billing.errors import BillingError, NotConfigured
 from billing.ledger.books import Books
-from billing.ledger.schemas import Discrepancy, UnheardCall
+from billing.ledger.schemas import Discrepancy
 from billing.local import litellm_database
 from billing.local.failures import RunFailure
-from billing.money import format_nanos
 from billing.settings import Settings, get_settings
 
 
 def apply_migrations(*, as_json: bool) -> int:
     """`proxyllm migrate`."""
-    return _answer(_apply(as_json=as_json))
+    return answer(_apply(as_json=as_json))
 
 
 def prove_books(*, as_json: bool) -> int:
     """`proxyllm prove`."""
-    return _answer(_prove(as_json=as_json))
+    return answer(_prove(as_json=as_json))
 
 
-def list_for_review(limit: int, *, as_json: bool) -> int:
-    """`proxyllm review`."""
-    return _answer(_review(limit, as_json=as_json))
-
-
-def _answer(command: Coroutine[object, object, int]) -> int:
+def answer(command: Coroutine[object, object, int]) -> int:
     """Runs a command; an expected failure is one line and an exit code."""
     try:
         return asyncio.run(command)
@@ -64,7 +58,8 @@ async def _apply(*, as_json: bool) -> int:
 
 
 @asynccontextmanager
-async def _books(settings: Settings) -> AsyncIterator[Books]:
+async def open_books(settings: Settings) -> AsyncIterator[Books]:
+    """The books of DATABASE_URL, to read."""
     pool = await open_pool(settings, max_size=2, application_name="proxyllm cli")
     try:
         yield Books(pool, currency=settings.billing_currency)
@@ -73,7 +68,7 @@ async def _books(settings: Settings) -> AsyncIterator[Books]:
 
 
 async def _prove(*, as_json: bool) -> int:
-    async with _books(get_settings()) as books:
+    async with open_books(get_settings()) as books:
         found = await books.prove()
     if as_json:
         say(json.dumps({"proved": not found, "discrepancies": [asdict(one) for one in found]}))
@@ -84,32 +79,3 @@ async def _prove(*, as_json: bool) -> int:
 
 def _line_of(found: Discrepancy) -> str:
     return f"{found.rule}: {found.subject}: expected {found.expected}, found {found.found}"
-
-
-async def _review(limit: int, *, as_json: bool) -> int:
-    async with _books(get_settings()) as books:
-        calls = await books.for_review(limit=limit)
-    if as_json:
-        say(json.dumps({"calls": [_call(call) for call in calls]}))
-    else:
-        say("\n".join(map(_call_line, calls)) or "nothing to review")
-    return DONE
-
-
-def _call(call: UnheardCall) -> dict[str, object]:
-    return {
-        "call_id": call.hold.key,
-        "customer_type": call.hold.payer.customer_type,
-        "customer_id": call.hold.payer.customer_id,
-        "charged": format_nanos(call.hold.charged_nanos or 0),
-        "held": format_nanos(call.hold.amount_nanos),
-        "owner": call.owner,
-        "created_at": call.hold.created_at.isoformat(),
-        "resolved_at": call.resolved_at.isoformat(),
-    }
-
-
-def _call_line(call: UnheardCall) -> str:
-    charged = format_nanos(call.hold.charged_nanos or 0)
-    who = f"{call.hold.payer.customer_id} {call.hold.key}"
-    return f"{call.resolved_at:%Y-%m-%d %H:%M:%S} {who} charged {charged}"

@@ -117,11 +117,20 @@ def prove(as_json: Json = False) -> None:
 @app.command()
 def review(
     as_json: Json = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many calls at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many calls of each kind at most.")] = 100,
+    price: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="CALL COST", help="Charge this call what the provider asked for it, by its price rule."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the books; with --price.")] = "priced by the operator",
 ) -> None:
-    """List the calls of whose end nothing was ever heard, with what they were charged."""
-    from billing.cli.books import list_for_review
+    """List the calls whose end was never heard of, and those whose cost nobody knows; or price one."""
+    from billing.cli.review import list_for_review, price_call
 
+    if price is not None:
+        raise typer.Exit(price_call(*price, reason, as_json=as_json))
     raise typer.Exit(list_for_review(limit, as_json=as_json))
 
 

@@ -1,4 +1,4 @@
-"""`/stripe/prices`: the operator's price rules."""
+"""`/stripe/prices`, the operator's price rules, and `/stripe/review`, calls that wait for a price."""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from billing.accounts.endpoints import ChoiceDep, Cursor, Limit
 from billing.caller import CustomerChoice, require_admin, require_reads_all
 from billing.http import BillingRoute, errors
 from billing.ledger.schemas import Payer
-from billing.prices.schemas import PriceAnswer, PriceLine, PricePage, PriceRequest, Text
+from billing.money import format_nanos
+from billing.prices.repricing import parse_cost, price_by_hand, unpriced_calls
+from billing.prices.schemas import (
+    CallPriceRequest,
+    CallsToPrice,
+    CallToPrice,
+    PriceAnswer,
+    PricedCall,
+    PriceLine,
+    PricePage,
+    PriceRequest,
+    Text,
+)
 from billing.prices.service import HistoryQuery, StoredRule
 from billing.services import Billing, BillingDep, CallerDep
 
@@ -87,6 +99,59 @@ async def end_price(billing: BillingDep, caller: CallerDep, rule_id: Text) -> Pr
     """Ends a rule from now on. It stays in the history; ending it again changes nothing."""
     require_admin(caller)
     return _line(billing, await billing.prices.end(rule_id, caller.user_id or caller.key_hash))
+
+
+@router.get(
+    "/stripe/review",
+    summary="Calls that wait for a price (admins)",
+    responses=errors(400, 401, 403, 503),
+)
+async def list_calls_to_price(
+    billing: BillingDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
+) -> CallsToPrice:
+    """Calls that were charged what was held, for LiteLLM could not say what they cost."""
+    require_reads_all(caller)
+    calls = await unpriced_calls(billing.ledger, limit=limit, before_id=decode_cursor(cursor))
+    return CallsToPrice(
+        data=[
+            CallToPrice(
+                call_id=call.call_id,
+                customer_type=call.customer_type,
+                customer_id=call.customer_id,
+                charged=format_nanos(call.charged),
+                description=call.description,
+                created_at=call.created_at,
+                detail=dict(call.detail),
+            )
+            for call in calls
+        ],
+        next_cursor=encode_cursor(calls[-1].id) if len(calls) == limit else None,
+    )
+
+
+@router.post(
+    "/stripe/review/{call_id}",
+    summary="Say what a call cost (admins)",
+    responses=errors(400, 401, 403, 404, 409, 413, 503),
+)
+async def price_call(
+    billing: BillingDep, caller: CallerDep, call_id: Text, body: CallPriceRequest
+) -> PricedCall:
+    """Reverses the estimate and charges the real cost by the rule of the call's admission, both at once."""
+    require_admin(caller)
+    resolution = await price_by_hand(
+        billing.ledger,
+        call_id,
+        parse_cost(body.cost),
+        reason=body.reason,
+        priced_by=caller.user_id or caller.key_hash,
+    )
+    return PricedCall(
+        call_id=call_id,
+        charged=format_nanos(resolution.charged_nanos),
+        changed=resolution.changed,
+        available=format_nanos(resolution.available_nanos),
+    )
 
 
 def _customer(billing: Billing, choice: CustomerChoice) -> Payer | None:

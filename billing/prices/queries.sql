@@ -9,7 +9,7 @@ SELECT clock_timestamp(), count(*), count(ended_at) FROM billing."LiteLLM_Stripe
 SELECT id, customer_type, customer_id, team_id, model, provider, multiplier, fee, floor, free, valid_from, valid_until,
   reason, created_by, created_at, ended_by
 FROM billing."LiteLLM_StripePriceRuleTable"
-WHERE valid_until IS NULL OR valid_until > clock_timestamp() ORDER BY id LIMIT %(limit)s;
+WHERE valid_until IS NULL OR valid_until > greatest(valid_from, clock_timestamp()) ORDER BY id LIMIT %(limit)s;
 
 -- rules_page
 -- The history, newest first.
@@ -17,7 +17,7 @@ SELECT id, customer_type, customer_id, team_id, model, provider, multiplier, fee
   reason, created_by, created_at, ended_by
 FROM billing."LiteLLM_StripePriceRuleTable"
 WHERE (%(before_id)s::bigint IS NULL OR id < %(before_id)s)
-  AND (%(ended)s OR valid_until IS NULL OR valid_until > clock_timestamp())
+  AND (%(ended)s OR valid_until IS NULL OR valid_until > greatest(valid_from, clock_timestamp()))
   AND (%(customer_type)s::text IS NULL OR customer_type = %(customer_type)s)
   AND (%(customer_id)s::text IS NULL OR customer_id = %(customer_id)s)
 ORDER BY id DESC LIMIT %(limit)s;
@@ -37,7 +37,7 @@ FROM billing."LiteLLM_StripePriceRuleTable" WHERE idempotency_key = %(idempotenc
 -- count_ahead
 -- How many rules are in force or will be.
 SELECT count(*) FROM billing."LiteLLM_StripePriceRuleTable"
-WHERE valid_until IS NULL OR valid_until > clock_timestamp();
+WHERE valid_until IS NULL OR valid_until > greatest(valid_from, clock_timestamp());
 
 -- make_rule
 -- Adds a rule, once an idempotency key; no row where the key was used before.
@@ -57,3 +57,23 @@ SET valid_until = greatest(valid_from, clock_timestamp()), ended_by = %(ended_by
 WHERE id = %(id)s AND (valid_until IS NULL OR valid_until > greatest(valid_from, clock_timestamp()))
 RETURNING id, customer_type, customer_id, team_id, model, provider, multiplier, fee, floor, free, valid_from,
   valid_until, reason, created_by, created_at, ended_by;
+
+-- calls_to_price
+-- Charges at the hold whose real cost nobody has named yet, newest first.
+SELECT t.id, t.hold_key AS call_id, b.customer_type, b.customer_id, -t.amount AS charged, t.description, t.detail,
+  t.created_at
+FROM billing."LiteLLM_StripeTransactionTable" t JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = t.account_id
+WHERE t.estimate AND t.kind = 'charge' AND t.source_key = 'charge:' || t.hold_key
+  AND t.detail ->> 'ending' = 'finished_unpriced' AND (%(before_id)s::bigint IS NULL OR t.id < %(before_id)s)
+  AND NOT EXISTS (
+    SELECT FROM billing."LiteLLM_StripeTransactionTable" r WHERE r.source_key = 'reversal:' || t.hold_key
+  )
+ORDER BY t.id DESC LIMIT %(limit)s;
+
+-- call_to_price
+-- What is known of one call: from its charge, or from its hold where it was charged nothing.
+SELECT b.customer_type, b.customer_id, coalesce(t.detail, h.detail) AS detail, h.status = 'open' AS is_open
+FROM (SELECT %(call_id)s::text AS key) AS call
+LEFT JOIN billing."LiteLLM_StripeTransactionTable" t ON t.source_key = 'charge:' || call.key
+LEFT JOIN billing."LiteLLM_StripeHoldTable" h ON h.key = call.key
+JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = coalesce(t.account_id, h.account_id);

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -163,7 +164,8 @@ class PriceLine(BaseModel):
 
 
 def _status(rule: PriceRule, at: datetime) -> Status:
-    if rule.valid_until is not None and rule.valid_until <= at:
+    over = rule.valid_until
+    if over is not None and (over <= at or over == rule.valid_from):
         return "ended"
     return "active" if rule.is_valid(at) else "scheduled"
 
@@ -177,6 +179,43 @@ class PricePage(BaseModel):
 
     data: list[PriceLine]
     next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+
+
+class CallToPrice(BaseModel):
+    """A call that was charged what was held, for nobody knows what it cost."""
+
+    call_id: str
+    customer_type: CustomerType
+    customer_id: str
+    charged: str = Field(description="Its hold.", examples=["0.0123"])
+    description: str
+    created_at: datetime
+    detail: dict[str, JsonValue]
+
+
+class CallsToPrice(BaseModel):
+    """Newest first."""
+
+    data: list[CallToPrice]
+    next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+
+
+class CallPriceRequest(BaseModel):
+    """What the provider asked for a call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cost: str = Field(description="Major units, before the price rule, as a decimal string.", max_length=40)
+    reason: Reason
+
+
+class PricedCall(BaseModel):
+    """How the call stands."""
+
+    call_id: str
+    charged: str = Field(description="By the rule of its admission.")
+    changed: bool = Field(description="False: this price was in the books already.")
+    available: str = Field(description="What the customer has for new calls.")
 
 
 class PriceAnswer(BaseModel):

@@ -1,0 +1,114 @@
+"""Calls charged at their hold, for nobody knew what they cost; and their real price, named by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg.rows import class_row
+
+from billing.errors import BadRequest, Conflict, KeyConflict, NotFound
+from billing.ledger.books import Books, bounded
+from billing.ledger.schemas import Json, Payer, Resolution, Settlement
+from billing.ledger.service import Ledger
+from billing.money import nanos_from_cost
+from billing.prices.rule import DEFAULT, PriceRule
+from billing.prices.service import SQL
+from billing.proxy.price import price_detail
+from billing.settings import CustomerType
+
+BY_HAND = "priced_by_hand"
+COST_MAX = Decimal(10_000)  # of one call; beyond it is a slip of the decimal point
+COST_DECIMALS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedCall:
+    """A call that was charged its hold, for its cost is not known."""
+
+    id: int  # for paging
+    call_id: str
+    customer_type: CustomerType
+    customer_id: str
+    charged: int
+    description: str
+    detail: Json
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    customer_type: CustomerType
+    customer_id: str
+    detail: Json
+    is_open: bool | None
+
+
+async def unpriced_calls(
+    books: Books, *, limit: int = 100, before_id: int | None = None
+) -> list[UnpricedCall]:
+    """A page of the calls to price, newest first (`limit` 1 to 1,000)."""
+    async with books.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(UnpricedCall))
+        values = {"limit": bounded(limit), "before_id": before_id}
+        return await (await cursor.execute(SQL["calls_to_price"], values)).fetchall()
+
+
+def parse_cost(value: object) -> Decimal:
+    """A provider's cost in major units, as a decimal string. Raises BadRequest, also for a negative one."""
+    try:
+        cost = Decimal(value) if isinstance(value, str) else None
+    except ArithmeticError:
+        cost = None
+    if cost is None or not cost.is_finite() or cost.is_signed() or cost > COST_MAX:
+        raise BadRequest(f'A cost is a decimal string from 0 to {COST_MAX}, like "0.0012".', param="cost")
+    exponent = cost.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > COST_DECIMALS:
+        raise BadRequest(f"A cost has at most {COST_DECIMALS} decimals.", param="cost")
+    return cost
+
+
+async def price_by_hand(
+    ledger: Ledger, call_id: str, cost: Decimal, *, reason: str, priced_by: str | None
+) -> Resolution:
+    """Replaces a call's estimate by the charge for what the provider asked, by the rule of its admission.
+
+    Reversal and charge are one transaction. The same cost again changes nothing. Raises NotFound, Conflict
+    while the call runs, KeyConflict where its real cost is in the books already.
+    """
+    known = await _known(ledger, call_id)
+    if known.is_open:
+        raise Conflict(f"The call {call_id} has not ended yet.")
+    rule_detail = known.detail.get("rule")
+    rule = PriceRule.of_detail(rule_detail) if isinstance(rule_detail, dict) else DEFAULT
+    amount_nanos = rule.charge_nanos(nanos_from_cost(cost))
+    detail = {name: value for name, value in known.detail.items() if name != "rules"}
+    settlement = Settlement(
+        key=call_id,
+        amount_nanos=amount_nanos,
+        ending=BY_HAND,
+        description=f"{known.detail.get('model') or 'call'}: priced by hand",
+        payer=Payer(known.customer_type, known.customer_id),
+        detail={
+            **detail,
+            "ending": BY_HAND,
+            "rule": rule_detail if isinstance(rule_detail, dict) else rule.detail(),
+            "price": price_detail("by_hand", cost, rule, amount_nanos),
+            "reason": reason,
+            "priced_by": priced_by,
+        },
+    )
+    try:
+        return await ledger.settle(settlement)
+    except KeyConflict as error:
+        raise KeyConflict(f"The real cost of the call {call_id} is in the books already.") from error
+
+
+async def _known(books: Books, call_id: str) -> _Known:
+    async with books.connection() as connection:
+        cursor = connection.cursor(row_factory=class_row(_Known))
+        row = await (await cursor.execute(SQL["call_to_price"], {"call_id": call_id})).fetchone()
+    if row is None:
+        raise NotFound(f"No call {call_id} was ever charged or held.")
+    return row
