@@ -22,6 +22,7 @@ class Ending(StrEnum):
     """Names as they stand in holds and transactions."""
 
     FINISHED = "finished"
+    FINISHED_FREE = "finished_free"  # by declaration or by rule, beside others that are not
     FINISHED_UNPRICED = "finished_unpriced"  # LiteLLM could not say what it cost: charged at the hold
     CUT_MID_STREAM = "cut_mid_stream"
     CREDIT_EXHAUSTED = "credit_exhausted"  # we ended the stream where the credit ended

@@ -80,6 +80,8 @@ class Successes:
             )
         else:
             ending, description = _ending_of(call, kwargs), model
+            if rule.free and ending is Ending.FINISHED:
+                ending = Ending.FINISHED_FREE
             price = price_detail(basis, cost, rule, amount_nanos)
         return Settlement(
             key=call.id,
