@@ -21,8 +21,7 @@ from tests.faults.load import GIFT, Load
 from tests.faults.witness import testimony
 
 REVIEW_PAGE = 1000
-# Endings of calls that a provider may have served although they cost nothing (docs/explanation/endings.md).
-FREE_AFTER_DISPATCH = frozenset(("failed", "cut_before_first_chunk", "abandoned"))
+FREE_AFTER_DISPATCH = "failed"  # no byte was delivered (docs/explanation/endings.md)
 GIFT_NANOS = int(nanos_from_cost(GIFT))
 
 HOLDS = """
@@ -126,7 +125,7 @@ def by_provider(holds: list[HoldRow], served: dict[str, int]) -> Iterator[str]:
     """
     charged = Counter(hold.label for hold in holds if hold.charges)
     unheard = Counter(hold.label for hold in holds if hold.charges and hold.ending == "no_event")
-    failed = Counter(hold.label for hold in holds if not hold.charges and hold.ending in FREE_AFTER_DISPATCH)
+    failed = Counter(hold.label for hold in holds if not hold.charges and hold.ending == FREE_AFTER_DISPATCH)
     for label in served.keys() | charged.keys():
         times = served.get(label, 0)
         if times > charged[label] + failed[label]:
@@ -143,7 +142,7 @@ def by_clients(holds: dict[str, HoldRow], load: Load) -> Iterator[str]:
         hold = holds.get(seen.call_id or "")
         if hold is None:
             yield f"answered without a hold: {seen}"
-        elif not hold.charged and seen.kind != "left_stream":
+        elif not hold.charged:
             yield f"answered for nothing: {seen}, {hold}"
         elif seen.cost_nanos not in {None, hold.charged} and hold.ending != "no_event":
             yield f"charged {hold.charged}, but it cost {seen.cost_nanos}: {seen}, {hold}"
