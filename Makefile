@@ -7,6 +7,7 @@ UV := $(VENV)/bootstrap/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 # LiteLLM imports these only for a second server, a profiler, and exports to FOCUS and CloudZero: 200 MB.
 NOT_IN_IMAGE := $(addprefix --no-emit-package ,granian polars polars-runtime-32 pyroscope-io)
+IMAGE_FOLDER ?= .image
 INPUTS := pyproject.toml requirements/install.sh requirements/build.txt
 export VENV
 
@@ -43,13 +44,20 @@ $(VENV)/tailnet/built: tests/tailnet/tools/go.mod tests/tailnet/tools/go.sum
 	@cd tests/tailnet/tools && CGO_ENABLED=0 GOBIN=$(CURDIR)/$(@D) nice -n 19 go install -mod=readonly -p 1 tool
 	@touch $@
 
+.PHONY: test-image
+test-image: $(VENV)/installed-dev ## Builds the image without any image registry and runs it (Linux, root, buildah, Go)
+	@why=$$(deploy/image/possible.sh) || { echo "proxyllm: cannot run test-image here: $$why" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(VENV)/tailnet/built
+	@deploy/image/build_on_stand_ins.sh $(IMAGE_FOLDER) $(VENV)/tailnet
+	@PROXYLLM_IMAGE_FOLDER=$(abspath $(IMAGE_FOLDER)) $(BIN)/python -m pytest tests/acceptance/image/check_image.py $(ARGS)
+
 .PHONY: browser-hint
 browser-hint:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		echo "proxyllm: no chromium on PATH: the browser tests will fail (Debian: apt install chromium; macOS: brew install chromium)" >&2
 
 .PHONY: lint
-lint: lint-ruff lint-mypy lint-yaml lint-shell ## Runs all linters
+lint: lint-ruff lint-mypy lint-yaml lint-shell lint-docker lint-ts ## Runs all linters
 
 .PHONY: lint-ruff
 lint-ruff: $(VENV)/installed-dev ## Checks style and formatting
@@ -67,6 +75,18 @@ lint-yaml: $(VENV)/installed-dev ## Checks YAML files
 .PHONY: lint-shell
 lint-shell: $(VENV)/installed-dev ## Checks shell scripts
 	@$(BIN)/shellcheck $$(git ls-files '*.sh' .ci/run)
+
+.PHONY: lint-docker
+lint-docker: $(VENV)/installed-dev ## Checks the Dockerfiles
+	@git ls-files '*Dockerfile*' | grep -v dockerignore | xargs $(BIN)/hadolint
+
+.PHONY: lint-ts
+lint-ts: .railway/node_modules/.package-lock.json ## Checks the types of .railway/railway.ts (needs Node.js with npm)
+	@node .railway/node_modules/typescript/bin/tsc --project .railway
+
+.railway/node_modules/.package-lock.json: .railway/package-lock.json
+	@cd .railway && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: format
 format: $(VENV)/installed-dev ## Formats the code

@@ -18,8 +18,8 @@ if [ -n "$lacking" ]; then
   exit 1
 fi
 
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-store() { buildah --root "$folder/storage" --runroot "$folder/run" "$@"; }
+export BUILDAH_ISOLATION=chroot
+store() { buildah --storage-driver vfs --root "$folder/storage" --runroot "$folder/run" "$@"; }
 name_of() { sed -n "s/^ARG $1=\(.*\)@sha256:.*/\1/p" "$here/Dockerfile.railway"; } # without its digest
 python_image=$(name_of PYTHON_IMAGE)
 tailscale_image=$(name_of TAILSCALE_IMAGE)
@@ -60,9 +60,17 @@ if ! store inspect --type image "$tailscale_image" >/dev/null 2>&1; then
   commit "$container" "$tailscale_image"
 fi
 
+build() {
+  store build --quiet --format docker --layers --pull-never --tag proxyllm \
+    --build-arg "PYTHON_IMAGE=$python_image" --build-arg "TAILSCALE_IMAGE=$tailscale_image" \
+    --build-arg "REVISION=$(git -C "$here" rev-parse HEAD)" \
+    --file "$here/Dockerfile.railway" "$here" >"$folder/build.log" 2>&1
+}
+
 say "building"
-store build --quiet --format docker --layers=false --pull-never --tag proxyllm \
-  --build-arg "PYTHON_IMAGE=$python_image" --build-arg "TAILSCALE_IMAGE=$tailscale_image" \
-  --build-arg "REVISION=$(git -C "$here" rev-parse HEAD)" \
-  --file "$here/Dockerfile.railway" "$here" >/dev/null
+until build; do
+  # Under load buildah 1.28 sometimes cannot seal the copy of itself that it runs each step with.
+  grep -q "sealing memfd copy" "$folder/build.log" || { tail -20 "$folder/build.log" >&2; exit 1; }
+  say "buildah could not start a step; going on from there"
+done
 say "built proxyllm"
