@@ -54,6 +54,34 @@ DEMO_PRICES: dict[str, Price | None] = {
     "demo-unpriced": None,
 }
 
+
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """US dollars a unit of what is no text: LiteLLM's name of the price, and how LiteLLM calls the model."""
+
+    provider_model: str
+    mode: str
+    unit: str = ""
+    price: float = 0.0
+
+    def model_info(self) -> dict[str, JsonValue]:
+        """As LiteLLM's `model_info` has it; without a unit, LiteLLM's price map prices the model."""
+        return {"mode": self.mode, **({self.unit: self.price} if self.unit else {})}
+
+
+# Like dall-e-3, tts-1, whisper-1, rerank-v3.5, mistral-ocr. Those without a price are in LiteLLM's map.
+DEMO_UNIT_PRICES = {
+    "demo-image": UnitPrice("openai/demo-image", "image_generation", "output_cost_per_image", 0.04),
+    "demo-image-tokens": UnitPrice("openai/gpt-image-1-mini", "image_generation"),
+    "demo-speech": UnitPrice("openai/tts-1", "audio_speech"),
+    "demo-transcribe": UnitPrice(
+        "openai/demo-transcribe", "audio_transcription", "input_cost_per_second", 0.0001
+    ),
+    "demo-rerank": UnitPrice("cohere/demo-rerank", "rerank", "input_cost_per_query", 0.002),
+    "demo-moderation": UnitPrice("openai/omni-moderation-latest", "moderation"),
+    "demo-ocr": UnitPrice("mistral/demo-ocr", "ocr", "ocr_cost_per_page", 0.001),
+}
+
 # Each provider whose key is in the environment, with all its models.
 PROVIDERS = {
     "OPENAI_API_KEY": "openai",
@@ -70,6 +98,8 @@ PROVIDERS = {
 def render(demo_base_url: str, environment: Mapping[str, str]) -> str:
     """The configuration as YAML. No secret is in it: keys are named by their variables."""
     models = [_demo_model(name, price, demo_base_url) for name, price in DEMO_PRICES.items()]
+    models += [_demo_unit_model(name, price, demo_base_url) for name, price in DEMO_UNIT_PRICES.items()]
+    models.append(_demo_gemini(demo_base_url))
     models += [_provider(provider, key) for key, provider in PROVIDERS.items() if environment.get(key)]
     config = {
         "model_list": models,
@@ -96,6 +126,26 @@ def _demo_model(name: str, price: Price | None, base_url: str) -> Model:
     parameters: dict[str, JsonValue] = {"model": f"openai/{name}", "api_base": base_url, "api_key": "demo"}
     model: Model = {"model_name": name, "litellm_params": parameters}
     return model if price is None else {**model, "model_info": price.model_info()}
+
+
+def _demo_gemini(base_url: str) -> Model:
+    """Gemini's own API, which LiteLLM speaks to its own providers alone."""
+    parameters: dict[str, JsonValue] = {
+        "model": "gemini/gemini-demo",
+        "api_base": base_url.removesuffix("/v1"),
+        "api_key": "demo",
+    }
+    return {"model_name": "demo-gemini", "litellm_params": parameters, "model_info": _SMALL.model_info()}
+
+
+def _demo_unit_model(name: str, price: UnitPrice, base_url: str) -> Model:
+    is_cohere = price.provider_model.startswith("cohere/")  # LiteLLM adds its version to the address
+    parameters: dict[str, JsonValue] = {
+        "model": price.provider_model,
+        "api_base": base_url.removesuffix("/v1") if is_cohere else base_url,
+        "api_key": "demo",
+    }
+    return {"model_name": name, "litellm_params": parameters, "model_info": price.model_info()}
 
 
 def _provider(provider: str, key: str) -> Model:

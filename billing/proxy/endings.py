@@ -17,6 +17,9 @@ from enum import StrEnum
 from billing.proxy.call import Admission, Call
 from billing.settings import FailedCallCharge, Settings
 
+# `google_genai/streaming_iterator.py` counts what it collected at the natural end of the stream alone.
+_SILENT_WHEN_CUT = frozenset({"agenerate_content_stream"})
+
 
 class Ending(StrEnum):
     """Names as they stand in holds and transactions."""
@@ -97,11 +100,18 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
     counted_nanos = call.stream.likely_nanos if call.stream is not None else None
     if counted_nanos is not None and (call.client_gone or call.credit_ended):
         return ChargeCounted(cut_by(call), counted_nanos)
+    if _delivered(call) and call.client_gone and _silent_when_cut(call):
+        return ChargeHold(Ending.CUT_MID_STREAM, admission.hold_nanos)
     if call.logging_obj is None or _delivered(call):
         return Wait()
     if call.client_gone:
         return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)
     return _by_setting(settings.billing_charge_failed, Ending.FAILED, admission)
+
+
+def _silent_when_cut(call: Call) -> bool:
+    """Whether LiteLLM brings no event for a stream of this kind that its client cuts."""
+    return call.route is not None and not _SILENT_WHEN_CUT.isdisjoint(call.route.call_types)
 
 
 def cut_by(call: Call) -> Ending:

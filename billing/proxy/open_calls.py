@@ -96,7 +96,10 @@ class OpenCalls:
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "input")
                 self.settle(call, admission, estimate)
             case ChargeHold(ending, amount_nanos):
-                why = "answered, but failed LiteLLM's validation: charged at the hold"
+                failed = "answered, but failed LiteLLM's validation"
+                why = (
+                    f"{failed if ending is Ending.FINISHED_UNPRICED else _words(ending)}: charged at the hold"
+                )
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "hold")
                 self.settle(call, admission, estimate)
             case ChargeCounted(ending, amount_nanos):

@@ -23,6 +23,14 @@ from billing.settings import CacheHitCharge
 
 logger = logging.getLogger(__name__)
 
+# LiteLLM's names of calls in its events that use something however little they say of it.
+_NEVER_FREE = frozenset(
+    (
+        "aimage_generation", "aimage_edit", "aspeech", "atranscription", "arerank", "aocr", "aresponses",
+        "acompact_responses", "agenerate_content", "agenerate_content_stream",
+    )
+)  # fmt: skip
+
 _NOTHING = PriceRule(free=True, id="nothing")  # what is free by declaration or by setting, not by a rule
 
 
@@ -122,7 +130,8 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
     """The provider cost as LiteLLM's spend log has it, or None where LiteLLM does not know it.
 
     `kwargs["response_cost"]` is None for an unpriced call, while the logging payload turns that into 0; a 0
-    with tokens used and no cache hit is LiteLLM's way to say the same.
+    with tokens used and no cache hit is LiteLLM's way to say the same. So is a 0 for what is not counted in
+    tokens (a provider that reports no searches), or for an answer whose tokens nobody reported.
     """
     if _served_free(kwargs):
         return 0
@@ -130,7 +139,8 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
         return None
     logged = _logged(kwargs)
     cost = logged.get("response_cost", kwargs["response_cost"])
-    if cost == 0 and logged.get("total_tokens") and not kwargs.get("cache_hit"):
+    used = logged.get("total_tokens") or kwargs.get("call_type") in _NEVER_FREE
+    if cost == 0 and used and not kwargs.get("cache_hit"):
         return None
     return cost
 

@@ -9,31 +9,24 @@ import struct
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import JsonValue
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from billing.local.demo_upstream import answers, tokens, wire
+from billing.local.demo_upstream import answers, gemini, media, retrieval, tokens, wire
 from billing.local.demo_upstream.answers import Answer
 from billing.local.demo_upstream.models import MODELS, DemoModel
 from billing.local.demo_upstream.realtime import realtime
+from billing.local.demo_upstream.responses import Responses
 from billing.local.demo_upstream.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
 
 REMEMBERED_FAILURES_MAX = 10_000
 PIECES_BEFORE_BREAK = 5
 BREAK_AFTER_S = 0.2  # so that what was sent before arrives
-
-
-Asked = TypeVar("Asked", bound=BaseModel)
-
-
-class ConnectionBroken(Exception):
-    """demo-broken stops in the middle of an answer; the server closes the connection."""
 
 
 @dataclass(slots=True)
@@ -46,7 +39,7 @@ class Provider:
     async def chat(self, request: Request) -> Response:
         """`POST /v1/chat/completions`."""
         body = await request.body()
-        asked = _parse(ChatRequest, body)
+        asked = wire.parsed(ChatRequest, body)
         if isinstance(asked, Response):
             return asked
         choices = [answers.answer_chat(asked, index) for index in range(asked.n)]
@@ -55,7 +48,7 @@ class Provider:
     async def completions(self, request: Request) -> Response:
         """`POST /v1/completions`."""
         body = await request.body()
-        asked = _parse(CompletionRequest, body)
+        asked = wire.parsed(CompletionRequest, body)
         if isinstance(asked, Response):
             return asked
         prompts = [asked.prompt] if isinstance(asked.prompt, str) else asked.prompt
@@ -77,8 +70,8 @@ class Provider:
         prompt_tokens: int,
     ) -> Response:
         model = MODELS.get(asked.model)
-        if model is None or model.embeds:
-            return _no_such_model(asked.model)
+        if model is None or model.does != "write":
+            return wire.no_such_model(asked.model)
         if model.fails_first and self._first_attempt(body):
             return wire.error(500, "The demo model failed, as it does at first. Try again.", "server_error")
         total = wire.usage(prompt_tokens, sum(len(choice.pieces) for choice in choices))
@@ -121,7 +114,7 @@ class Provider:
             for number, piece in enumerate(choice.pieces):
                 if model.breaks and number == PIECES_BEFORE_BREAK:
                     await asyncio.sleep(BREAK_AFTER_S)
-                    raise ConnectionBroken
+                    raise wire.ConnectionBroken
                 if model.slow:
                     await asyncio.sleep(self.slow_chunk_s)
                 yield wire.event({**outer, "choices": [shape.piece(index, choice, piece)]})
@@ -137,19 +130,19 @@ def _cut(answer: JSONResponse) -> Response:
     async def half() -> AsyncIterator[bytes]:
         content = bytes(answer.body)
         yield content[: len(content) // 2]
-        raise ConnectionBroken
+        raise wire.ConnectionBroken
 
     return StreamingResponse(half(), headers=dict(answer.headers))
 
 
 async def embeddings(request: Request) -> Response:
     """`POST /v1/embeddings`: a unit vector that follows from the text."""
-    asked = _parse(EmbeddingRequest, await request.body())
+    asked = wire.parsed(EmbeddingRequest, await request.body())
     if isinstance(asked, Response):
         return asked
     model = MODELS.get(asked.model)
     if model is None or not model.embeds:
-        return _no_such_model(asked.model)
+        return wire.no_such_model(asked.model)
     inputs = _inputs(asked)
     data = [
         {"object": "embedding", "index": index, "embedding": _vector(text, asked)}
@@ -201,18 +194,6 @@ async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _parse(kind: type[Asked], body: bytes) -> Asked | Response:
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        return wire.error(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-
-
-def _no_such_model(name: str) -> Response:
-    return wire.error(404, f"The model {name!r} does not exist or does not do this.", code="model_not_found")
-
-
 def create_app(slow_chunk_s: float = 1.0) -> Starlette:
     """The application. `slow_chunk_s`: how long demo-slow waits before each chunk, in seconds."""
     provider = Provider(slow_chunk_s)
@@ -223,6 +204,10 @@ def create_app(slow_chunk_s: float = 1.0) -> Starlette:
             Route("/v1/chat/completions", provider.chat, methods=["POST"]),
             Route("/v1/completions", provider.completions, methods=["POST"]),
             Route("/v1/embeddings", embeddings, methods=["POST"]),
+            *Responses(slow_chunk_s).routes(),
+            *gemini.ROUTES,
+            *media.ROUTES,
+            *retrieval.ROUTES,
             WebSocketRoute("/v1/realtime", provider.realtime),
         ]
     )

@@ -79,3 +79,63 @@ class EmbeddingRequest(_Request):
     input: str | list[str] | list[int] | list[list[int]]
     dimensions: int = Field(256, ge=1, le=3072)
     encoding_format: Literal["float", "base64"] = "float"
+
+
+class InputItem(BaseModel):
+    """One item of a response's input: a message, or anything else, which has no words for us."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    role: str = "user"
+    content: str | list[dict[str, JsonValue]] | None = None
+
+
+class ResponsesRequest(_Request):
+    """`POST /v1/responses`, and `/v1/responses/compact`."""
+
+    input: str | list[InputItem] = ""
+    instructions: str = ""
+    stream: bool = False
+    max_output_tokens: int | None = Field(None, ge=1, le=TOKENS_MAX)
+    previous_response_id: str | None = None
+
+    def messages(self) -> list[Message]:
+        """The input as messages."""
+        if isinstance(self.input, str):
+            return [Message(role="user", content=self.input)]
+        return [Message(role=item.role, content=item.content) for item in self.input]
+
+
+class ImageRequest(_Request):
+    """`POST /v1/images/generations`."""
+
+    prompt: str
+    n: int = Field(1, ge=1, le=10)
+
+
+class SpeechRequest(_Request):
+    """`POST /v1/audio/speech`."""
+
+    input: str = Field(min_length=1, max_length=4096)
+    voice: str = "alloy"
+
+
+class RerankRequest(_Request):
+    """Cohere's `POST /v2/rerank`."""
+
+    query: str
+    documents: list[str | dict[str, JsonValue]] = Field(min_length=1, max_length=10_000)
+    top_n: int | None = Field(None, ge=1)
+
+
+class ModerationRequest(_Request):
+    """`POST /v1/moderations`."""
+
+    input: str | list[str]
+
+
+class OcrRequest(_Request):
+    """Mistral's `POST /v1/ocr`."""
+
+    document: dict[str, JsonValue]
+    pages: list[int] | None = None

@@ -10,13 +10,15 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from typing import TypeVar
 
-from pydantic import JsonValue
-from starlette.responses import JSONResponse
+from pydantic import BaseModel, JsonValue, ValidationError
+from starlette.responses import JSONResponse, Response
 
 from billing.local.demo_upstream.answers import Answer
 
 Object = dict[str, JsonValue]
+Asked = TypeVar("Asked", bound=BaseModel)
 DONE = b"data: [DONE]\n\n"
 
 
@@ -39,6 +41,24 @@ def error(
 ) -> JSONResponse:
     """An error in OpenAI's shape."""
     return JSONResponse({"error": {"message": message, "type": kind, "param": None, "code": code}}, status)
+
+
+class ConnectionBroken(Exception):
+    """demo-broken stops in the middle of an answer; the server closes the connection."""
+
+
+def parsed(kind: type[Asked], body: bytes) -> Asked | Response:
+    """The request, or the error that says what is wrong with it."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_context=False)[0]
+        return error(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+
+
+def no_such_model(name: str) -> JSONResponse:
+    """For a model that is not there, or does something else."""
+    return error(404, f"The model {name!r} does not exist or does not do this.", code="model_not_found")
 
 
 class Chat:

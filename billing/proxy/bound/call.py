@@ -12,13 +12,15 @@ from pydantic import JsonValue
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.book import CallPrices
 from billing.prices.rule import DEFAULT
+from billing.proxy.bound.bridges import check_generate
 from billing.proxy.bound.candidate import Candidate, candidate_of, estimated_input
-from billing.proxy.bound.deployments import Deployment, Router, servers_of
+from billing.proxy.bound.deployments import Deployment, Router, Servers, servers_of
 from billing.proxy.bound.limits import write_limit
 from billing.proxy.bound.output import OutputLimit, output_limit_of
-from billing.proxy.bound.request import RequestShape, read_request
+from billing.proxy.bound.request import read_request
 from billing.proxy.bound.streamed import StreamedOutput, streamed_output
 from billing.proxy.bound.tokens import count_texts, exact_encoding_name
+from billing.proxy.bound.units import UnitCall, read_unit_call, unit_candidate
 from billing.proxy.price import PriceRule, provider_name
 from billing.settings import Settings
 
@@ -91,9 +93,14 @@ async def bound_call(
     limits that are none), RouteNotBillable (another call type), ModelNotPriced (no price, or a cost that
     cannot be bounded).
     """
+    unit_call = await read_unit_call(body, call_type, settings)
+    if unit_call is not None:
+        return _bound_units(unit_call, servers_of(body, unit_call.model, cast("Router | None", router)), rule)
     shape = read_request(body, call_type)
     servers = servers_of(body, shape.model, cast("Router | None", router))
     everyone = (*servers.first, *servers.fallbacks)
+    for deployment in everyone:
+        check_generate(deployment, call_type)
     encodings = {deployment: _encoding_name(deployment) for deployment in everyone}
     texts = await count_texts(shape.text, tuple(encodings.values()))
     estimate = estimated_input(shape, texts[encodings[servers.first[0]]])
@@ -109,10 +116,35 @@ async def bound_call(
             if not d.free and not rules[d].free
         ]
 
-    bound = _joined(shape, candidates(servers.first), candidates(servers.fallbacks), limit)
-    by_deployment = {} if isinstance(rule, PriceRule) else {d.key: rules[d] for d in everyone}
-    bound = replace(bound, rule=rules[servers.first[0]], rules=by_deployment)
+    bound = _joined(shape.model, candidates(servers.first), candidates(servers.fallbacks), limit)
+    bound = _with_rules(bound, rule, rules, servers)
     return replace(bound, answers=shape.answers, streamed=streamed_output(body, shape, encodings))
+
+
+def _bound_units(call: UnitCall, servers: Servers, rule: PriceRule | CallPrices) -> CallBound:
+    """The bound of a call whose units are known before it is made: all of it is input."""
+    rules = {
+        d: rule.rule_for(d.groups, provider_name(d.provider)) for d in (*servers.first, *servers.fallbacks)
+    }
+
+    def candidates(deployments: Sequence[Deployment]) -> list[Priced]:
+        return [
+            Priced(unit_candidate(call, d), rules[d]) for d in deployments if not d.free and not rules[d].free
+        ]
+
+    limit = OutputLimit(0, None, client_set=True)
+    bound = _joined(call.model, candidates(servers.first), candidates(servers.fallbacks), limit)
+    return _with_rules(bound, rule, rules, servers)
+
+
+def _with_rules(
+    bound: CallBound,
+    rule: PriceRule | CallPrices,
+    rules: Mapping[Deployment, PriceRule],
+    servers: Servers,
+) -> CallBound:
+    by_deployment = {} if isinstance(rule, PriceRule) else {d.key: each for d, each in rules.items()}
+    return replace(bound, rule=rules[servers.first[0]], rules=by_deployment)
 
 
 def _encoding_name(deployment: Deployment) -> str | None:
@@ -134,7 +166,7 @@ class Priced:
 
 
 def _joined(
-    shape: RequestShape, first: Sequence[Priced], fallbacks: Sequence[Priced], limit: OutputLimit
+    model: str, first: Sequence[Priced], fallbacks: Sequence[Priced], limit: OutputLimit
 ) -> CallBound:
     """The dearest of each part; the sum of the dearest parts is never less than the dearest sum."""
     everyone = (*first, *fallbacks)
@@ -143,7 +175,7 @@ def _joined(
     fixed = (ceil_nanos(p.nanos(p.candidate.fixed_cost)) + p.rule.fee_nanos for p in everyone)
     output = (p.nanos(p.candidate.output_cost_per_token) for p in everyone)
     return CallBound(
-        model=shape.model,
+        model=model,
         free=not everyone,
         input_nanos=input_nanos,
         input_charge_nanos=min(round_nanos(estimate), input_nanos),

@@ -169,6 +169,17 @@ def _deployment(row: Table, called: str) -> Deployment:
     )
 
 
+def listed_prices(deployment: Deployment) -> Table:
+    """The entry of LiteLLM's price map without the deployment's own prices, which some calls ignore."""
+    return price_entry(deployment.model, deployment.provider, deployment.bare_model, {}, {})
+
+
+def prices_without_info(deployment: Deployment) -> Table:
+    """The entry without the prices in the deployment's `model_info`."""
+    model, provider = deployment.model, deployment.provider
+    return price_entry(model, provider, deployment.bare_model, deployment.params, {})
+
+
 def _provider_of(model: str, params: Table) -> tuple[str, str]:
     """The provider and its name of the model. LiteLLM's own search may log in somewhere: only if needed."""
     import litellm

@@ -79,9 +79,18 @@ def wished_limit(body: Mapping[str, object], *, chat: bool) -> tuple[int | None,
 
 
 def write_limit(body: MutableMapping[str, JsonValue], field: str, output_tokens: int) -> None:
-    """Writes the priced limit and removes its twin; a thinking budget is kept below it, as Anthropic asks."""
+    """Writes the priced limit and removes its twin; a thinking budget is kept below it, as Anthropic asks.
+
+    A field with a dot is one in a block of settings: `generationConfig.maxOutputTokens`.
+    """
+    block, _, inner = field.rpartition(".")
+    if block:
+        settings = body.get(block)
+        body[block] = {**(settings if isinstance(settings, dict) else {}), inner: output_tokens}
+        return
     body[field] = output_tokens
-    body.pop(_NEW if field == _OLD else _OLD, None)
+    if field in (_OLD, _NEW):
+        body.pop(_NEW if field == _OLD else _OLD, None)
     thinking = body.get("thinking")
     if not isinstance(thinking, dict):
         return

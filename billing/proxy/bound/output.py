@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from billing.errors import ModelNotPriced
 from billing.proxy.bound.deployments import Deployment
 from billing.proxy.bound.limits import OUTPUT_TOKENS_MAX
 from billing.proxy.bound.request import RequestShape
@@ -31,10 +32,13 @@ def output_limit_of(
     shape: RequestShape, first: Sequence[Deployment], estimate: int, settings: Settings
 ) -> OutputLimit:
     """Decides the limit for the group asked for. `estimate`: the likely input, in tokens."""
-    if shape.limit_field is None:
+    if not shape.makes_output:
         return OutputLimit(0, None, client_set=False)
-    field = "max_tokens" if any(d.own_server for d in first) else shape.limit_field
     longest = _least(max_output_tokens(d.prices) for d in first)
+    if shape.limit_field is None:
+        return _unlimited(first, longest)
+    old_name = shape.limit_field == "max_completion_tokens" and any(d.own_server for d in first)
+    field = "max_tokens" if old_name else shape.limit_field
     if shape.wished_tokens is not None:
         wish = shape.wished_tokens
         return OutputLimit(wish if longest is None else min(wish, longest), field, client_set=True)
@@ -42,6 +46,16 @@ def output_limit_of(
         return OutputLimit(COMPLETIONS_DEFAULT, field, client_set=False)
     tokens = settings.billing_output_tokens_default if longest is None else longest
     return OutputLimit(min(tokens, _room(shape, first, estimate, settings)), field, client_set=False)
+
+
+def _unlimited(first: Sequence[Deployment], longest: int | None) -> OutputLimit:
+    """Of an API without a field for it, the limit is what the model can write at most."""
+    most = [max_output_tokens(d.prices) for d in first]
+    if longest is None or None in most:
+        raise ModelNotPriced(
+            "This API takes no output limit, so the operator must set `model_info: {max_output_tokens: …}`."
+        )
+    return OutputLimit(max(tokens for tokens in most if tokens), None, client_set=False)
 
 
 def _room(shape: RequestShape, first: Sequence[Deployment], estimate: int, settings: Settings) -> int:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from billing.errors import BadRequest, RouteNotBillable
+from billing.proxy.bound.chat_forms import chat_form
 from billing.proxy.bound.limits import choices_of, refuse_hidden_limits, wished_limit
 from billing.proxy.bound.tools import ToolUse, tool_use
 
@@ -90,6 +91,9 @@ class RequestShape:
 
 def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
     """Reads a body. Raises BadRequest for what is malformed, RouteNotBillable for other call types."""
+    form = chat_form(body, call_type)
+    if form is not None:
+        return replace(read_request(form.body, "acompletion"), limit_field=form.limit_field)
     if call_type not in CHAT | TEXT | EMBEDDING | MESSAGES:
         raise RouteNotBillable(f"Calls of type {call_type} cannot be billed yet.")
     model = body.get("model")

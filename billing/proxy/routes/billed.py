@@ -43,4 +43,76 @@ BILLED = (
         """,
         ("anthropic_messages",),
     ),
+    Declared(
+        f"{_INPUT_AND_LIMIT} `max_output_tokens`; `previous_response_id` and `conversation` count as the "
+        "model's whole context",
+        """
+        POST /v1/responses /responses /openai/v1/responses
+        """,
+        ("aresponses",),
+    ),
+    Declared(
+        "input tokens and all that the model can write",
+        """
+        POST /v1/responses/compact /responses/compact /openai/v1/responses/compact
+        """,
+        ("acompact_responses",),
+    ),
+    Declared(
+        f"{_INPUT_AND_LIMIT} `generationConfig.maxOutputTokens`",
+        """
+        POST /v1beta/models/{model_name:path}:generateContent /models/{model_name:path}:generateContent
+        """,
+        ("agenerate_content",),
+    ),
+    Declared(
+        f"{_INPUT_AND_LIMIT} `generationConfig.maxOutputTokens`",
+        """
+        POST /v1beta/models/{model_name:path}:streamGenerateContent
+            /models/{model_name:path}:streamGenerateContent
+        """,
+        ("agenerate_content_stream",),
+    ),
+    Declared(
+        "`n` images at the dearest price that the model has for one, or at the most tokens that one takes",
+        """
+        POST /v1/images/generations /images/generations /openai/deployments/{model:path}/images/generations
+        """,
+        ("image_generation",),
+    ),
+    Declared(
+        "`n` images at the dearest price that the model has for one, or at the most tokens that one takes",
+        """
+        POST /v1/images/edits /images/edits /openai/deployments/{model:path}/images/edits
+        """,
+        ("aimage_edit",),
+    ),
+    Declared(
+        "characters of the input, or its tokens",
+        """
+        POST /v1/audio/speech /audio/speech
+        """,
+        ("aspeech",),
+    ),
+    Declared(
+        "seconds of the recording, or the tokens that they can make",
+        """
+        POST /v1/audio/transcriptions /audio/transcriptions
+        """,
+        ("transcription",),
+    ),
+    Declared(
+        "searches that the documents can make, or their tokens",
+        """
+        POST /v1/rerank /v2/rerank /rerank
+        """,
+        ("rerank",),
+    ),
+    Declared(
+        "pages that `pages` names; 1 for an image; else 1000, the most that a document may have",
+        """
+        POST /v1/ocr /ocr
+        """,
+        ("aocr",),
+    ),
 )

@@ -213,4 +213,10 @@ REFUSED_CALLS = (
             /deepgram/v1/listen
         """,
     ),
+    Declared(
+        "LiteLLM sends every interaction to Gemini, whatever provider its model has; use generateContent",
+        """
+        POST /v1beta/interactions /interactions
+        """,
+    ),
 )

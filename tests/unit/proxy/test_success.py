@@ -29,6 +29,11 @@ class TestCostOf:
     def test_no_tokens_cost_nothing(self) -> None:
         assert cost_of(event(0.0, tokens=0)) == 0
 
+    @pytest.mark.parametrize("call_type", ["arerank", "aspeech", "aimage_generation", "aresponses"])
+    def test_nothing_for_what_always_costs_is_not_known(self, call_type: str) -> None:
+        assert cost_of(event(0.0, tokens=0, call_type=call_type)) is None
+        assert cost_of(event(0.0, tokens=0, call_type=call_type, cache_hit=True)) == 0
+
     @pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
     def test_a_deployment_declared_free_costs_nothing_beside_priced_ones(self, bucket: str) -> None:
         params = {bucket: {"model_info": {"billing": "free"}}}

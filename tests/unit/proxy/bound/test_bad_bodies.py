@@ -61,7 +61,7 @@ def test_a_prompt_of_wrong_types_is_refused(call_type: str, field: str, prompt: 
         read_request({"model": "m", field: prompt}, call_type)
 
 
-@pytest.mark.parametrize("call_type", ["aresponses", "image_generation", "pass_through_endpoint", ""])
+@pytest.mark.parametrize("call_type", ["acreate_batch", "acreate_interaction", "pass_through_endpoint", ""])
 def test_other_call_types_are_refused(call_type: str) -> None:
     with pytest.raises(RouteNotBillable):
         read_request(chat(), call_type)

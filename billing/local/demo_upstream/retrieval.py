@@ -1,0 +1,98 @@
+"""Rerank in Cohere's shape, OCR in Mistral's, moderation in OpenAI's.
+
+Sources: https://docs.cohere.com/reference/rerank, https://docs.mistral.ai/api/#tag/ocr,
+https://platform.openai.com/docs/api-reference/moderations
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from billing.local.demo_upstream import wire
+from billing.local.demo_upstream.models import model_that
+from billing.local.demo_upstream.schemas import ModerationRequest, OcrRequest, RerankRequest
+from billing.local.demo_upstream.wire import Object
+
+DOCUMENTS_A_SEARCH = 100
+PAGES_OF_A_DOCUMENT = 3
+_CATEGORIES = (
+    "harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent",
+    "self-harm", "self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors", "violence",
+    "violence/graphic",
+)  # fmt: skip
+
+
+async def rerank(request: Request) -> Response:
+    """Documents by how many words they share with the query."""
+    asked = wire.parsed(RerankRequest, await request.body())
+    if isinstance(asked, Response):
+        return asked
+    if model_that("rerank", asked.model) is None:
+        return wire.no_such_model(asked.model)
+    query = set(asked.query.lower().split())
+    scores = [
+        len(query & set(str(document).lower().split())) / len(query | {""}) for document in asked.documents
+    ]
+    order = sorted(range(len(scores)), key=lambda index: -scores[index])[: asked.top_n]
+    searches = math.ceil(len(asked.documents) / DOCUMENTS_A_SEARCH)
+    return JSONResponse(
+        {
+            "id": secrets.token_hex(12),
+            "results": [{"index": index, "relevance_score": scores[index]} for index in order],
+            "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": searches}},
+        }
+    )
+
+
+async def moderate(request: Request) -> Response:
+    """Finds nothing wrong with anything."""
+    asked = wire.parsed(ModerationRequest, await request.body())
+    if isinstance(asked, Response):
+        return asked
+    if model_that("moderate", asked.model) is None:
+        return wire.no_such_model(asked.model)
+    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    verdict: Object = {
+        "flagged": False,
+        "categories": dict.fromkeys(_CATEGORIES, False),
+        "category_scores": dict.fromkeys(_CATEGORIES, 0.0),
+        "category_applied_input_types": {name: ["text"] for name in _CATEGORIES},
+    }
+    return JSONResponse(
+        {"id": f"modr-{secrets.token_hex(12)}", "model": asked.model, "results": [verdict] * len(texts)}
+    )
+
+
+async def read_pages(request: Request) -> Response:
+    """A document of three pages, or those that were asked for."""
+    asked = wire.parsed(OcrRequest, await request.body())
+    if isinstance(asked, Response):
+        return asked
+    if model_that("read", asked.model) is None:
+        return wire.no_such_model(asked.model)
+    one_image = asked.document.get("type") == "image_url"
+    pages = asked.pages or list(range(1 if one_image else PAGES_OF_A_DOCUMENT))
+    size: Object = {"dpi": 200, "height": 100, "width": 100}
+    return JSONResponse(
+        {
+            "pages": [
+                {"index": index, "markdown": f"Page {index}.", "images": [], "dimensions": size}
+                for index in pages
+            ],
+            "model": asked.model,
+            "usage_info": {"pages_processed": len(pages), "doc_size_bytes": 1},
+        }
+    )
+
+
+ROUTES = [
+    Route("/v1/rerank", rerank, methods=["POST"]),
+    Route("/v2/rerank", rerank, methods=["POST"]),
+    Route("/v1/moderations", moderate, methods=["POST"]),
+    Route("/v1/ocr", read_pages, methods=["POST"]),
+]

@@ -1,0 +1,83 @@
+"""What a transcription costs at most: by the length of the recording, or by the model's context.
+
+LiteLLM bills by tokens where the provider reports them, else by the seconds of the file as it measures them
+itself (`calculate_request_duration`), or as the provider states them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from io import BytesIO
+
+from billing.errors import BadRequest, ModelNotPriced
+from billing.proxy.bound.deployments import Deployment
+from billing.proxy.bound.output import max_input_tokens
+from billing.proxy.bound.prices import Usage, ceiling, is_token_price, price_of, service_tiers_of
+
+BYTES_A_SECOND_MIN = 500  # 4 kbit/s: no codec in use says anything intelligible in less
+TOKENS_A_SECOND = 50  # OpenAI takes 10, Gemini 32
+SECONDS_MARGIN = 1  # providers round up
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An uploaded file. `seconds_max`: its length where LiteLLM can measure it, else what its size allows."""
+
+    seconds_max: int
+
+
+async def read_recording(file: object) -> Recording:
+    """Measures a file in a thread. Raises BadRequest where there is none."""
+    if not isinstance(file, BytesIO):
+        raise BadRequest("`file` must be an uploaded recording.")
+    size_bytes = file.getbuffer().nbytes
+    seconds = await asyncio.to_thread(_measured, file)
+    if seconds is None:
+        return Recording(size_bytes // BYTES_A_SECOND_MIN + SECONDS_MARGIN)
+    return Recording(math.ceil(seconds) + SECONDS_MARGIN)
+
+
+def _measured(file: BytesIO) -> float | None:
+    from litellm.litellm_core_utils.audio_utils.utils import calculate_request_duration
+
+    seconds = calculate_request_duration(file)
+    return seconds if isinstance(seconds, float) and math.isfinite(seconds) and seconds >= 0 else None
+
+
+def transcription_cost(deployment: Deployment, recording: Recording, prompt_tokens: int) -> Decimal:
+    """The most it can cost on a deployment, in major units. Raises ModelNotPriced."""
+    by_time = max(_price_a_second(deployment, name) for name in ("input", "output")) * recording.seconds_max
+    by_tokens = (
+        _by_tokens(deployment, recording, prompt_tokens) if _has_token_prices(deployment) else Decimal(0)
+    )
+    if by_time == by_tokens == 0:
+        raise ModelNotPriced(f"{deployment.model} has no price a second or a token, so it cannot be billed.")
+    return max(by_time, by_tokens)
+
+
+def _price_a_second(deployment: Deployment, side: str) -> Decimal:
+    key = f"{side}_cost_per_second"
+    value = deployment.prices.get(key)
+    return Decimal(0) if value is None else price_of(value, key, deployment.model)
+
+
+def _has_token_prices(deployment: Deployment) -> bool:
+    return any(value and is_token_price(key) for key, value in deployment.prices.items())
+
+
+def _by_tokens(deployment: Deployment, recording: Recording, prompt_tokens: int) -> Decimal:
+    context = max_input_tokens(deployment.prices)
+    written = deployment.prices.get("max_output_tokens")
+    if context is None or not isinstance(written, int):
+        raise ModelNotPriced(
+            f"What {deployment.model} writes cannot be bounded: the operator must set "
+            "`model_info: {max_input_tokens: …, max_output_tokens: …}`."
+        )
+    heard = min(context, TOKENS_A_SECOND * recording.seconds_max + prompt_tokens + TOKENS_A_SECOND)
+    usage = Usage(heard, written, 1, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False)
+    table = {key: value for key, value in deployment.prices.items() if not key.endswith("_per_second")}
+    prices = ceiling(table, usage, deployment.model, makes_output=True)
+    return prices.input_per_token * heard + prices.output_per_token * written + prices.per_request
