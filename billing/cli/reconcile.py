@@ -14,12 +14,9 @@ from billing.database.pool import open_pool
 from billing.errors import BadRequest, BillingError
 from billing.ledger.service import Ledger
 from billing.money import format_nanos
-from billing.proxy.sweeper import Sweeper
 from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
-from billing.reconcile.service import Reconciliation
+from billing.reconcile.service import Reconciliation, open_reconciliation
 from billing.settings import Settings, get_settings
-from billing.stripe_api import connect_stripe
-from billing.topups.fulfilment import Fulfilment
 
 CANNOT_RUN = 2
 DAYS = 7  # that are compared where nobody says from when
@@ -75,10 +72,9 @@ async def _reconciliation(settings: Settings) -> AsyncIterator[Reconciliation]:
     try:
         async with (
             Ledger(pool, owner="proxyllm reconcile", currency=settings.billing_currency) as ledger,
-            connect_stripe(settings) as stripe_api,
+            open_reconciliation(settings, pool, ledger) as reconciliation,
         ):
-            fulfilment = Fulfilment(settings, pool, ledger, stripe_api)
-            yield Reconciliation(settings, pool, ledger, stripe_api, fulfilment, Sweeper(ledger, pool))
+            yield reconciliation
     finally:
         await pool.close()
 

@@ -11,6 +11,8 @@ from billing.reconcile.schemas import Book, Difference, Repair
 
 NANO = Decimal("0.000000001")
 _FAILURE = "failure"
+_BY_HAND = "priced_by_hand"  # LiteLLM's log never knew the cost
+_FREE = "finished_free"  # free by declaration or by rule, whatever the log says that it cost the operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ def difference_of(
     logged = sum((_decimal(log.cost) for log in logs), Decimal(0))
     if call.estimate:
         return _of_estimate(call, logs, logged)
+    if call.ending == _BY_HAND:
+        return None
+    if call.ending == _FREE:
+        logged, logs = Decimal(0), []
     if _is_released(call):
         logged = sum((_decimal(log.cost) for log in logs if log.status != _FAILURE), Decimal(0))
     ours = [charge for charge in charges if not _is_dropped(charge, owners)]

@@ -59,8 +59,9 @@ class Returned:
 class StripeBooks:
     """Reads Stripe through the SDK. Everything raises StripeUnavailable."""
 
-    def __init__(self, api: StripeApi) -> None:
+    def __init__(self, api: StripeApi, page: int = PAGE) -> None:
         self._api = api
+        self._page = page
 
     async def paid_sessions(self, window: Window) -> dict[str, Payment]:
         """The paid top-up sessions that were opened in the window, or of whose payment an event tells then.
@@ -131,7 +132,7 @@ class StripeBooks:
         self, window: Window, after: str | None
     ) -> stripe.ListObject[stripe.checkout.Session]:
         params: stripe.params.checkout.SessionListParams = {
-            "limit": PAGE,
+            "limit": self._page,
             "created": {"gte": int(window.since.timestamp()), "lt": int(window.until.timestamp())},
         }
         if after is not None:
@@ -143,7 +144,7 @@ class StripeBooks:
     ) -> Callable[[Window, str | None], Awaitable[stripe.ListObject[stripe.Event]]]:
         async def page(window: Window, after: str | None) -> stripe.ListObject[stripe.Event]:
             params: stripe.params.EventListParams = {
-                "limit": PAGE,
+                "limit": self._page,
                 "created": {"gte": int(window.since.timestamp()), "lt": int(window.until.timestamp())},
                 "types": types,
             }
@@ -165,7 +166,9 @@ class StripeBooks:
             if not page.has_more or not page.data:
                 return
             after = str(page.data[-1].id)  # type: ignore[attr-defined]  # all that Stripe lists has an id
-        raise StripeUnavailable(f"Stripe has more than {PAGES_MAX * PAGE} objects in this time: narrow it.")
+        raise StripeUnavailable(
+            f"Stripe has more than {PAGES_MAX * self._page} objects in this time: narrow it."
+        )
 
 
 async def at_its_pace(ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:

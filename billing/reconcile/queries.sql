@@ -2,7 +2,8 @@
 -- Calls of a slice of time whose cost in the books is not what LiteLLM's spend log says: a first look, in one pass.
 -- The log is read by its index on startTime; a call whose rows lie outside of the range is looked at once more.
 WITH call AS MATERIALIZED (
-  SELECT h.key, h.estimate IS TRUE AS estimate, h.detail ->> 'key_hash' AS key_hash
+  SELECT h.key, h.estimate IS TRUE AS estimate, h.detail ->> 'key_hash' AS key_hash,
+    h.ending = 'finished_free' AS is_free
   FROM billing."LiteLLM_StripeHoldTable" h
   WHERE h.created_at >= %(since)s AND h.created_at < %(until)s AND h.status <> 'open'
     AND h.resolved_at < %(settled_before)s
@@ -23,7 +24,7 @@ WITH call AS MATERIALIZED (
 ), suspect AS (
   SELECT call.key FROM call LEFT JOIN cost ON cost.hold_key = call.key
   LEFT JOIN log ON log.call_id = call.key AND log.api_key IS NOT DISTINCT FROM call.key_hash
-  WHERE CASE WHEN call.estimate THEN log.cost > 0
+  WHERE CASE WHEN call.estimate THEN log.cost > 0 WHEN call.is_free THEN cost.charges > 0
     ELSE cost.charges > 0 AND log.cost IS NULL
       OR abs(coalesce(cost.cost, 0) - coalesce(log.cost, 0)) > 0.000000001 * greatest(cost.charges, 1) END
   LIMIT %(limit)s
@@ -100,7 +101,7 @@ WHERE o.checkout_session_id = ANY (%(sessions)s) OR o.id = ANY (%(references)s);
 
 -- topups
 -- A page of the top-ups of a window, in order of their ids.
-SELECT t.id, t.source_key, t.stripe_object_id, t.amount, b.customer_type || ':' || b.customer_id
+SELECT t.id, t.source_key, t.stripe_object_id, t.amount, b.customer_type || ':' || b.customer_id AS customer
 FROM billing."LiteLLM_StripeTransactionTable" t JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = t.account_id
 WHERE t.kind = 'topup' AND t.id > %(after_id)s AND t.created_at >= %(since)s AND t.created_at < %(until)s
 ORDER BY t.id LIMIT %(limit)s;

@@ -22,7 +22,7 @@ from billing.reconcile.schemas import Book, Findings, Report, Window
 from billing.reconcile.spend_logs import SpendLogs, statements
 from billing.reconcile.stripe_book import StripeBook
 from billing.settings import Settings
-from billing.stripe_api import StripeApi
+from billing.stripe_api import StripeApi, connect_stripe
 from billing.topups.fulfilment import Fulfilment
 
 WINDOW_MAX = timedelta(days=366)
@@ -38,8 +38,7 @@ class Reconciliation:
         pool: Pool,
         ledger: Ledger,
         stripe_api: StripeApi,
-        fulfilment: Fulfilment,
-        sweeper: Sweeper,
+        repairs: Repairs,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -49,7 +48,7 @@ class Reconciliation:
         self._stripe = StripeBook(
             pool, StripeBooks(stripe_api), self._sql, settings.billing_currency, grace_s
         )
-        self._repairs = Repairs(fulfilment, sweeper)
+        self._repairs = repairs
 
     async def run(
         self, window: Window, *, books: Collection[Book] = EVERY_BOOK, apply: bool = False
@@ -103,6 +102,16 @@ class Reconciliation:
             return window
         findings.note(f"Calls before {oldest:%F %T} UTC are not compared: their holds are purged by now.")
         return Window(min(oldest, window.until), window.until)
+
+
+@asynccontextmanager
+async def open_reconciliation(
+    settings: Settings, pool: Pool, ledger: Ledger
+) -> AsyncIterator[Reconciliation]:
+    """A comparison with a way to Stripe of its own, closed at the end."""
+    async with connect_stripe(settings) as stripe_api:
+        fulfilment = Fulfilment(settings, pool, ledger, stripe_api)
+        yield Reconciliation(settings, pool, ledger, stripe_api, Repairs(fulfilment, Sweeper(ledger, pool)))
 
 
 def check_window(window: Window) -> None:
