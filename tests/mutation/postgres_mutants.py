@@ -7,7 +7,6 @@ from tests.mutation.mutant import Mutant
 _LEDGER = "tests/integration/ledger/"
 _LOCKS = "tests/concurrency/test_locks.py"
 _OPERATIONS = f"{_LEDGER}test_operations.py"
-_MACHINE = f"{_LEDGER}test_state_machine.py"
 _TABLE_GUARDS = f"{_LEDGER}test_guards.py"
 _REFUSES = f"{_OPERATIONS}::TestTheDatabaseRefuses"
 _LANES = "tests/unit/ledger/test_lanes.py"
@@ -120,7 +119,7 @@ KEYS = [
         _EXCHANGE,
         "IF FALSE = ANY (admitted) AND EXISTS (",
         "IF FALSE AND EXISTS (",
-        (_MACHINE,),
+        (_TABLE_GUARDS,),
     ),
     Mutant(
         "one batch may carry a key twice",

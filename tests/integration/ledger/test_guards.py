@@ -108,3 +108,14 @@ class TestEachFunctionByItself:
         function = f"hold_one_v1('a', 'user_id', 'alice', {asked}, 0, 60, '{{}}', 'me')"
         [row] = await self.answer(pool, function)
         assert row[0] == available
+
+    async def test_the_exchange_refuses_no_repeat_whose_own_hold_took_the_credit(self, pool: Pool) -> None:
+        await run(pool, ALICE, HOLD.format(key="a", amount=100))
+        none = ", ".join(["'{}'"] * 8)
+        asked = "ARRAY['a'], ARRAY[1], ARRAY[100]::bigint[], ARRAY[0]::bigint[], ARRAY[60], ARRAY['{}']"
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await run(
+                pool,
+                'UPDATE "LiteLLM_StripeBalanceTable" SET held = 100',
+                f"SELECT * FROM exchange_v1({none}, {asked}, 'me', {self.PAYER})",
+            )
