@@ -51,8 +51,8 @@ class Daemon:
     async def __aenter__(self) -> Self:
         """Starts it and waits until it answers. Raises DaemonFailed."""
         self._process = await asyncio.create_subprocess_exec(
-            *self._command(),
-            env=_environment(os.environ, self._directory),
+            *self.command(),
+            env=environment_for(os.environ, self._directory),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -91,8 +91,8 @@ class Daemon:
 
     async def _tailscale_up(self, key_file: Path) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
-            *self._up_command(key_file),
-            env=_environment(os.environ, self._directory),
+            *self.up_command(key_file),
+            env=environment_for(os.environ, self._directory),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -109,7 +109,8 @@ class Daemon:
                 await process.wait()
         return process.returncode, said.decode(errors="replace")
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
+        """How tailscaled is started."""
         command = [
             "tailscaled",
             "--tun=userspace-networking",
@@ -121,7 +122,8 @@ class Daemon:
             command.append(f"--socks5-server=127.0.0.1:{self._plan.socks5_port}")
         return command
 
-    def _up_command(self, key_file: Path) -> list[str]:
+    def up_command(self, key_file: Path) -> list[str]:
+        """How it is taken into the tailnet."""
         plan = self._plan
         shields = not plan.advertise_routes  # else a device could reach whatever listens on our loopback
         command = ["tailscale", f"--socket={self._api.socket}", "up", f"--auth-key=file:{key_file}"]
@@ -175,7 +177,7 @@ class Daemon:
         return DaemonFailed(f"tailscaled {how}")
 
 
-def _environment(ours: Mapping[str, str], home: Path) -> dict[str, str]:
+def environment_for(ours: Mapping[str, str], home: Path) -> dict[str, str]:
     """Of ours only what is on the list, and tailscale's own switches (`TS_…`) but for secrets."""
     switches = {
         name: value

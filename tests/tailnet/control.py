@@ -46,11 +46,11 @@ class Headscale:
         nodes = json.loads(self._ask("nodes", "list", "--output", "json")) or []
         return [node["name"] for node in nodes]
 
-    def expel(self, name: str) -> None:
-        """Removes a device, as an admin does."""
+    def expire(self, name: str) -> None:
+        """Ends the device's key, as an admin does: it has to join anew."""
         nodes = json.loads(self._ask("nodes", "list", "--output", "json"))
         [number] = [node["id"] for node in nodes if node["name"] == name]
-        self._ask("nodes", "delete", "--identifier", str(number), "--force")
+        self._ask("nodes", "expire", "--identifier", str(number))
 
     def _ask(self, *command: str) -> str:
         return self.host.run(self.program, "--config", self.config, *command)

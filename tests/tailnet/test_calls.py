@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from tests.acceptance.customers import Customer
-from tests.tailnet.gateway import INPUT_PRICE, OUTPUT_PRICE, Running
+from tests.deadline import eventually
+from tests.tailnet.gateway import INPUT_PRICE, OUTPUT_PRICE, SANDBOX_PORT, Running
 from tests.tailnet.ollama import PROMPT_TOKENS, words_for
 
 MESSAGES = [{"role": "user", "content": "hello"}]
@@ -42,3 +44,27 @@ class TestHugo:
         assert len(pieces) >= len(words)
         [charge] = customer.settled(charges=1)
         assert Decimal(str(charge["amount"])) == -price_of(len(words))
+
+
+class TestTheRest:
+    def test_goes_direct(self, running: Running, new_customer: Callable[..., Customer]) -> None:
+        customer = new_customer("1.00")
+        body = {"model": "cloud-llama", "messages": MESSAGES, "max_tokens": 50}
+        answer = customer.http.post("/v1/chat/completions", json=body).raise_for_status().json()
+        assert answer["choices"][0]["message"]["content"].endswith(running.host.address)
+
+    def test_stripe_is_reached_and_a_top_up_arrives(
+        self, running: Running, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer()
+        session = customer.http.post("/stripe/topup", json={"amount": "5.00"}).raise_for_status().json()
+        pay = (
+            f"http://127.0.0.1:{SANDBOX_PORT}/sandbox/checkout/sessions/{session['checkout_session_id']}/pay"
+        )
+        with running.host.entered():
+            httpx.post(pay, json={"card": "4242424242424242"}).raise_for_status()
+        eventually(lambda: customer.balance()["balance"] == 5)
+        body = {"model": "hugo-llama", "messages": MESSAGES, "max_tokens": 50}
+        customer.http.post("/v1/chat/completions", json=body).raise_for_status()
+        customer.settled(charges=1)
+        assert customer.balance()["balance"] == 5 - price_of(len(words_for("127.0.0.1")))
