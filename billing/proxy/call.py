@@ -64,12 +64,14 @@ class Call:
     success_events: dict[str, int | None] = field(default_factory=dict)  # by litellm id; None: not priced
     client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
     timed_out: bool = False  # failure hook: a provider did not answer in time
+    rejected: bool = False  # failure hook: a guardrail or limit of the gateway's said no, not a provider
     answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
     recovered_cost: Decimal | float | None = None  # failure hook: what LiteLLM says that a failed call used
     recovered_from: Served = (None, None, None)  # failure hook: whose stream that was
     body_bytes: int = 0  # middleware: delivered to the client so far
     status: int | None = None  # middleware
     client_gone: bool = False  # middleware
+    answered_in_full: bool = False  # middleware: the response was sent to its end
     credit_ended: bool = False  # middleware: the stream was ended where the credit was
     ended_at: float | None = None  # middleware: the response is over
     resolving: bool = False  # settler: an ending was chosen

@@ -33,6 +33,7 @@ class Ending(StrEnum):
     CUT_BEFORE_FIRST_CHUNK = "cut_before_first_chunk"
     TIMED_OUT = "timed_out"  # no provider answered in time, no byte delivered
     FAILED = "failed"  # after dispatch, no byte delivered
+    REJECTED = "rejected"  # by a guardrail or limit, after dispatch, no byte delivered
     NOT_DISPATCHED = "not_dispatched"  # refused or failed before any provider was called
     NO_EVENT = "no_event"  # nothing was ever heard of it
 
@@ -98,15 +99,17 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
     if call.answer_rejected:
         return ChargeHold(Ending.FINISHED_UNPRICED, admission.hold_nanos)
     counted_nanos = call.stream.likely_nanos if call.stream is not None else None
-    if counted_nanos is not None and (call.client_gone or call.credit_ended):
-        return ChargeCounted(cut_by(call), counted_nanos)
+    if counted_nanos is not None and not _may_be_finished(call):
+        cut = call.client_gone or call.credit_ended
+        return ChargeCounted(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos)
     if _delivered(call) and call.client_gone and _silent_when_cut(call):
         return ChargeHold(Ending.CUT_MID_STREAM, admission.hold_nanos)
     if call.logging_obj is None or _delivered(call):
         return Wait()
     if call.client_gone:
         return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)
-    return _by_setting(settings.billing_charge_failed, Ending.FAILED, admission)
+    ending = Ending.REJECTED if call.rejected else Ending.FAILED
+    return _by_setting(settings.billing_charge_failed, ending, admission)
 
 
 def _silent_when_cut(call: Call) -> bool:
@@ -125,6 +128,11 @@ def _timed_out(call: Call, admission: Admission, settings: Settings) -> Decision
     if setting == "input" and call.recovered_cost is not None:
         return ChargeCost(Ending.TIMED_OUT, call.recovered_cost)
     return _by_setting(setting, Ending.TIMED_OUT, admission)
+
+
+def _may_be_finished(call: Call) -> bool:
+    """Whether the stream went on to its own end, so that an event may still come."""
+    return call.answered_in_full and not call.credit_ended
 
 
 def _delivered(call: Call) -> bool:

@@ -17,6 +17,7 @@ import litellm
 from litellm.exceptions import JSONSchemaValidationError
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import ProxyException
+from openai import OpenAIError
 
 from billing.errors import BillingError, LedgerUnavailable
 from billing.proxy.admission import Admissions
@@ -39,6 +40,7 @@ _TIMEOUT_FIELDS = ("timeout", "request_timeout", "stream_timeout", "force_timeou
 # (`Router._ageneric_api_call_with_fallbacks`, `get_litellm_metadata_from_kwargs`).
 _LOGGED_APART = frozenset({"_arealtime", "aocr"})
 CALL_ID_LABEL = "billing_call_id"  # in the spend log's metadata.spend_logs_metadata
+FREE_LABEL = "billing_free"  # beside it, where the call has no hold
 
 
 class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no types
@@ -68,7 +70,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         call.client_set_timeout = any(data.get(field) is not None for field in _TIMEOUT_FIELDS)
         if call_type in _LOGGED_APART:
             data.setdefault("litellm_metadata", {})
-        label_spend_log(data, call.id)
+        label_spend_log(data, call)
         ask_for_usage(data, call_type)
 
     async def async_pre_call_deployment_hook(
@@ -106,6 +108,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
             original_exception, JSONSchemaValidationError
         )
         call.timed_out = is_timeout(original_exception)
+        call.rejected = not isinstance(original_exception, OpenAIError)  # of which are all that providers say
         cost = recovered_cost(request_data)
         if cost > 0:
             call.recovered_cost = cost
@@ -176,11 +179,14 @@ def recovered_cost(request_data: Mapping[str, object]) -> Decimal:
     return sum((cost for cost in known if cost.is_finite() and cost > 0), Decimal(0))
 
 
-def label_spend_log(data: dict[str, object], call_id: str) -> None:
+def label_spend_log(data: dict[str, object], call: Call) -> None:
     """Writes our call id where LiteLLM copies it into its spend log, over whatever the client put there."""
+    is_free = call.admission is not None and call.admission.free
+    ours = {CALL_ID_LABEL: call.id, **({FREE_LABEL: "true"} if is_free else {})}
     for bucket in ("metadata", "litellm_metadata"):
         metadata = data.get(bucket)
         if isinstance(metadata, dict) and (bucket == "litellm_metadata" or "user_api_key_hash" in metadata):
             labels = metadata.get("spend_logs_metadata")
-            kept = labels if isinstance(labels, dict) else {}
-            metadata["spend_logs_metadata"] = {**kept, CALL_ID_LABEL: call_id}
+            theirs = labels if isinstance(labels, dict) else {}
+            kept = {name: value for name, value in theirs.items() if name not in (CALL_ID_LABEL, FREE_LABEL)}
+            metadata["spend_logs_metadata"] = {**kept, **ours}

@@ -168,3 +168,4 @@ class _Exchange:
             self._call.client_gone = True
             raise
         self._call.body_bytes += len(message.get("body", b""))
+        self._call.answered_in_full = self._complete

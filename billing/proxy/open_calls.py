@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 
-from billing.errors import InvalidAmount, Unavailable
+from billing.errors import BillingError, InvalidAmount, Unavailable
 from billing.ledger.schemas import Entry, Settlement, TransactionKind
 from billing.ledger.service import Ledger
 from billing.proxy.call import Admission, Call
@@ -152,24 +152,39 @@ class OpenCalls:
         )
 
     def running(self) -> list[str]:
-        """Ids of the calls whose lease is to be renewed; forgets those the watchdog has given up."""
-        deadline = time.monotonic() - self._settings.billing_watchdog_s
-        for call in [c for c in self._calls.values() if _given_up(c, deadline)]:
-            logger.warning(
-                "call %s ended without any event; its lease runs out and the rule applies", call.id
-            )
-            self.remove(call)
-        return list(self._calls)
+        """Ids of the calls whose lease is to be renewed: not those that the watchdog gives up."""
+        deadline = self._given_up_before()
+        return [call.id for call in self._calls.values() if not _given_up(call, deadline)]
+
+    def _given_up_before(self) -> float:
+        return time.monotonic() - self._settings.billing_watchdog_s
 
     async def renew_leases(self) -> None:
         """Renews the leases of all running calls in one statement. A failure is tried again next time."""
         keys = self.running()
-        if not keys:
-            return
         try:
             await self._ledger.renew(keys, self._settings.billing_hold_ttl_s)
         except Unavailable as error:
             logger.warning("the leases of %d calls were not renewed: %s", len(keys), error)
+        deadline = self._given_up_before()
+        for call in [call for call in self._calls.values() if _given_up(call, deadline)]:
+            await self._give_up(call)
+
+    async def _give_up(self, call: Call) -> None:
+        """Leaves a call to the sweeper, which charges at least what its stream had shown."""
+        logger.warning("call %s ended without any event; its lease runs out and the rule applies", call.id)
+        self.remove(call)
+        shown_nanos = call.stream.likely_nanos if call.stream is not None else None
+        if (
+            shown_nanos is None
+            or call.admission is None
+            or self._settings.billing_charge_no_event == "nothing"
+        ):
+            return
+        try:
+            await self._ledger.resize(call.id, call.admission.hold_nanos, least_charge_nanos=shown_nanos)
+        except BillingError as error:
+            logger.warning("call %s may be charged less than it showed: %s", call.id, error)
 
 
 def _given_up(call: Call, deadline: float) -> bool:

@@ -15,10 +15,6 @@ from billing.proxy.call import Call
 from billing.proxy.streams import CreditedStream, GrowingHold, dialect_named
 from billing.settings import Settings
 
-# LiteLLM sends no success event for a stream of these that its client cuts (`TextCompletionStreamWrapper` has
-# no `chunks`), so we count it.
-_NOT_BILLED_WHEN_CUT = frozenset({"atext_completion"})
-
 
 class OutputPlan:
     """The output of one call, as its hold is to cover it."""
@@ -27,7 +23,6 @@ class OutputPlan:
         self._bound = bound
         self._settings = settings
         self._dialect = dialect_named(call_type)
-        self._counts_to_the_end = call_type in _NOT_BILLED_WHEN_CUT
 
     @property
     def grows(self) -> bool:
@@ -75,8 +70,8 @@ class OutputPlan:
         return self._bound.output_tokens if self.grows else covered_tokens
 
     def stream(self, ledger: Ledger, call: Call, covered_tokens: int) -> CreditedStream | None:
-        """What watches the answer while it is streamed; None where nothing is to be done about it."""
-        if self._dialect is None or not (self.grows or self._counts_to_the_end):
+        """What watches the answer if it is streamed; None where we do not read its events."""
+        if self._dialect is None:
             return None
         hold = GrowingHold(ledger, call, self._bound, covered_tokens, self._settings)
-        return CreditedStream(self._dialect, hold, counts_to_the_end=self._counts_to_the_end)
+        return CreditedStream(self._dialect, hold)

@@ -1,4 +1,8 @@
-"""A billed stream on its way to the client: every event is covered by the hold before it passes."""
+"""A billed stream on its way to the client: every event is counted, and covered by the hold before it passes.
+
+It is counted to its end also where the hold covers everything: some streams end without any event of
+LiteLLM's (cut completions, an answer that a guardrail stops), and what went out is not free.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +15,19 @@ from billing.proxy.streams.growing_hold import GrowingHold
 class CreditedStream:
     """Passes whole events while there is credit for them."""
 
-    def __init__(self, dialect: Dialect, hold: GrowingHold, *, counts_to_the_end: bool) -> None:
+    def __init__(self, dialect: Dialect, hold: GrowingHold) -> None:
         self._dialect = dialect
         self._hold = hold
-        self._counts_to_the_end = counts_to_the_end
         self._splitter = EventSplitter()
-        self.has_begun = False
         self.refusal: BillingError | None = None  # why the stream ends here
 
     @property
     def likely_nanos(self) -> int | None:
-        """What the call has cost by our own count; None where the stream was not counted to here."""
-        counted = self.has_begun and (self._counts_to_the_end or not self._hold.covers_everything)
-        return self._hold.likely_nanos if counted else None
+        """What the call has cost by our own count; None where no output has passed."""
+        return self._hold.likely_nanos if self._hold.tokens_likely else None
 
     async def covered(self, piece: bytes, *, more: bool) -> bytes:
         """What of the stream, with `piece`, the client may have now. Look at `refusal` afterwards."""
-        self.has_begun = True
-        if self._hold.covers_everything and not self._counts_to_the_end:
-            return self._splitter.rest() + piece
         passed = bytearray()
         for event in self._splitter.feed(piece):
             self.refusal = await self._hold.cover(self._output_of(event))
