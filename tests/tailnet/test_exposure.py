@@ -123,7 +123,8 @@ class TestTailnet:
         ]
         address = (gateway.addresses or ())[0]
         async with asyncio.timeout(5):
-            await at_home.ping(address)
+            await at_home.ping(address)  # there is a way
+        assert (await at_home.session(address)).startswith("discokey:")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(SILENCE_S):
                 await at_home.dial(address, port)
