@@ -133,7 +133,8 @@ def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
     Keys: `model` (the group asked for), `provider_model`, `provider`, `deployment_id`, `tokens` (prompt,
     completion, total, cached, cache_write, reasoning), `unit_prices` (decimal strings a token, of the
     deployment that served), `provider_cost` (decimal string, exactly LiteLLM's number), `cache_hit`,
-    `service_tier`, `rule`. Facts that LiteLLM does not give are null, never guessed.
+    `service_tier`, `response_id` (by which LiteLLM names its spend log row), `rule`. Facts that LiteLLM does
+    not give are null, never guessed.
     """
     payload = _mapping(kwargs.get("standard_logging_object"))
     breakdown = _mapping(payload.get("cost_breakdown"))
@@ -148,6 +149,7 @@ def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
         "provider_cost": None if cost is None else str(cost),
         "cache_hit": payload.get("cache_hit") is True,
         "service_tier": _text(breakdown.get("service_tier")),
+        "response_id": _text(payload.get("id")),
         "rule": rule.detail(),
     }
 

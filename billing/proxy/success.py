@@ -88,7 +88,7 @@ class Successes:
             )
         else:
             ending, description = _ending_of(call, kwargs), model
-            if rule.free and ending is Ending.FINISHED:
+            if rule.free:
                 ending = Ending.FINISHED_FREE
             price = price_detail(basis, cost, rule, amount_nanos)
         return Settlement(

@@ -46,6 +46,8 @@ WHERE s."startTime" >= %(log_since)s AND s."startTime" < %(log_until)s AND s."en
     WHERE h.key = s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id')
   AND NOT EXISTS (SELECT FROM billing."LiteLLM_StripeTransactionTable" t
     WHERE t.hold_key = s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id')
+  AND NOT EXISTS (SELECT FROM billing."LiteLLM_StripeShadowCallTable" c  -- shadow mode holds and charges nothing
+    WHERE c.call_id = s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id')
 ORDER BY s."startTime" LIMIT %(limit)s;
 
 -- calls

@@ -65,6 +65,7 @@ class TestDetail:
     EVENT = {  # noqa: RUF012 - read only
         "litellm_params": {"input_cost_per_token": 2e-6, "metadata": {"model_info": {"id": "d1"}}},
         "standard_logging_object": {
+            "id": "resp_1",
             "model": "gpt-4o-mini",
             "model_group": "chat",
             "custom_llm_provider": "openai",
@@ -104,6 +105,7 @@ class TestDetail:
             "provider_cost": "1.2345e-05",
             "cache_hit": False,
             "service_tier": "priority",
+            "response_id": "resp_1",
             "rule": {"multiplier": "1.2", "fee_nanos": 3, "floor_nanos": 4},
         }
 
