@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable
 from billing.proxy.call import Call
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
+from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.refusal import error_in_its_shape, refusal_response
 
 POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
@@ -132,14 +133,15 @@ class WebSocketExchange:
                 )
             case "websocket.close":
                 self._closed = True
-            case "websocket.send":
-                await self._heed(message.get("text"))
-        await self._deliver(message)
-
-    async def _heed(self, text: object) -> None:
+        text = message.get("text")
         session = self._call.session
         if session is None or not isinstance(text, str) or not any(word in text for word in _TELLING):
+            await self._deliver(message)
             return
+        await self._deliver({**message, "text": session.in_clients_words(text)})
+        await self._heed(session, text)
+
+    async def _heed(self, session: RealtimeSession, text: str) -> None:
         event = json.loads(text)
         if isinstance(event, Mapping):
             try:

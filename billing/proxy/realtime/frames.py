@@ -7,6 +7,7 @@ refused until somebody looks at what it costs.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -50,7 +51,8 @@ class ClientFrame:
 
     kind: str
     text: str  # what is sent on: exactly what was read, so that nobody reads it in another way
-    event_id: str | None
+    event_id: str | None  # the client's
+    sent_id: str  # ours of a wish for a response: the client may give its own id to several frames
     tokens: int | None  # the most that it adds to the input of responses; None: as much as the model takes
     overrides: bool  # asks for a response whose input is not the session's
 
@@ -69,12 +71,16 @@ def read_frame(message: Mapping[str, object], output_tokens_max: int) -> ClientF
         kind = _checked(data, output_tokens_max)
     except BillingError as refusal:
         raise FrameRefused(refusal, name) from refusal
+    sent_id = f"event_{secrets.token_hex(12)}"
+    if kind == "response.create":
+        data["event_id"] = sent_id
     text = json.dumps(data)
     response = data.get("response")
     return ClientFrame(
         kind=kind,
         text=text,
         event_id=name,
+        sent_id=sent_id,
         tokens=_tokens(kind, data, text),
         overrides=isinstance(response, Mapping) and not _OVERRIDES.isdisjoint(response),
     )

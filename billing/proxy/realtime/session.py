@@ -8,6 +8,7 @@ to the provider; where the balance has no more, the session is cut. (docs/explan
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping
 from decimal import Decimal
@@ -54,7 +55,9 @@ class RealtimeSession:
         self._sent_tokens = 0  # all that the client added
         self._marks = (0, 0)  # _sent_tokens when the last two responses began
         self._plain = True  # no response had an input of its own: what one used bounds the next one's
-        self._asked = 0  # responses that the client asked for and that have not begun
+        self._asked: dict[
+            str, str | None
+        ] = {}  # our id of a wish whose response has not begun → the client's
         self.running: dict[str, None] = {}  # ids of responses that have begun and not finished
 
     @property
@@ -81,17 +84,23 @@ class RealtimeSession:
             try:
                 await self._cover()
             except BillingError:  # then it is not sent, and no response begins
-                self._asked -= 1 if frame.asks_for_response else 0
+                self._asked.pop(frame.sent_id, None)
                 self._note_idleness()
                 raise
 
     def _ask(self, frame: ClientFrame) -> None:
-        if self._asked + len(self.running) >= RESPONSES_AT_ONCE_MAX:
+        if len(self._asked) + len(self.running) >= RESPONSES_AT_ONCE_MAX:
             refusal = BadRequest(f"At most {RESPONSES_AT_ONCE_MAX} responses may run at once.")
             raise FrameRefused(refusal, frame.event_id)
-        self._asked += 1
+        self._asked[frame.sent_id] = frame.event_id
         self._plain = self._plain and not frame.overrides
         self._note_idleness()
+
+    def in_clients_words(self, text: str) -> str:
+        """An event with the client's own id of its wish for a response, where ours stands in it."""
+        for sent_id, event_id in self._asked.items():
+            text = text.replace(json.dumps(sent_id), json.dumps(event_id))
+        return text
 
     async def after_event(self, event: Mapping[str, object]) -> None:
         """Takes note of an event of the provider. Raises BillingError to cut the session."""
@@ -107,7 +116,7 @@ class RealtimeSession:
                     self._response_done(event)
                     await self._cover(spent_more=True)
                 case "error":
-                    self._asked = max(0, self._asked - 1)
+                    self._asked.pop(str(_mapping(event.get("error")).get("event_id")), None)
         self._note_idleness()
 
     def _session_created(self, event: Mapping[str, object]) -> None:
@@ -119,7 +128,8 @@ class RealtimeSession:
         self._grow_context(len(str(session).encode("utf-8", "surrogatepass")))
 
     def _response_created(self, event: Mapping[str, object]) -> None:
-        self._asked = max(0, self._asked - 1)
+        if self._asked:
+            del self._asked[next(iter(self._asked))]
         self.running[str(_mapping(event.get("response")).get("id"))] = None
         self._marks = (self._marks[1], self._sent_tokens)
 
@@ -156,7 +166,7 @@ class RealtimeSession:
     async def _cover(self, *, spent_more: bool = False) -> None:
         held_nanos = self._admission.hold_nanos
         spare = 1 if self._settings.billing_strict else 0
-        count = Decimal(max(1, len(self.running) + self._asked + spare))
+        count = Decimal(max(1, len(self.running) + len(self._asked) + spare))
         needed_nanos, wanted_nanos, most_nanos = (
             self._prices.needed_nanos(self._spent_nanos, self._context_tokens, count + more)
             for more in (0, _AHEAD, _KEPT)

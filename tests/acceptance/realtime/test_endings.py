@@ -1,0 +1,181 @@
+"""How a realtime session ends, and that no way to end it is free; which frames are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from openai.types.realtime import RealtimeFunctionToolParam, SessionUpdateEventParam
+
+from tests.acceptance.conftest import Running
+from tests.acceptance.customers import Customer
+from tests.acceptance.realtime.conftest import Connect, Session
+from tests.acceptance.realtime.test_sessions import amount_of, cost_of, detail_of, logged_spend
+from tests.deadline import eventually
+
+LONG = "tell me a story in 3000 words"
+
+
+def nothing_held(customer: Customer) -> None:
+    eventually(lambda: customer.balance()["held"] == 0)
+
+
+class TestCreditEnds:
+    def test_the_session_says_where_to_top_up_closes_and_costs_what_was_answered(
+        self, running: Running, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="0.15")
+        session = connect(customer.key, "demo-realtime")
+        cost = cost_of(session.ask(LONG))
+        session.say(LONG * 100)  # more context than there is credit for
+        error = session.error()
+        assert error["type"] == "insufficient_quota"
+        assert error["code"] == "insufficient_credits"
+        assert str(error["top_up_url"]).endswith("/billing")
+        assert Decimal(str(error["required"])) > Decimal(str(error["available"])) > 0
+        assert session.close_code() == 1008
+        [charge] = customer.settled(charges=1)
+        assert amount_of(charge) == cost
+        assert detail_of(charge)["ending"] == "credit_exhausted"
+        assert logged_spend(running, detail_of(charge)["call_id"]) == [cost]
+        assert customer.balance()["available"] > 0
+
+    def test_an_answer_that_runs_is_cancelled_and_paid_for_as_far_as_it_came(
+        self, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="0.025")
+        session = connect(customer.key, "demo-slow")
+        session.say("hello")
+        session.connection.response.create()
+        session.until("response.output_text.delta")
+        session.say(LONG * 4000)
+        assert session.error()["code"] == "insufficient_credits"
+        answer = session.done()
+        assert answer.response.status == "cancelled"
+        assert session.close_code() == 1008
+        [charge] = customer.settled(charges=1)
+        assert answer.response.usage is not None
+        assert answer.response.usage.input_tokens is not None
+        assert answer.response.usage.output_tokens is not None
+        assert amount_of(charge) == (
+            answer.response.usage.input_tokens * Decimal("0.00000015")
+            + answer.response.usage.output_tokens * Decimal("0.0000006")
+        )
+        assert customer.balance()["balance"] > 0
+
+
+class TestTheClientLeaves:
+    def test_in_the_middle_of_an_answer_which_it_pays_as_far_as_it_came(
+        self, running: Running, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-slow")
+        session.say("hello")
+        session.connection.response.create()
+        session.until("response.output_text.delta")
+        session.connection.close()
+        [charge] = customer.settled(charges=1)
+        tokens = detail_of(charge)["tokens"]
+        assert isinstance(tokens, dict)
+        assert tokens["prompt"] > 0
+        assert 1 <= tokens["completion"] <= 10
+        assert logged_spend(running, detail_of(charge)["call_id"]) == [amount_of(charge)]
+
+    def test_right_after_its_question(self, connect: Connect, new_customer: Callable[..., Customer]) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-slow")
+        session.until("session.created")
+        session.connection.response.create()
+        session.connection.close()
+        [charge] = customer.settled(charges=1)
+        assert amount_of(charge) > 0
+
+
+class TestTheProviderLeaves:
+    def test_in_the_middle_of_an_answer_which_it_never_said_the_usage_of(
+        self, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-broken")
+        session.say("hello")
+        session.connection.response.create()
+        session.until("response.output_text.delta")
+        assert session.error()["type"] == "server_error"
+        assert session.close_code() == 1011
+        nothing_held(customer)
+        assert customer.balance()["balance"] == 1
+
+
+FUNCTION: RealtimeFunctionToolParam = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+REFUSED: dict[str, SessionUpdateEventParam | dict[str, object]] = {
+    "transcription": {
+        "type": "session.update",
+        "session": {"type": "realtime", "audio": {"input": {"transcription": {"model": "whisper-1"}}}},
+    },
+    "transcription in the older version": {
+        "type": "session.update",
+        "session": {"input_audio_transcription": {"model": "whisper-1"}},
+    },
+    "a session of transcription": {"type": "session.update", "session": {"type": "transcription"}},
+    "a tool of MCP": {
+        "type": "response.create",
+        "response": {"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://example.com"}]},
+    },
+    "a stored prompt": {"type": "response.create", "response": {"prompt": {"id": "pmpt_1"}}},
+    "another model": {"type": "response.create", "response": {"model": "demo-large"}},
+    "an answer longer than was priced": {
+        "type": "response.create",
+        "response": {"max_output_tokens": 100_000},
+    },
+    "an unknown event": {"type": "transcription_session.update", "session": {}},
+}
+
+
+class TestRefusedFrames:
+    @pytest.mark.parametrize("what", REFUSED)
+    def test_are_answered_with_their_reason_and_the_session_goes_on(
+        self, what: str, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-realtime")
+        session.until("session.created")
+        send(session, {**REFUSED[what], "event_id": "mine"})
+        error = session.error()
+        assert error["event_id"] == "mine"
+        assert error["message"]
+        assert session.ask("hello").response.status == "completed"
+
+    @pytest.mark.parametrize("text", ["no json", "[1]", '{"no": "type"}', '{"type": 3}'])
+    def test_nonsense_is_answered_too(
+        self, text: str, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-realtime")
+        session.connection.send_raw(text)
+        session.error()
+        assert session.ask("hello").response.status == "completed"
+
+    def test_what_is_read_twice_is_sent_on_as_it_was_read(
+        self, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-realtime")
+        session.connection.send_raw(
+            '{"type": "response.create", "type": "session.update", "session": {"type": "realtime"}}'
+        )
+        session.until("session.updated")
+
+    def test_tools_of_the_client_may_be_used(
+        self, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-realtime")
+        session.connection.session.update(session={"type": "realtime", "tools": [FUNCTION]})
+        session.until("session.updated")
+
+
+def send(session: Session, event: dict[str, object]) -> None:
+    """Sends what the SDK's types do not allow."""
+    session.connection.send_raw(json.dumps(event))
