@@ -24,7 +24,7 @@ ENDINGS = [
         _EXCHANGE,
         "h.key = i.key AND h.status = 'open'",
         "h.key = i.key",
-        (_RACES + "::TestOneCallManyEndings", _MACHINE),
+        (_TABLE_GUARDS,),
     ),
     Mutant(
         "a lone ending ends a call that has ended",
@@ -52,7 +52,7 @@ ENDINGS = [
         _FUNCTIONS,
         "WHEN action = 'expire' AND is_leased THEN",
         "WHEN false THEN",
-        (_LOCKS, _MACHINE),
+        (_LOCKS,),
     ),
     Mutant(
         "the real cost is charged beside the estimate",

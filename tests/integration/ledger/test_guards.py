@@ -119,3 +119,21 @@ class TestEachFunctionByItself:
                 'UPDATE "LiteLLM_StripeBalanceTable" SET held = 100',
                 f"SELECT * FROM exchange_v1({none}, {asked}, 'me', {self.PAYER})",
             )
+
+    async def test_the_exchange_ends_a_call_once(self, pool: Pool) -> None:
+        await run(pool, ALICE, HOLD.format(key="a", amount=10))
+        await run(pool, 'UPDATE "LiteLLM_StripeBalanceTable" SET held = 10')
+        ending = (
+            "ARRAY['a'], ARRAY[1], ARRAY['settle'], ARRAY[7]::bigint[], ARRAY['end'], ARRAY['-'],"
+            " ARRAY[false], ARRAY['{}']"
+        )
+        none = ", ".join(["'{}'"] * 6)
+        function = f"exchange_v1({ending}, {none}, 'me', {self.PAYER})"
+        async with pool.connection() as connection:
+            ended = [
+                await (await connection.execute(f"SELECT ended FROM {function}".encode())).fetchone()
+                for _ in range(2)
+            ]
+            cursor = await connection.execute('SELECT balance, held FROM "LiteLLM_StripeBalanceTable"')
+            assert await cursor.fetchone() == (93, 0)
+        assert ended == [([True],), ([False],)]
