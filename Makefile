@@ -112,6 +112,7 @@ fault-run: $(VENV)/installed-dev ## Fails three gateways, Postgres and the netwo
 .PHONY: docs
 docs: $(VENV)/installed-dev ## Renews the pages that are made from code
 	@$(BIN)/python -m billing.settings_reference > docs/reference/settings.md
+	@$(BIN)/python -m billing.routes_reference > docs/reference/routes.md
 
 .PHONY: install-dev
 install-dev: $(VENV)/installed-dev ## Installs everything that development needs
