@@ -8,7 +8,6 @@ _LEDGER = "tests/integration/ledger/"
 _RACES = "tests/concurrency/test_races.py"
 _LOCKS = "tests/concurrency/test_locks.py"
 _OPERATIONS = f"{_LEDGER}test_operations.py"
-_MACHINE = f"{_LEDGER}test_state_machine.py"
 _TABLE_GUARDS = f"{_LEDGER}test_guards.py"
 _REFUSES = f"{_OPERATIONS}::TestTheDatabaseRefuses"
 _PROOF = f"{_OPERATIONS}::TestTheProof"
@@ -73,7 +72,7 @@ ENDINGS = [
         _EXCHANGE,
         "WHERE i.is_ended AND i.amount > 0;",
         "WHERE false;",
-        (_RACES + "::test_top_ups_during_holds_are_never_lost", _MACHINE),
+        (_TABLE_GUARDS,),
     ),
     Mutant(
         "a lone ending charges without a line in the books",

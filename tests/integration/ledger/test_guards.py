@@ -136,4 +136,8 @@ class TestEachFunctionByItself:
             ]
             cursor = await connection.execute('SELECT balance, held FROM "LiteLLM_StripeBalanceTable"')
             assert await cursor.fetchone() == (93, 0)
+            cursor = await connection.execute(
+                'SELECT amount, balance_after, source_key FROM "LiteLLM_StripeTransactionTable"'
+            )
+            assert await cursor.fetchall() == [(-7, 93, "charge:a")]
         assert ended == [([True],), ([False],)]

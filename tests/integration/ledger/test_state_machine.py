@@ -145,6 +145,31 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = self.oracle.settle(self.key(key), amount, ending, estimate, who)
         self.agree(self.world.ledger.settle(settlement), expected)
 
+    @rule(
+        wanted=st.lists(
+            st.tuples(KEYS, CHARGES, st.booleans()), min_size=2, max_size=5, unique_by=lambda one: one[0]
+        )
+    )
+    def settle_at_once(self, wanted: list[tuple[int, int, bool]]) -> None:
+        """Several share a batch, which goes another way than a lone one."""
+        settlements = [
+            Settlement(self.key(key), amount, "finished", "call", estimate=estimate)
+            for key, amount, estimate in wanted
+        ]
+        expected = [
+            self.oracle.settle(s.key, s.amount_nanos, s.ending, s.estimate, None) for s in settlements
+        ]
+
+        async def at_once() -> list[object]:
+            endings = (self.world.ledger.settle(settlement) for settlement in settlements)
+            return list(await asyncio.gather(*endings, return_exceptions=True))
+
+        for answer, error in zip(self.world.run(at_once()), expected, strict=True):
+            if error is None:
+                assert not isinstance(answer, BaseException), answer
+            else:
+                self.same_error(answer, error)
+
     @rule(key=KEYS)
     def release(self, key: int) -> None:
         self.agree(
