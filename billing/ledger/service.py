@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from billing.ledger.checks import check_charge, check_entry, check_hold, check_k
 from billing.ledger.exchange import PayerMemory, exchange
 from billing.ledger.lanes import Lane
 from billing.ledger.link import Link, explained
+from billing.ledger.observer import LedgerObserver
 from billing.ledger.rows import json_text, plain, transaction_from
 from billing.ledger.schemas import (
     Entry,
@@ -46,7 +48,13 @@ class Ledger(Books):
     """
 
     def __init__(
-        self, pool: Pool, *, owner: str, currency: str = "usd", limits: LedgerLimits | None = None
+        self,
+        pool: Pool,
+        *,
+        owner: str,
+        currency: str = "usd",
+        limits: LedgerLimits | None = None,
+        observer: LedgerObserver | None = None,
     ) -> None:
         super().__init__(pool, currency=currency)
         limits = limits or LedgerLimits()
@@ -61,6 +69,7 @@ class Ledger(Books):
             may_drop=lambda request: isinstance(request, HoldAsk),
             orphaned=self._orphaned,
         )
+        self._observer = observer
         self._memory = PayerMemory(limits.payers_remembered)
         self._orphans: dict[str, Payer] = {}
         self._orphan_task: asyncio.Task[None] | None = None
@@ -81,6 +90,11 @@ class Ledger(Books):
             if self._orphan_task is not None:
                 self._orphan_task.cancel()
         await self._link.close()
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait for the next batch."""
+        return self._lane.waiting
 
     async def hold(self, request: HoldRequest) -> Hold:
         """Sets money aside for a call, or answers as before if this key was admitted before.
@@ -214,7 +228,14 @@ class Ledger(Books):
         async def send(items: Sequence[Request]) -> list[Answer | Exception]:
             return await exchange(self._link, self._owner, self._memory, items)
 
-        return await one_by_one(send, requests)
+        if self._observer is None:
+            return await one_by_one(send, requests)
+        began = time.perf_counter()
+        answers = await one_by_one(send, requests)
+        took_s = time.perf_counter() - began
+        # Afterwards, so that neither its time nor a fault of its can come between callers and their verdicts.
+        asyncio.get_running_loop().call_soon(self._observer.batch, requests, answers, took_s)
+        return answers
 
     def _orphaned(self, request: Request, answer: Answer | None) -> None:
         """Nobody waits for this hold: it must not bind the customer's money until its lease is over."""

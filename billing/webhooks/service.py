@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pydantic import JsonValue, ValidationError
 
 from billing.database import Connection, Pool
-from billing.errors import BadRequest
+from billing.errors import BadRequest, BillingError
+from billing.metrics.instruments import WEBHOOK_EVENTS
 from billing.settings import Settings
 from billing.webhooks import inbox
 from billing.webhooks.schemas import (
@@ -41,6 +42,15 @@ class Webhooks:
 
         Raises NotConfigured, InvalidSignature, BadRequest, StripeUnavailable; then nothing was written.
         """
+        try:
+            receipt = await self._receive(body, signature)
+        except BillingError as error:
+            WEBHOOK_EVENTS.labels(error.code).inc()
+            raise
+        WEBHOOK_EVENTS.labels("duplicate" if receipt.duplicate else receipt.outcome.value).inc()
+        return receipt
+
+    async def _receive(self, body: bytes, signature: str | None) -> WebhookReceipt:
         verify_signature(body, signature, self._settings.webhook_secrets, time.time())
         payload = _parse(body)
         event = _event(payload)

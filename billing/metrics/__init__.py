@@ -1,0 +1,1 @@
+"""What Prometheus sees of billing, on LiteLLM's own `/metrics`. Imports nothing of billing but settings."""
