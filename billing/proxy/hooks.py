@@ -86,7 +86,10 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         self, kwargs: dict[str, object], response_obj: object, start_time: datetime, end_time: datetime
     ) -> None:
         """Charges what the call cost."""
-        self._successes.charge(current_call.get(), kwargs)
+        call, params = current_call.get(), kwargs.get("litellm_params")
+        if call is not None and call.admission is not None and isinstance(params, dict):
+            label_spend_log(params, call)  # again: some calls, like Gemini's, make their metadata anew
+        self._successes.charge(call, kwargs)
 
     async def async_post_call_failure_hook(
         self,
