@@ -104,7 +104,8 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
         return ChargeCounted(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos)
     if _delivered(call) and call.client_gone and _silent_when_cut(call):
         return ChargeHold(Ending.CUT_MID_STREAM, admission.hold_nanos)
-    if call.logging_obj is None or _delivered(call):
+    showed_nothing = call.stream is not None and not _may_be_finished(call)  # and broke off
+    if call.logging_obj is None or (_delivered(call) and not showed_nothing):
         return Wait()
     if call.client_gone:
         return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)

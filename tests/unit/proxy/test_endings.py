@@ -7,6 +7,7 @@ from billing.ledger.schemas import Payer
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import (
     ChargeCost,
+    ChargeCounted,
     ChargeHold,
     ChargeInput,
     Ending,
@@ -92,3 +93,69 @@ class TestEndingAtRequestEnd:
     def test_without_a_logging_object_the_watchdog_decides(self) -> None:
         call = dispatched_call(logging_obj=None, status=500)
         assert ending_at_request_end(call, ADMISSION, Settings()) == Wait()
+
+
+def stream_that_showed(nanos: int | None) -> object:
+    return SimpleNamespace(likely_nanos=nanos)
+
+
+class TestStreams:
+    @pytest.mark.parametrize(
+        ("facts", "ending"),
+        [
+            ({"client_gone": True}, Ending.CUT_MID_STREAM),
+            ({"credit_ended": True, "answered_in_full": True}, Ending.CREDIT_EXHAUSTED),
+            ({}, Ending.BROKEN_MID_STREAM),
+        ],
+        ids=str,
+    )
+    def test_that_bring_no_event_cost_what_they_showed(
+        self, facts: dict[str, object], ending: Ending
+    ) -> None:
+        call = dispatched_call(body_bytes=99, stream=stream_that_showed(33), **facts)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCounted(ending, 33)
+
+    def test_that_went_to_their_end_wait_for_the_event(self) -> None:
+        call = dispatched_call(body_bytes=99, stream=stream_that_showed(33), answered_in_full=True)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == Wait()
+
+    def test_that_broke_off_before_any_output_are_as_if_none_had_begun(self) -> None:
+        call = dispatched_call(body_bytes=99, stream=stream_that_showed(None), client_gone=True)
+        cut = ending_at_request_end(call, ADMISSION, Settings())
+        assert cut == ChargeInput(Ending.CUT_BEFORE_FIRST_CHUNK, 70)
+
+
+class TestTimeouts:
+    @pytest.mark.parametrize(
+        ("client_set", "recovered", "decision"),
+        [
+            (True, Decimal("0.000002"), ChargeCost(Ending.TIMED_OUT, Decimal("0.000002"))),
+            (True, None, ChargeInput(Ending.TIMED_OUT, 70)),
+            (False, Decimal("0.000002"), Release(Ending.TIMED_OUT)),
+            (False, None, Release(Ending.TIMED_OUT)),
+        ],
+    )
+    def test_that_the_client_chose_are_cut_by_it(
+        self, client_set: bool, recovered: Decimal | None, decision: object
+    ) -> None:
+        call = dispatched_call(timed_out=True, client_set_timeout=client_set, recovered_cost=recovered)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == decision
+
+    def test_cost_nothing_where_the_operator_says_so(self) -> None:
+        call = dispatched_call(timed_out=True, client_set_timeout=True, recovered_cost=Decimal(1))
+        settings = Settings(billing_charge_cut_before_first="nothing")
+        assert ending_at_request_end(call, ADMISSION, settings) == Release(Ending.TIMED_OUT)
+
+    def test_after_output_has_gone_out_is_a_broken_stream(self) -> None:
+        call = dispatched_call(timed_out=True, recovered_cost=Decimal(1), body_bytes=99)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCost(
+            Ending.BROKEN_MID_STREAM, Decimal(1)
+        )
+
+
+class TestRejected:
+    def test_by_the_gateway_after_dispatch_costs_what_a_failure_costs(self) -> None:
+        call = dispatched_call(rejected=True, status=400, body_bytes=80)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == Release(Ending.REJECTED)
+        settings = Settings(billing_charge_failed="input")
+        assert ending_at_request_end(call, ADMISSION, settings) == ChargeInput(Ending.REJECTED, 70)

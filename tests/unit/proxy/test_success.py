@@ -1,6 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
 
-from billing.proxy.success import cost_of
+from billing.ledger.schemas import Payer, Settlement
+from billing.proxy.call import Admission, Call
+from billing.proxy.price import PriceRule
+from billing.proxy.success import Successes, cost_of
 
 
 def event(
@@ -39,3 +44,52 @@ class TestCostOf:
         params = {bucket: {"model_info": {"billing": "free"}}}
         assert cost_of(event(0.0, litellm_params=params)) == 0
         assert cost_of(event(0.0, litellm_params={bucket: {"model_info": {"billing": "paid"}}})) is None
+
+
+ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 9_000, 50, 0, {"model": "m"})
+Charged = tuple[str, int, bool]
+
+
+class Registry:
+    """Notes what would be charged."""
+
+    def __init__(self) -> None:
+        self.charged: list[Charged] = []
+
+    def settle(self, call: Call, admission: Admission, settlement: Settlement) -> None:
+        self.charged.append(("settled", settlement.amount_nanos, settlement.estimate))
+
+    def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
+        self.charged.append((event_id, settlement.amount_nanos, settlement.estimate))
+
+
+class TestSeveralEvents:
+    """One call may bring several, each of a provider call of its own; the hold bounds them all together."""
+
+    @pytest.mark.parametrize(
+        ("costs", "charged"),
+        [
+            ([2e-06, 3e-06], [("settled", 2_000, False), ("1", 3_000, False)]),
+            ([2e-06, None], [("settled", 2_000, False), ("1", 7_000, True)]),
+            ([None, None, None], [("settled", 9_000, True)]),
+            ([None, 3e-06], [("settled", 9_000, True)]),
+            ([None, 3e-06, 8e-06], [("settled", 9_000, True), ("2", 2_000, False)]),
+        ],
+        ids=str,
+    )
+    def test_are_charged_once_each_and_the_unpriced_once_together(
+        self, costs: list[float | None], charged: list[Charged]
+    ) -> None:
+        registry = Registry()
+        successes = Successes(registry)  # type: ignore[arg-type]  # notes what the real one would submit
+        call = Call("/v1/chat/completions", admission=ADMISSION)
+        for number, cost in enumerate(costs):
+            successes.charge(call, event(cost, litellm_call_id=str(number)))
+        assert registry.charged == charged
+
+    def test_a_stream_that_litellm_calls_free_costs_what_it_showed(self) -> None:
+        registry = Registry()
+        call = Call("/v1/completions", admission=ADMISSION)
+        call.stream = SimpleNamespace(likely_nanos=1_234)  # type: ignore[assignment]  # all that is asked of it
+        Successes(registry).charge(call, event(0.0, tokens=0))  # type: ignore[arg-type]  # as above
+        assert registry.charged == [("settled", 1_234, True)]
