@@ -78,7 +78,7 @@ DEMO_UNIT_PRICES = {
         "openai/demo-transcribe", "audio_transcription", "input_cost_per_second", 0.0001
     ),
     "demo-rerank": UnitPrice("cohere/demo-rerank", "rerank", "input_cost_per_query", 0.002),
-    "demo-moderation": UnitPrice("openai/omni-moderation-latest", "moderation"),
+    "demo-moderation": UnitPrice("openai/omni-moderation-latest", "moderation", "input_cost_per_token"),
     "demo-ocr": UnitPrice("mistral/demo-ocr", "ocr", "ocr_cost_per_page", 0.001),
 }
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -19,6 +20,7 @@ from starlette.websockets import WebSocket
 
 from billing.local.demo_upstream import answers, gemini, media, retrieval, tokens, wire
 from billing.local.demo_upstream.answers import Answer
+from billing.local.demo_upstream.counting import CountingMiddleware, Requests
 from billing.local.demo_upstream.models import MODELS, DemoModel
 from billing.local.demo_upstream.realtime import realtime
 from billing.local.demo_upstream.responses import Responses
@@ -197,9 +199,12 @@ async def health(_request: Request) -> Response:
 def create_app(slow_chunk_s: float = 1.0) -> Starlette:
     """The application. `slow_chunk_s`: how long demo-slow waits before each chunk, in seconds."""
     provider = Provider(slow_chunk_s)
+    requests = Requests()
     return Starlette(
+        middleware=[Middleware(CountingMiddleware, requests=requests)],
         routes=[
             Route("/health", health),
+            Route("/requests", requests.show),
             Route("/v1/models", models),
             Route("/v1/chat/completions", provider.chat, methods=["POST"]),
             Route("/v1/completions", provider.completions, methods=["POST"]),
@@ -209,5 +214,5 @@ def create_app(slow_chunk_s: float = 1.0) -> Starlette:
             *media.ROUTES,
             *retrieval.ROUTES,
             WebSocketRoute("/v1/realtime", provider.realtime),
-        ]
+        ],
     )
