@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
 from billing.database import Pool, load_statements
 from billing.metrics import instruments
+from billing.metrics.schemas import Enforcing, Waiting
 from billing.reconcile.schedule import ReconcileSchedule
 
-INTERVAL_S = 15.0
 _SQL = load_statements("billing.metrics")
-
-
-class Waiting(Protocol):
-    """What counts its own operations."""
-
-    @property
-    def waiting(self) -> int: ...  # pragma: no cover
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What one process has in hand."""
-
-    open_calls: int
-    settling: int
-    events_without_call: int
-
-
-class Enforcing(Protocol):
-    """What knows the calls of this process."""
-
-    def standing(self) -> Standing: ...  # pragma: no cover
 
 
 class Sampler:

@@ -17,6 +17,7 @@ from billing.database.statements import load_statements
 from billing.errors import BillingError, Unavailable
 from billing.ledger.schemas import Hold, HoldStatus, Json, Settlement
 from billing.ledger.service import Ledger
+from billing.metrics.instruments import SWEPT
 from billing.proxy.endings import Ending
 from billing.proxy.price import charge_nanos_of, price_detail, rule_of_detail
 
@@ -59,7 +60,10 @@ class Sweeper:
             except Unavailable:
                 raise
             except BillingError as error:  # one hold that cannot be ended must not keep those behind it
+                SWEPT.labels("failed").inc()
                 logger.error("call %s could not be ended: %s", hold.key, error)
+            else:
+                SWEPT.labels("ended").inc()
         return len(holds)
 
     async def end(self, key: str) -> bool:

@@ -1,0 +1,28 @@
+"""What the sampler asks of a process's parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Waiting(Protocol):
+    """What counts its own operations."""
+
+    @property
+    def waiting(self) -> int: ...  # pragma: no cover
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one process has in hand."""
+
+    open_calls: int
+    settling: int
+    events_without_call: int
+
+
+class Enforcing(Protocol):
+    """What knows the calls of this process."""
+
+    def standing(self) -> Standing: ...  # pragma: no cover
