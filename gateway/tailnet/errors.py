@@ -6,7 +6,7 @@
     └── Unreachable       a node cannot be reached now; the message is for whoever asked its model
         └── PeerSilent    nothing at all came back from the device: asleep, off, or cut off
 
-Messages hold no key and no address.
+Messages hold no key and no address. Those of Unreachable are read after the node's name and a colon.
 """
 
 from __future__ import annotations

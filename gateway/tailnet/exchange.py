@@ -22,7 +22,8 @@ class Exchange:
     can still be told in HTTP what is wrong, else only by a reset.
     """
 
-    def __init__(self, client: Link) -> None:
+    def __init__(self, name: str, client: Link) -> None:
+        self._name = name
         self._reader, self._writer = client
         self._request = b""
         self._node: asyncio.StreamWriter | None = None
@@ -60,18 +61,18 @@ class Exchange:
         if self._node is not None:
             self._node.transport.abort()
 
-    async def finish(self, name: str) -> None:
+    async def finish(self) -> None:
         """Ends the client's side after `run`: with 503 where it waits, with a reset where an answer broke."""
         if self._reader.at_eof():
             return
         if self._client_waits:
-            await self.refuse(f"{name} {self._lost or 'closed the connection before it answered'}")
+            await self.refuse(self._lost or "the connection was closed before it was answered")
         elif self._lost:
             self._reset()
 
-    async def refuse(self, message: str) -> None:
+    async def refuse(self, why: str) -> None:
         """Answers 503 and lets the client read it: closing at once would throw the answer away."""
-        error = {"message": message, "type": "api_error", "code": "node_unreachable"}
+        error = {"message": f"{self._name}: {why}", "type": "api_error", "code": "node_unreachable"}
         body = json.dumps({"error": error}).encode()
         head = (
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"

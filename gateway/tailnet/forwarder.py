@@ -72,7 +72,7 @@ class Forwarder:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._exchange(Exchange((reader, writer)))
+            await self._exchange(Exchange(self._forward.name, (reader, writer)))
         except Exception:  # the outermost loop of a connection: one bad one must not hide the others
             logger.exception("forwarding to %s failed", self._forward.name)
         finally:
@@ -80,21 +80,21 @@ class Forwarder:
 
     async def _exchange(self, exchange: Exchange) -> None:
         if len(self._tasks) > self._connections_max:
-            await exchange.refuse(f"{self._forward.name} has {self._connections_max} connections already")
+            await exchange.refuse(f"there are {self._connections_max} connections already")
             return
         if not await exchange.request_begins():
             return
         try:
             node = await self._connect()
         except TailnetError as error:
-            logger.warning("%s", error)
+            logger.warning("%s: %s", self._forward.name, error)
             await exchange.refuse(str(error))
             return
         self._open.add(exchange)
         self._watch()
         try:
             await exchange.run(node)
-            await exchange.finish(self._forward.name)
+            await exchange.finish()
         finally:
             self._open.discard(exchange)
 
@@ -110,7 +110,7 @@ class Forwarder:
                 await asyncio.wait({gone, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 why = gone.result()
-                logger.warning("%s %s: ending %d connections", self._forward.name, why, len(self._open))
+                logger.warning("%s: %s; ending %d connections", self._forward.name, why, len(self._open))
                 for exchange in self._open:
                     exchange.lose(why)
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.start.tailnet_seam import Report, TailnetStatus
@@ -16,6 +17,7 @@ from gateway.tailnet.peers import Status
 from gateway.tailnet.plan import Plan
 
 LOOK_INTERVAL_S = 3.0
+QUESTIONS_MAX = 3
 RETRY_AFTER_S = 1.0
 RETRY_AFTER_MAX_S = 60.0
 TESTED_VERSION = "1.102."
@@ -59,7 +61,7 @@ class Membership:
         """Joins once, then looks every few seconds. Raises a TailnetError where this tailscaled is no use."""
         await self._join(daemon)
         while True:
-            status = await self._api.status()
+            status = await self._status(daemon)
             if status.running:
                 self._retry_after_s = RETRY_AFTER_S
                 self._tell(await self._what_is_wrong(status))
@@ -68,6 +70,14 @@ class Membership:
             elif status.backend_state != STARTS:
                 raise DaemonFailed("the tailnet has put this gateway out; joining again")
             await daemon.ended(LOOK_INTERVAL_S)
+
+    async def _status(self, daemon: Daemon) -> Status:
+        """Asks again before it gives up: on a busy machine a late answer must not end all connections."""
+        for _ in range(QUESTIONS_MAX - 1):
+            with suppress(DaemonFailed):
+                return await self._api.status()
+            await daemon.ended(LOOK_INTERVAL_S)
+        return await self._api.status()
 
     async def _join(self, daemon: Daemon) -> None:
         """A device that only waits to be approved stays: a new one would have to wait, too."""
@@ -79,9 +89,10 @@ class Membership:
                 raise
 
     async def _what_is_wrong(self, status: Status) -> str:
-        wrong = await asyncio.gather(*(node.look(status, LOOK_INTERVAL_S) for node in self._nodes))
-        wrong += self._wrong_with_us(status)
-        return "; ".join(filter(None, wrong))
+        found = await asyncio.gather(*(node.look(status, LOOK_INTERVAL_S) for node in self._nodes))
+        names = [node.forward.name for node in self._nodes]
+        wrong = [f"{name}: {what}" for name, what in zip(names, found, strict=True) if what]
+        return "; ".join([*wrong, *self._wrong_with_us(status)])
 
     def _wrong_with_us(self, status: Status) -> Iterator[str]:
         if status.this is None or not status.this.online:

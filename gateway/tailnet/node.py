@@ -64,15 +64,15 @@ class Node:
     def _silence(self, *, answers: bool) -> Unreachable:
         if answers:
             return Unreachable(
-                f"{self.forward.name} is there, but nothing comes back from its port {self.forward.port}: "
-                "does the tailnet's policy allow it?"
+                f"the device is there, but nothing comes back from its port {self.forward.port}: does the "
+                "tailnet's policy allow it?"
             )
-        return PeerSilent(f"{self.forward.name} does not answer: asleep, switched off, or cut off")
+        return PeerSilent("no answer: asleep, switched off, or cut off")
 
     async def until_gone(self, *, interval_s: float, gone_after_s: float) -> str:
         """Returns why open connections are dead, once they are."""
         why = await until_gone(self._session, interval_s=interval_s, gone_after_s=gone_after_s)
-        self.trouble = f"{self.forward.name} {why}"
+        self.trouble = why
         return why
 
     async def _session(self) -> str:
@@ -86,9 +86,9 @@ class Node:
         try:
             peer, address = find_peer(status, self.forward.host)
         except Unreachable as error:
-            return f"{self.forward.name}: {error}"
+            return str(error)
         if not peer.online:
-            return f"{self.forward.name} is offline"
+            return "offline"
         if self.trouble:
             with suppress(TimeoutError, TailnetError):
                 async with asyncio.timeout(timeout_s):

@@ -64,9 +64,9 @@ def find_peer(status: Status, host: str) -> tuple[Peer, str]:
     for peer in (status.peers or {}).values():
         if peer.has(host) if is_address else _bare(peer.dns_name) in _names(host, status):
             if peer.expired:
-                raise Unreachable(f"the key of {host} in the tailnet has expired")
-            return peer, host if is_address else _address(peer, host)
-    raise Unreachable(f"no device of the tailnet that this gateway may reach is called {host}")
+                raise Unreachable("the device's key in the tailnet has expired")
+            return peer, host if is_address else _address(peer)
+    raise Unreachable("no device of the tailnet that this gateway may reach has this name")
 
 
 def _names(host: str, status: Status) -> set[str]:
@@ -75,11 +75,11 @@ def _names(host: str, status: Status) -> set[str]:
     return {host} if "." in host else {f"{host}.{suffix}"}
 
 
-def _address(peer: Peer, host: str) -> str:
+def _address(peer: Peer) -> str:
     """IPv4 first: it works in every tailnet."""
     addresses = sorted(peer.addresses or (), key=lambda address: ":" in address)
     if not addresses:
-        raise Unreachable(f"{host} has no address in the tailnet")
+        raise Unreachable("the device has no address in the tailnet")
     return addresses[0]
 
 

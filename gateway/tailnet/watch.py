@@ -27,10 +27,10 @@ async def until_gone(session: Callable[[], Awaitable[str]], *, interval_s: float
                 seen = await session()
         except (TimeoutError, TailnetError):
             if loop.time() - heard >= gone_after_s:
-                return f"does not answer since {loop.time() - heard:.0f} s"
+                return f"no answer for {loop.time() - heard:.0f} s"
         else:
             heard = loop.time()
             first = first or seen
             if seen != first:
-                return "was restarted"
+                return "the device was restarted"
         await asyncio.sleep(max(0.0, next_look - loop.time()))

@@ -23,7 +23,7 @@ import pytest
 from tests.acceptance.customers import admin, new_customer
 from tests.deadline import eventually
 from tests.postgres_server import PostgresServer
-from tests.tailnet.control import Headscale, start_headscale
+from tests.tailnet.control import HUGO, Headscale, start_headscale
 from tests.tailnet.gateway import CLOUD, Running, migrate, start_gateway, start_sandbox
 from tests.tailnet.namespaces import Host, make_host, make_switch, stop
 
@@ -65,6 +65,7 @@ class Home:
             "--timeout=60s",
         )
         self.ask(*up)
+        assert self.ask("ip", "-4").strip() == HUGO
 
     def restart(self) -> None:
         """tailscaled ends without a word and starts again: it knows no connection any more."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
@@ -13,15 +15,26 @@ from tests.deadline import eventually
 from tests.tailnet.namespaces import Host
 
 PORT = 8080
-# The gateway may reach hugo's Ollama and a port where nothing listens; port 22 is left out. That hugo may
-# reach the gateway's every port is no part of docs/tailscale.md: the gateway must keep it out itself.
-POLICY = {
-    "tagOwners": {"tag:railway-proxy": ["lab@"], "tag:home": ["lab@"]},
-    "acls": [
-        {"action": "accept", "src": ["tag:railway-proxy"], "dst": ["tag:home:11434,11435"]},
+HUGO = "100.64.0.1"  # the first device that joins
+DOCS = Path(__file__).parents[2] / "docs" / "tailscale.md"
+
+
+def policy() -> dict[str, Any]:
+    """The policy of docs/tailscale.md, whose word for admins Headscale does not know; and two more rules.
+
+    A port of hugo's where nothing listens, and that hugo may reach all of the gateway: the gateway must keep
+    it out itself.
+    """
+    block = re.search(r"```json\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    assert block is not None
+    policy: dict[str, Any] = json.loads(block[1])
+    assert policy["hosts"] == {"hugo": HUGO}
+    policy["tagOwners"] = {"tag:railway-proxy": ["lab@"], "tag:home": ["lab@"]}
+    policy["acls"] += [
+        {"action": "accept", "src": ["tag:railway-proxy"], "dst": ["hugo:11435"]},
         {"action": "accept", "src": ["tag:home"], "dst": ["tag:railway-proxy:*"]},
-    ],
-}
+    ]
+    return policy
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ def start_headscale(host: Host, program: Path, home: Path) -> Headscale:
     """Starts it on `host` and waits until it answers."""
     home.mkdir()
     config = home / "config.yaml"
-    (home / "policy.json").write_text(json.dumps(POLICY))
+    (home / "policy.json").write_text(json.dumps(policy()))
     config.write_text(yaml.safe_dump(_config(host.address, home)))
     host.start([program, "--config", config, "serve"], home / "headscale.log")
     headscale = Headscale(host, program, config)

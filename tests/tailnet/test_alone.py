@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from billing.local import unprivileged
 from tests.deadline import eventually
 from tests.tailnet.conftest import Home
 from tests.tailnet.control import Headscale
@@ -23,6 +24,7 @@ from tests.tailnet.oauth import OAuthServer
 
 JOINED_WITHIN_S = 60.0
 OUTSIDE = 11504
+IMAGE_USER = "10001"  # Dockerfile.railway
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -70,12 +72,12 @@ def start(
     """Starts one on the host `cloud`, with further settings."""
     with ExitStack() as stack:
 
-        def make(settings: Mapping[str, str] | None = None) -> Alone:
+        def make(settings: Mapping[str, str] | None = None, as_user: Sequence[str] = ()) -> Alone:
             key = headscale.auth_key("tag:railway-proxy")
             environment = tailnet_environment(headscale, key, programs)
             environment |= {"TAILSCALE_HOSTNAME": "alone", "TAILNET_FORWARD": f"hugo={HUGO}:hugo:11434"}
             log = tmp_path / "alone.log"
-            command = [sys.executable, "-m", "tests.tailnet.alone"]
+            command = [*as_user, sys.executable, "-m", "tests.tailnet.alone"]
             process = hosts["cloud"].start(command, log, env=environment | dict(settings or {}))
             stack.callback(stop, process)
             return Alone(hosts["cloud"], process, log)
@@ -84,6 +86,13 @@ def start(
 
 
 class TestJoining:
+    def test_needs_no_root(self, start: Start) -> None:
+        alone = start(as_user=(sys.executable, unprivileged.__file__, IMAGE_USER, IMAGE_USER))
+        alone.until("connected")
+        assert alone.ask(HUGO).json()["models"]
+        [tailscaled] = alone.tailscaled()
+        assert set(tailscaled.uids()) == {int(IMAGE_USER)}
+
     def test_dials_through_socks5_where_that_is_set(self, start: Start) -> None:
         alone = start({"TAILNET_SOCKS5_PORT": "1055"})
         alone.until("connected")

@@ -30,13 +30,13 @@ class Way:
     async def connect(self) -> Link:
         self.dials += 1
         if self.fails:
-            raise PeerSilent("hugo does not answer: asleep")
+            raise PeerSilent("no answer: asleep")
         return await asyncio.open_connection("127.0.0.1", self.node.port)
 
     async def until_gone(self) -> str:
         self.watches += 1
         await self.gone.wait()
-        return "does not answer since 10 s"
+        return "no answer for 10 s"
 
 
 Open = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -103,7 +103,7 @@ class TestNoWay:
         assert answer.status_code == 503
         assert answer.headers["content-type"] == "application/json"
         assert answer.json()["error"] == {
-            "message": "hugo does not answer: asleep",
+            "message": "hugo: no answer: asleep",
             "type": "api_error",
             "code": "node_unreachable",
         }
@@ -136,7 +136,7 @@ class TestNodeGone:
         way.gone.set()
         answer = await waiting
         assert answer.status_code == 503
-        assert "hugo does not answer since 10 s" in answer.json()["error"]["message"]
+        assert "hugo: no answer for 10 s" in answer.json()["error"]["message"]
 
     async def test_also_on_a_connection_that_has_served_before(
         self, client: httpx.AsyncClient, way: Way, node: Node
@@ -170,7 +170,7 @@ class TestNodeGone:
     async def test_a_node_that_ends_before_it_answers_is_told(self, client: httpx.AsyncClient) -> None:
         answer = await client.get("/hang-up")
         assert answer.status_code == 503
-        assert "before it answered" in answer.json()["error"]["message"]
+        assert "before it was answered" in answer.json()["error"]["message"]
 
 
 class TestListening:
