@@ -28,7 +28,7 @@ LITELLM_IMPORT_S = time.monotonic() - _import_began
 
 from billing.background import Background  # noqa: E402
 from billing.database.pool import Pool, open_pool  # noqa: E402
-from billing.errors import NotConfigured  # noqa: E402
+from billing.errors import BillingError, NotConfigured  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.ledger.strict import StrictLedger  # noqa: E402
@@ -37,6 +37,8 @@ from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
+from billing.proxy.payer import Key  # noqa: E402
+from billing.proxy.shadow import ModeHeader  # noqa: E402
 from billing.routes import build_router  # noqa: E402
 from billing.services import open_billing  # noqa: E402
 from billing.settings import Settings, get_settings  # noqa: E402
@@ -83,6 +85,10 @@ def _request_ended(call: Call) -> None:
     app.state.billing_enforcement.request_ended(call)
 
 
+def _would_refuse(call: Call, key: Key, body: object, refusal: BillingError) -> None:
+    app.state.billing_enforcement.would_refuse(call, key, body, refusal)
+
+
 def _mount(app: FastAPI, settings: Settings) -> None:
     litellm_lifespan = app.router.lifespan_context
 
@@ -93,8 +99,11 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 
     app.router.lifespan_context = lifespan
     app.include_router(build_router())
-    guard_routes(settings)
+    shadow = settings.billing_mode == "shadow"
+    guard_routes(settings, _would_refuse if shadow else None)
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
+    if shadow:
+        app.add_middleware(ModeHeader)
 
 
 def _top_up_url(settings: Settings) -> str | None:

@@ -165,6 +165,20 @@ def reconcile(
     raise typer.Exit(compare(Options(since, until, books, apply, as_json)))
 
 
+@app.command("shadow-report")
+def shadow_report(
+    as_json: Json = False,
+    since: Annotated[
+        str | None, typer.Option(help="Calls from here on (ISO 8601, UTC); default: 7 days.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="And before this time; default: now.")] = None,
+) -> None:
+    """What calls of BILLING_MODE=shadow would have been charged, and which would have been refused."""
+    from billing.cli.shadow import report_shadow
+
+    raise typer.Exit(report_shadow(since, until, as_json=as_json))
+
+
 def main() -> None:
     """Entry point."""
     app()

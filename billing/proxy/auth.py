@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
@@ -13,11 +14,19 @@ from litellm.proxy.auth.auth_utils import get_request_route_template
 from starlette.requests import Request
 
 from billing.caller import Authenticate, Caller
-from billing.errors import BillingError, Forbidden, NoPayer, Unauthorized, Unavailable
+from billing.errors import BillingError, Forbidden, NoPayer, RouteNotBillable, Unauthorized, Unavailable
 from billing.ledger.schemas import Payer
-from billing.proxy.call import current_call
+from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
-from billing.proxy.payer import ADMIN_ROLES, TRUSTED_BACKEND, VIEWER_ROLES, is_exempt, payer_of, role_of
+from billing.proxy.payer import (
+    ADMIN_ROLES,
+    TRUSTED_BACKEND,
+    VIEWER_ROLES,
+    Key,
+    is_exempt,
+    payer_of,
+    role_of,
+)
 from billing.proxy.routes import Handling, check_route
 from billing.settings import Settings
 
@@ -25,6 +34,10 @@ if TYPE_CHECKING:
     from litellm.proxy._types import UserAPIKeyAuth
 
 _AUTHORIZE_PARAMETERS = ("user_api_key_auth_obj", "request", "request_data", "route", "api_key")
+
+
+# Takes down a call that would have been refused: call, key, body, refusal.
+NoteRefusal = Callable[[Call, Key, object, BillingError], None]
 
 
 def authenticator(settings: Settings) -> Authenticate:
@@ -81,12 +94,13 @@ def _payer_or_none(key: UserAPIKeyAuth, settings: Settings) -> Payer | None:
         return None
 
 
-def guard_routes(settings: Settings) -> None:
+def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
     """Refuses billed keys on every route that billing cannot price, before LiteLLM authorizes the request.
 
     Every way into LiteLLM, WebSockets and MCP too, authorizes through one function, which is wrapped here.
     (Overriding the FastAPI dependency instead makes FastAPI analyse all dependencies anew on each request:
-    5 % of a call's CPU, ADR 0006.) Raises RuntimeError where LiteLLM's function is not the one we know.
+    5 % of a call's CPU, ADR 0006.) In shadow mode `note` is told instead. Raises RuntimeError where LiteLLM's
+    function is not the one we know.
     """
     authorize = auth_module._authorize_authenticated_request
     if tuple(inspect.signature(authorize).parameters)[:5] != _AUTHORIZE_PARAMETERS:
@@ -102,7 +116,15 @@ def guard_routes(settings: Settings) -> None:
         **options: object,
     ) -> UserAPIKeyAuth | None:
         if not is_exempt(user_api_key_auth_obj, settings):
-            _check(request, route, request_data)
+            try:
+                _check(request, route, request_data)
+            except RouteNotBillable as refusal:
+                call = current_call.get()
+                if note is None or call is None:
+                    raise refused(call, refusal) from refusal
+                note(call, user_api_key_auth_obj, request_data, refusal)
+            except BillingError as refusal:
+                raise refused(current_call.get(), refusal) from refusal
         return await authorize(
             user_api_key_auth_obj=user_api_key_auth_obj,
             request=request,
@@ -120,14 +142,11 @@ def _check(request: Request, path: str, body: object) -> None:
     if call is not None:
         call.path = path
     method = "WS" if call is not None and call.is_websocket else request.method
-    try:
-        route = check_route(method, get_request_route_template(request) or path, path)
-        if call is not None:
-            call.route = route
-        if request.method != "GET" and route.handling is not Handling.BILLED:
-            check_key_metadata(body)
-    except BillingError as refusal:
-        raise refused(call, refusal) from refusal
+    route = check_route(method, get_request_route_template(request) or path, path)
+    if call is not None:
+        call.route = route
+    if request.method != "GET" and route.handling is not Handling.BILLED:
+        check_key_metadata(body)
 
 
 def check_key_metadata(body: object) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import cast
 
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from billing.background import Background
 from billing.database.pool import Pool
+from billing.errors import BillingError
 from billing.ledger.service import Ledger
 from billing.proxy.admission import Admissions, Pricing
 from billing.proxy.call import Call
 from billing.proxy.hooks import _PROXY_BillingLogger
 from billing.proxy.mount import mount_hooks, unmount_hooks
 from billing.proxy.open_calls import OpenCalls
+from billing.proxy.payer import Key
 from billing.proxy.settler import Settler
+from billing.proxy.shadow import Shadow
 from billing.proxy.success import Successes
 from billing.proxy.sweeper import Sweeper
 from billing.settings import Settings
@@ -27,18 +31,29 @@ _DRAIN_S = 10.0
 
 
 class Enforcement:
-    """Starts after LiteLLM, whose configuration replaces its list of callbacks, and stops before it."""
+    """Starts after LiteLLM, whose configuration replaces its list of callbacks, and stops before it.
+
+    In shadow mode calls meet a ledger that writes down and moves nothing; holds of an earlier enforcing mode
+    are still swept.
+    """
 
     def __init__(self, ledger: Ledger, pool: Pool, settings: Settings, prices: Pricing) -> None:
         self._settings = settings
         self._settler = Settler()
+        self._sweeper = Sweeper(ledger, pool)
+        self._shadow = Shadow(pool, settings) if settings.billing_mode == "shadow" else None
+        if self._shadow is not None:
+            ledger = cast(Ledger, self._shadow.ledger)  # it has all of a ledger that calls use
         self._open_calls = OpenCalls(ledger, self._settler, settings)
+        admissions = Admissions(ledger, self._open_calls, settings, _router, prices)
+        if self._shadow is not None:
+            self._shadow.look_with(admissions, self._open_calls, prices)
         self._hook = _PROXY_BillingLogger(
-            Admissions(ledger, self._open_calls, settings, _router, prices),
+            admissions,
             Successes(self._open_calls, settings.billing_charge_cache_hit),
             settings,
+            self._shadow,
         )
-        self._sweeper = Sweeper(ledger, pool)
 
     def start(self, background: Background) -> None:
         """Mounts the hooks and begins to renew leases and to sweep. Raises RuntimeError if LiteLLM balks."""
@@ -46,6 +61,8 @@ class Enforcement:
         renew_s = min(self._settings.billing_sweep_interval_s, self._settings.billing_hold_ttl_s / 3)
         background.every(renew_s, "renewing leases", self._open_calls.renew_leases)
         background.every(self._settings.billing_sweep_interval_s, "sweeping", self._sweeper.sweep)
+        if self._shadow is not None:
+            self._shadow.start(background)
 
     async def stop(self) -> None:
         """Waits for events and settlements under way; what is left then is the sweeper's, on any replica."""
@@ -56,11 +73,18 @@ class Enforcement:
         left = await self._settler.drain(_DRAIN_S)
         if left:
             logger.warning("%d calls are left to the sweeper", left)
+        if self._shadow is not None:
+            await self._shadow.stop()
         unmount_hooks(self._hook)
 
     def request_ended(self, call: Call) -> None:
         """For the middleware, at the end of each response."""
         self._open_calls.request_ended(call)
+
+    def would_refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
+        """For the route guard in shadow mode, where enforcing mode would refuse."""
+        if self._shadow is not None:
+            self._shadow.refuse(call, key, body, refusal)
 
 
 def _router() -> object:

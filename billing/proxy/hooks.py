@@ -24,6 +24,7 @@ from billing.proxy.admission import Admissions
 from billing.proxy.call import Call, Served, current_call
 from billing.proxy.json_body import refuse_non_finite
 from billing.proxy.payer import is_exempt
+from billing.proxy.shadow import Shadow
 from billing.proxy.success import Successes
 from billing.settings import Settings
 
@@ -46,8 +47,15 @@ FREE_LABEL = "billing_free"  # beside it, where the call has no hold
 class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no types
     """Admits calls before they run, and settles them when LiteLLM says what they cost."""
 
-    def __init__(self, admissions: Admissions, successes: Successes, settings: Settings) -> None:
+    def __init__(
+        self,
+        admissions: Admissions,
+        successes: Successes,
+        settings: Settings,
+        shadow: Shadow | None = None,
+    ) -> None:
         super().__init__()
+        self._shadow = shadow
         self._admissions = admissions
         self._successes = successes
         self._settings = settings
@@ -59,6 +67,11 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         if is_exempt(user_api_key_dict, self._settings):
             return
         call = current_call.get()
+        if self._shadow is not None:
+            if call is not None:
+                await self._shadow.look(call, user_api_key_dict, data, call_type)
+                self._follow(call, data, call_type)
+            return
         try:
             if call is None:
                 raise LedgerUnavailable("This call did not come through billing's middleware.")
@@ -66,12 +79,16 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
             await self._admissions.admit(call, user_api_key_dict, data, call_type)
         except BillingError as refusal:
             raise refused(call, refusal) from refusal
+        self._follow(call, data, call_type)
+        ask_for_usage(data, call_type)
+
+    def _follow(self, call: Call, data: dict[str, object], call_type: str) -> None:
+        """Leaves what its events and LiteLLM's spend log will need."""
         call.logging_obj = data.get("litellm_logging_obj")
         call.client_set_timeout = any(data.get(field) is not None for field in _TIMEOUT_FIELDS)
         if call_type in _LOGGED_APART:
             data.setdefault("litellm_metadata", {})
         label_spend_log(data, call)
-        ask_for_usage(data, call_type)
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, object], call_type: object

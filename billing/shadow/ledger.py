@@ -1,0 +1,232 @@
+"""Stands where the ledger stands in enforcing mode: decides the same by the same balances, moves nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from billing.database import Pool
+from billing.errors import BillingError, InsufficientCredits, NotFound
+from billing.ledger.batches import insufficient
+from billing.ledger.books import Books
+from billing.ledger.rows import json_text, plain
+from billing.ledger.schemas import (
+    Entry,
+    Hold,
+    HoldRequest,
+    HoldStatus,
+    Json,
+    Payer,
+    Resolution,
+    Settlement,
+)
+from billing.shadow.recorder import SQL, Note, Recorder
+
+OPEN_MAX = 100_000
+_NO_EVENT = "no_event"
+
+
+@dataclass(slots=True)
+class OpenCall:
+    """A call that runs. `refused`: enforcing mode would not have let it."""
+
+    payer: Payer
+    held_nanos: int
+    fallback_nanos: int
+    detail: Json
+    refused: bool
+    lease_until: float
+
+
+class ShadowLedger(Books):
+    """The part of `Ledger` that calls use. Balances are read; held and spent are this mode's own account.
+
+    A customer's running calls count within this process only.
+    """
+
+    def __init__(self, pool: Pool, recorder: Recorder, *, currency: str) -> None:
+        super().__init__(pool, currency=currency)
+        self._recorder = recorder
+        self._open: dict[str, OpenCall] = {}
+        self._held: dict[Payer, int] = defaultdict(int)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def hold(self, request: HoldRequest) -> Hold:
+        """Notes what would be set aside. Raises InsufficientCredits where enforcing mode would."""
+        available_nanos = await self._available(request.payer)
+        if available_nanos is not None and request.amount_nanos > available_nanos:
+            raise insufficient(available_nanos, request.amount_nanos)
+        self._admit(request, available_nanos)
+        return _hold(request, (available_nanos or 0) - request.amount_nanos)
+
+    async def resize(self, key: str, amount_nanos: int) -> Hold:
+        """Notes what would be set aside instead. Raises InsufficientCredits, NotFound."""
+        call = self._open.get(key)
+        if call is None:
+            raise NotFound(f"No running call has the key {key}.")
+        available_nanos = await self._available(call.payer)
+        if available_nanos is not None and amount_nanos > available_nanos + call.held_nanos:
+            raise insufficient(available_nanos + call.held_nanos, amount_nanos)
+        request = HoldRequest(
+            key, call.payer, amount_nanos, call.fallback_nanos, 60, {**call.detail, "resized": True}
+        )
+        self._forget(key)
+        self._admit(request, available_nanos)
+        return _hold(request, (available_nanos or 0) - amount_nanos)
+
+    def refuse(
+        self, key: str, payer: Payer | None, model: str | None, route: str, refusal: BillingError
+    ) -> None:
+        """Notes a call that enforcing mode would have refused, and that runs all the same."""
+        self._forget(key)
+        credit = refusal if isinstance(refusal, InsufficientCredits) else None
+        detail: Json = {"model": model, "route": route}
+        if payer is not None and len(self._open) < OPEN_MAX:
+            self._open[key] = OpenCall(payer, 0, 0, detail, True, time.monotonic() + 60)
+        self._note_begin(
+            key,
+            payer,
+            detail,
+            required=credit.required_nanos if credit else None,
+            available=credit.available_nanos if credit else None,
+            refusal=refusal.code,
+            refusal_message=plain(refusal.message[:500]),
+        )
+
+    async def renew(self, keys: Collection[str], lease_s: int) -> frozenset[str]:
+        """Keeps these calls; those that nobody renews are ended by the rule for calls without an event."""
+        now = time.monotonic()
+        kept = frozenset(key for key in keys if key in self._open)
+        for key in kept:
+            self._open[key].lease_until = now + lease_s
+        return kept
+
+    def sweep(self) -> None:
+        """Ends the calls that nobody renews any more, as the sweeper would."""
+        now = time.monotonic()
+        for key, call in [(k, c) for k, c in self._open.items() if c.lease_until < now]:
+            self._end(key, call.fallback_nanos, _NO_EVENT, call.detail)
+
+    async def settle(self, settlement: Settlement) -> Resolution:
+        """Notes what the call would have cost."""
+        self._end(settlement.key, settlement.amount_nanos, settlement.ending, settlement.detail)
+        return _resolution(settlement.key, HoldStatus.SETTLED, settlement.ending, settlement.amount_nanos)
+
+    async def release(self, key: str, ending: str) -> Resolution:
+        """Notes that it would have cost nothing."""
+        call = self._open.get(key)
+        self._end(key, 0, ending, call.detail if call else {})
+        return _resolution(key, HoldStatus.RELEASED, ending, 0)
+
+    async def post(self, entry: Entry) -> None:
+        """Notes a further charge of a call."""
+        values = {
+            "call_id": entry.hold_key,
+            "charged": -entry.amount_nanos,
+            "provider_cost": _cost(entry.detail),
+        }
+        self._recorder.note(Note("charge_more", values))
+
+    async def _available(self, payer: Payer) -> int | None:
+        """What new calls may take; None where Postgres does not say, which refuses nobody here."""
+        values = {"customer_type": payer.customer_type, "customer_id": payer.customer_id}
+        try:
+            async with self._pool.connection() as connection:
+                row = await (await connection.execute(SQL["available"], values)).fetchone()
+        except (psycopg.Error, PoolTimeout, PoolClosed):
+            return None
+        return int(row[0]) - self._held[payer] if row else None
+
+    def _admit(self, request: HoldRequest, available_nanos: int | None) -> None:
+        if len(self._open) < OPEN_MAX:
+            self._held[request.payer] += request.amount_nanos
+            self._open[request.key] = OpenCall(
+                request.payer,
+                request.amount_nanos,
+                request.fallback_nanos,
+                request.detail,
+                False,
+                time.monotonic() + request.lease_s,
+            )
+        self._note_begin(
+            request.key,
+            request.payer,
+            request.detail,
+            held=request.amount_nanos,
+            required=request.amount_nanos,
+            available=available_nanos,
+        )
+
+    def _note_begin(self, key: str, payer: Payer | None, detail: Json, **known: object) -> None:
+        values: dict[str, object] = {
+            "call_id": key,
+            "customer_type": payer.customer_type if payer else None,
+            "customer_id": payer.customer_id if payer else None,
+            "model": plain(str(detail["model"])) if detail.get("model") else None,
+            "route": plain(str(detail.get("route") or "")),
+            "detail": json_text(detail),
+            "held": None,
+            "required": None,
+            "available": None,
+            "refusal": None,
+            "refusal_message": None,
+            **known,
+        }
+        self._recorder.note(Note("begin_call", values))
+
+    def _end(self, key: str, charged_nanos: int, ending: str, detail: Json) -> None:
+        self._forget(key)
+        values = {
+            "call_id": key,
+            "charged": charged_nanos,
+            "provider_cost": _cost(detail),
+            "ending": str(ending),
+            "detail": json_text(detail),
+        }
+        self._recorder.note(Note("end_call", values))
+
+    def _forget(self, key: str) -> None:
+        call = self._open.pop(key, None)
+        if call is None or not call.held_nanos:
+            return
+        self._held[call.payer] -= call.held_nanos
+        if not self._held[call.payer]:
+            del self._held[call.payer]
+
+
+def _cost(detail: Json) -> Decimal | None:
+    try:
+        cost = Decimal(str(detail.get("provider_cost")))
+    except InvalidOperation:
+        return None
+    return cost if cost.is_finite() and abs(cost) < 10**15 else None
+
+
+def _hold(request: HoldRequest, available_nanos: int) -> Hold:
+    now = datetime.now(UTC)
+    return Hold(
+        key=request.key,
+        payer=request.payer,
+        amount_nanos=request.amount_nanos,
+        fallback_nanos=request.fallback_nanos,
+        status=HoldStatus.OPEN,
+        ending=None,
+        charged_nanos=None,
+        detail=request.detail,
+        lease_expires_at=now + timedelta(seconds=request.lease_s),
+        created_at=now,
+        available_nanos=available_nanos,
+    )
+
+
+def _resolution(key: str, status: HoldStatus, ending: str, charged_nanos: int) -> Resolution:
+    return Resolution(key, status, ending, charged_nanos, changed=True, available_nanos=0)
