@@ -58,7 +58,7 @@ class RealtimeSession:
         self._asked: dict[
             str, str | None
         ] = {}  # our id of a wish whose response has not begun → the client's
-        self.running: dict[str, None] = {}  # ids of responses that have begun and not finished
+        self.running: dict[str, bool] = {}  # responses that have begun and not finished → whether alone
 
     @property
     def output_tokens_max(self) -> int:
@@ -130,19 +130,21 @@ class RealtimeSession:
     def _response_created(self, event: Mapping[str, object]) -> None:
         if self._asked:
             del self._asked[next(iter(self._asked))]
-        self.running[str(_mapping(event.get("response")).get("id"))] = None
+        alone = not self.running
+        self.running = dict.fromkeys(self.running, False)
+        self.running[str(_mapping(event.get("response")).get("id"))] = alone
         self._marks = (self._marks[1], self._sent_tokens)
 
     def _response_done(self, event: Mapping[str, object]) -> None:
         response = _mapping(event.get("response"))
-        self.running.pop(str(response.get("id")), None)
+        alone = self.running.pop(str(response.get("id")), False)
         usage = _mapping(response.get("usage"))
         self._events.append({"type": "response.done", "response": {"usage": usage or None}})
         inputs, outputs = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
         self._spend(inputs, outputs)
         self._grow_context(outputs)
-        if self._plain and inputs and response.get("conversation_id"):
-            unseen = self._sent_tokens - self._marks[0]
+        if alone and self._plain and inputs and response.get("conversation_id"):
+            unseen = self._sent_tokens - self._marks[0]  # may have come too late for its input
             self._context_tokens = min(self._context_tokens, inputs + outputs + unseen)
 
     def _spend(self, inputs: int, outputs: int) -> None:
