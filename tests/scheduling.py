@@ -5,13 +5,12 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 _ACCEPTANCE = "tests/acceptance/"
-_ACCEPTANCE_RUN = "tests/acceptance/run/"
 
 
 class ByWhatIsStarted(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
-    """One worker has the running gateway; tests that start gateways of their own stay together, too."""
+    """A file at a time; of the acceptance tests a folder, whose tests share the gateway of their worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(_ACCEPTANCE_RUN):
-            return _ACCEPTANCE_RUN
-        return _ACCEPTANCE if nodeid.startswith(_ACCEPTANCE) else nodeid.partition("::")[0]
+        path = nodeid.partition("::")[0]
+        folder, _, rest = path.removeprefix(_ACCEPTANCE).partition("/")
+        return _ACCEPTANCE + folder if path.startswith(_ACCEPTANCE) and rest else path
