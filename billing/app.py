@@ -32,6 +32,9 @@ from billing.errors import BillingError, NotConfigured  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.ledger.strict import StrictLedger  # noqa: E402
+from billing.metrics.exposition import mount_metrics  # noqa: E402
+from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
+from billing.metrics.sampling import Sampler  # noqa: E402
 from billing.proxy.auth import authenticator, guard_routes  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
@@ -39,12 +42,16 @@ from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
+from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
+from billing.reconcile.service import open_reconciliation  # noqa: E402
 from billing.routes import build_router  # noqa: E402
 from billing.services import open_billing  # noqa: E402
 from billing.settings import Settings, get_settings  # noqa: E402
 from billing.startup_checks import check_settings  # noqa: E402
 
 PURGE_INTERVAL_S = 3600.0
+RECONCILE_TICK_S = 60.0  # how often a replica looks whether a comparison is due
+SAMPLE_S = 15.0
 logger = logging.getLogger(__name__)
 
 __all__ = ["LITELLM_IMPORT_S", "app"]
@@ -60,6 +67,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         services = await stack.enter_async_context(
             open_billing(settings, pool, ledger, authenticator(settings))
         )
+        reconciliation = await stack.enter_async_context(open_reconciliation(settings, pool, ledger))
         await asyncio.to_thread(load_encodings)  # half a second, which the first call would pay for
         enforcement = Enforcement(ledger, pool, settings, services.prices)
         background = Background()
@@ -69,6 +77,11 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         background.every(PURGE_INTERVAL_S, "purging", lambda: ledger.purge(settings.billing_holds_keep_days))
         background.every(settings.billing_prices_refresh_s, "reading price rules", services.prices.refresh)
         background.every(settings.billing_topup_poll_interval_s, "polling Stripe", services.poller.sweep_once)
+        schedule = ReconcileSchedule(settings, pool, reconciliation)
+        tick_s = min(RECONCILE_TICK_S, settings.billing_reconcile_interval_s)
+        background.every(tick_s, "comparing the books", schedule.run_once)
+        background.every(SAMPLE_S, "sampling", Sampler(pool, ledger, enforcement, schedule).sample)
+        mount_metrics(app)
         app.state.billing_enforcement = enforcement
         app.state.billing = services
         yield
@@ -78,11 +91,14 @@ def _ledger(pool: Pool, settings: Settings) -> Ledger:
     limits = LedgerLimits(queue_max=settings.billing_ledger_queue_max, wait_s=settings.billing_ledger_wait_s)
     owner = f"{socket.gethostname()}-{os.getpid()}"
     kind = StrictLedger if settings.billing_strict else Ledger
-    return kind(pool, owner=owner, currency=settings.billing_currency, limits=limits)
+    return kind(
+        pool, owner=owner, currency=settings.billing_currency, limits=limits, observer=CountedLedger()
+    )
 
 
 def _request_ended(call: Call) -> None:
     app.state.billing_enforcement.request_ended(call)
+    count_refusal(call.refusal)
 
 
 def _would_refuse(call: Call, key: Key, body: object, refusal: BillingError) -> None:

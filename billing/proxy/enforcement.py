@@ -12,6 +12,7 @@ from billing.background import Background
 from billing.database.pool import Pool
 from billing.errors import BillingError
 from billing.ledger.service import Ledger
+from billing.metrics.schemas import Standing
 from billing.proxy.admission import Admissions, Pricing
 from billing.proxy.call import Call
 from billing.proxy.hooks import _PROXY_BillingLogger
@@ -48,9 +49,10 @@ class Enforcement:
         admissions = Admissions(ledger, self._open_calls, settings, _router, prices)
         if self._shadow is not None:
             self._shadow.look_with(admissions, self._open_calls, prices)
+        self._successes = Successes(self._open_calls, settings.billing_charge_cache_hit)
         self._hook = _PROXY_BillingLogger(
             admissions,
-            Successes(self._open_calls, settings.billing_charge_cache_hit),
+            self._successes,
             settings,
             self._shadow,
         )
@@ -80,6 +82,10 @@ class Enforcement:
     def request_ended(self, call: Call) -> None:
         """For the middleware, at the end of each response."""
         self._open_calls.request_ended(call)
+
+    def standing(self) -> Standing:
+        """What this process has in hand."""
+        return Standing(len(self._open_calls), self._settler.waiting, self._successes.without_call)
 
     def would_refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
         """For the route guard in shadow mode, where enforcing mode would refuse."""
