@@ -45,6 +45,10 @@ app = typer.Typer(
 Home = Annotated[Path, typer.Option(envvar="PROXYLLM_HOME", help="Where all state is kept.")]
 Host = Annotated[str, typer.Option(envvar="HOST", help="The address to listen on.")]
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65534, help="The gateway's port.")]
+Config = Annotated[
+    Path,
+    typer.Option(envvar="CONFIG_FILE_PATH", exists=True, dir_okay=False, help="LiteLLM's configuration."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer with JSON for programs.")]
 
 
@@ -71,9 +75,7 @@ def run(
 
 @app.command()
 def serve(
-    config: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="LiteLLM's configuration.")
-    ] = Path("proxy_server_config.yaml"),
+    config: Config = Path("proxy_server_config.yaml"),
     host: Host = "::",
     port: Port = 4000,
     drain_s: Annotated[
@@ -96,6 +98,21 @@ def serve(
 
     options = Options(config, host, port, drain_s, dict(os.environ))
     raise typer.Exit(serve_gateway(options, migrate_first=migrate))
+
+
+@app.command()
+def doctor(
+    config: Config = Path("proxy_server_config.yaml"),
+    offline: Annotated[bool, typer.Option("--offline", help="Ask neither the database nor Stripe.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check configuration, variables, database and Stripe; one line a finding.
+
+    `serve` does the same offline, and refuses to start where something has failed.
+    """
+    from billing.cli.doctor import examine_deployment
+
+    raise typer.Exit(examine_deployment(config, offline=offline, as_json=as_json))
 
 
 @app.command()

@@ -6,9 +6,8 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 
-from pydantic import ValidationError
-
 from billing.cli.books import apply_migrations
+from billing.cli.doctor import may_serve
 from billing.cli.output import DONE, FAILED, complain, say
 from billing.errors import BillingError
 from billing.local.failures import RunFailure
@@ -28,12 +27,9 @@ def serve_gateway(options: Options, *, migrate_first: bool) -> int:
     """`proxyllm serve`: the gateway under its supervisor, until SIGTERM."""
     if migrate_first and (failed := apply_migrations(as_json=False)):
         return failed
-    try:
-        settings = get_settings()
-    except ValidationError as error:
-        complain(str(error))
+    if not may_serve(options.config, dict(options.environment)):
         return FAILED
-    return _until_failure(supervise(options, settings))
+    return _until_failure(supervise(options, get_settings()))
 
 
 async def _done(running: Coroutine[object, object, None]) -> int:

@@ -1,25 +1,27 @@
 #!/bin/sh
-# Builds Dockerfile.railway where no image registry can be reached: build_on_stand_ins.sh FOLDER
-# The base images are stand-ins of the same names: Debian by debootstrap, tailscale by Go, from the pinned module.
-# Needs root, buildah, debootstrap and Go. FOLDER keeps the stand-ins and the storage for the next time.
+# Builds Dockerfile.railway where no image registry can be reached: build_on_stand_ins.sh FOLDER PROGRAMS
+# The base images are stand-ins of the same names: Debian by debootstrap, and tailscale with PROGRAMS/tailscale{,d}.
+# What it needs, possible.sh looks for. FOLDER keeps the stand-ins and the storage for the next time.
 set -eu
 folder=${1:?the folder to work in}
+programs=$(cd "${2:?the folder with tailscale and tailscaled}" && pwd)
 here=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
 say() { printf 'image: %s\n' "$*" >&2; }
 
-lacking=""
-for program in buildah debootstrap go; do command -v "$program" >/dev/null || lacking="$lacking $program"; done
-[ "$(id -u)" = 0 ] || lacking="$lacking root"
-if [ -n "$lacking" ]; then
-  say "cannot build here, these are missing:$lacking (Debian: apt install buildah debootstrap)"
-  exit 1
+# Overlays where the kernel gives them to us; else whole copies, and then as few of them as can be.
+driver=vfs layers=--layers=false
+if mkdir -p "$folder/try/l" "$folder/try/u" "$folder/try/w" "$folder/try/m" && mount -t overlay overlay \
+  -o "lowerdir=$folder/try/l,upperdir=$folder/try/u,workdir=$folder/try/w" "$folder/try/m" 2>/dev/null; then
+  umount "$folder/try/m"
+  driver=overlay layers=--layers
 fi
-
+rm -rf "$folder/try"
+echo "$driver" >"$folder/driver"
 export BUILDAH_ISOLATION=chroot
-store() { buildah --storage-driver vfs --root "$folder/storage" --runroot "$folder/run" "$@"; }
+store() { buildah --storage-driver "$driver" --root "$folder/storage" --runroot "$folder/run" "$@"; }
 name_of() { sed -n "s/^ARG $1=\(.*\)@sha256:.*/\1/p" "$here/Dockerfile.railway"; } # without its digest
 python_image=$(name_of PYTHON_IMAGE)
 tailscale_image=$(name_of TAILSCALE_IMAGE)
@@ -51,17 +53,14 @@ if ! store inspect --type image "$python_image" >/dev/null 2>&1; then
 fi
 
 if ! store inspect --type image "$tailscale_image" >/dev/null 2>&1; then
-  say "making $tailscale_image with Go"
-  mkdir -p "$folder/go"
-  (cd "$here/tests/tailnet/tools" && CGO_ENABLED=0 GOTOOLCHAIN=local GOBIN="$folder/go" \
-    go install -trimpath -ldflags "-s -w" tailscale.com/cmd/tailscale tailscale.com/cmd/tailscaled)
+  say "making $tailscale_image"
   container=$(store from scratch)
-  store copy --quiet "$container" "$folder/go/tailscale" "$folder/go/tailscaled" /usr/local/bin/ >/dev/null
+  store copy --quiet "$container" "$programs/tailscale" "$programs/tailscaled" /usr/local/bin/ >/dev/null
   commit "$container" "$tailscale_image"
 fi
 
 build() {
-  store build --quiet --format docker --layers --pull-never --tag proxyllm \
+  store build --quiet --format docker "$layers" --pull-never --tag proxyllm \
     --build-arg "PYTHON_IMAGE=$python_image" --build-arg "TAILSCALE_IMAGE=$tailscale_image" \
     --build-arg "REVISION=$(git -C "$here" rev-parse HEAD)" \
     --file "$here/Dockerfile.railway" "$here" >"$folder/build.log" 2>&1

@@ -70,8 +70,6 @@ async def supervise(options: Options, settings: Settings) -> int:
 async def _environment(options: Options, settings: Settings, directory: Path) -> dict[str, str]:
     prisma = await prepare_client(tell)
     served = servable(read_configuration(options.config), options.environment)
-    for model in served.left_out:
-        warn(f"model {model.model} is left out: {', '.join(model.variables)} not set")
     config = options.config.absolute()
     ours = {"CONFIG_FILE_PATH": str(config), "PORT": str(options.port), **prisma}
     if served.left_out:

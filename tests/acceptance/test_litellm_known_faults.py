@@ -339,6 +339,22 @@ class TestStreamsThatAreCancelled:
         assert -Decimal(str(charge["amount"])) > input_cost
 
 
+class TestGeminisStream:
+    """#24097: on `streamGenerateContent` function callbacks were skipped without a word."""
+
+    def test_is_charged_once_and_as_litellm_logs_it(
+        self, running: Running, new_customer: NewCustomer
+    ) -> None:
+        customer = new_customer(credit="5")
+        request = {
+            "contents": [{"role": "user", "parts": [{"text": "hello there"}]}],
+            "generationConfig": {"maxOutputTokens": 40},
+        }
+        for method in ("generateContent", "streamGenerateContent"):
+            customer.http.post(f"/v1beta/models/demo-chat:{method}", json=request).raise_for_status()
+        agree_with_litellms_logs(running, customer, calls=2)
+
+
 class TestCallbacksUnderLoad:
     """#38312: thousands of callbacks ran out of time, and their calls were never counted."""
 

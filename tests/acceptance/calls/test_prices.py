@@ -101,7 +101,12 @@ class TestEachKindOfCall:
         assert detail["tokens"]["completion"] == completion_tokens
         assert Decimal(detail["unit_prices"]["input_cost_per_token"]) > 0
         assert Decimal(detail["provider_cost"]) == -Decimal(str(charge["amount"]))
-        assert detail["rule"] == {"multiplier": "1", "fee_nanos": 0, "floor_nanos": 0}
+        rule, price = detail["rule"], detail["price"]
+        assert (rule["id"], rule["source"], rule["applies_to"]) == ("default", "default", {})
+        assert (rule["multiplier"], rule["fee"], rule["floor"]) == ("1", "0.00", "0.00")
+        assert price["basis"] == "provider_cost"
+        assert Decimal(price["cost"]) == Decimal(detail["provider_cost"])
+        assert Decimal(price["amount"]) == -Decimal(str(charge["amount"]))
 
 
 class TestAgainstLiteLLM:

@@ -1,0 +1,41 @@
+"""`proxyllm doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from billing.cli.output import DONE, FAILED, complain, say
+from gateway.doctor.finding import Finding
+from gateway.doctor.service import before_start, examine
+
+
+def examine_deployment(config: Path, *, offline: bool, as_json: bool) -> int:
+    """Says what it finds; the exit code is 1 where something has failed."""
+    environment = dict(os.environ)
+    findings = before_start(config, environment) if offline else asyncio.run(examine(config, environment))
+    healthy = is_healthy(findings)
+    if as_json:
+        say(json.dumps({"healthy": healthy, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            say(f"{finding.level:8}{finding.check}: {finding.message}")
+    return DONE if healthy else FAILED
+
+
+def may_serve(config: Path, environment: dict[str, str]) -> bool:
+    """Whether `proxyllm serve` may start. Says what stands against it, and what is odd."""
+    findings = before_start(config, environment)
+    for finding in findings:
+        if finding.level != "ok":
+            complain(f"{finding.level}: {finding.check}: {finding.message}")
+    return is_healthy(findings)
+
+
+def is_healthy(findings: Sequence[Finding]) -> bool:
+    """Whether nothing has failed."""
+    return all(finding.level != "failed" for finding in findings)

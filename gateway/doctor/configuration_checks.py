@@ -1,0 +1,157 @@
+"""The configuration file: what it takes from the environment, and whether its models can be billed."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from billing.errors import NotConfigured
+from billing.local.litellm_database.client import package_directory
+from gateway.configuration.reading import (
+    REFERENCE,
+    Model,
+    Reference,
+    Section,
+    missing,
+    models,
+    read_configuration,
+    section,
+)
+from gateway.configuration.serving import servable
+from gateway.doctor.finding import Finding, failed, ok, warning
+from gateway.tailnet.plan import Forward
+
+GUARD = "billing.proxy.config_guard.guard"
+MODELS = "model_list"
+PRICES = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "input_cost_per_query")
+PRICE_FILE = "model_prices_and_context_window_backup.json"
+TAILNET_ADDRESSES = ipaddress.ip_network("100.64.0.0/10")
+Environment = Mapping[str, str]
+PriceMap = Mapping[str, Section]
+
+
+def check_configuration(
+    path: Path, environment: Environment, forwards: tuple[Forward, ...]
+) -> Iterator[Finding]:
+    """All findings of the file. Imports nothing of LiteLLM: its prices are read from its own file."""
+    try:
+        configuration = read_configuration(path)
+        yield from _sections(configuration, environment)
+        yield from _models(configuration, environment, forwards)
+    except NotConfigured as error:
+        yield failed("configuration", error.message)
+
+
+def _sections(configuration: Section, environment: Environment) -> Iterator[Finding]:
+    general, litellm = section(configuration, "general_settings"), section(configuration, "litellm_settings")
+    callbacks = litellm.get("callbacks") or []
+    if GUARD not in (callbacks if isinstance(callbacks, list) else [callbacks]):
+        yield warning("litellm_settings.callbacks", f"lacks {GUARD}: `litellm` alone would serve unbilled")
+    if not general.get("key_management_system"):
+        for name, value in configuration.items():
+            if name != MODELS:
+                yield from _references(missing(value, name, environment))
+    for name in ("master_key", "database_url"):
+        if not general.get(name):
+            yield failed(f"general_settings.{name}", f"not set: {REFERENCE}{name.upper()} belongs there")
+    if general.get("disable_spend_logs") is True:
+        yield warning(
+            "general_settings.disable_spend_logs", "calls of a gateway that died are then estimated"
+        )
+    if general.get("background_health_checks") is True:
+        yield warning(
+            "general_settings.background_health_checks", "calls every model again and again, unpaid"
+        )
+    if general.get("allowed_ips") and environment.get("RAILWAY_ENVIRONMENT_ID"):
+        yield warning(
+            "general_settings.allowed_ips", "sees Railway's edge, not your clients: it locks all out"
+        )
+
+
+def _references(found: Sequence[Reference]) -> Iterator[Finding]:
+    for reference in found:
+        yield failed(reference.where, f"{reference.variable} is not set")
+
+
+def _models(
+    configuration: Section, environment: Environment, forwards: tuple[Forward, ...]
+) -> Iterator[Finding]:
+    served = servable(configuration, environment)
+    for one in served.left_out:
+        yield warning(f"model {one.model}", f"left out: {', '.join(one.variables)} not set")
+    listed = models(served.configuration)
+    if not listed and not configuration.get("include"):
+        yield failed(MODELS, "no model can be served: set the key of a provider, or a node's address")
+        return
+    ids = Counter(str(model.info["id"]) for model in listed if model.info.get("id") is not None)
+    for name, count in ids.items():
+        if count > 1:
+            yield failed(f"model_info.id {name}", f"stands {count} times: prices of one would bill the other")
+    prices = _price_map()
+    for model in listed:
+        yield from _model(model, prices, environment)
+    yield from _forwards(listed, forwards, environment)
+    yield ok(MODELS, f"{len(listed)} entries can be served: {', '.join(model.name for model in listed)}")
+
+
+def _model(model: Model, prices: PriceMap, environment: Environment) -> Iterator[Finding]:
+    check, name = f"model {model.name}", str(model.parameters.get("model", ""))
+    if name.startswith("ollama/"):
+        yield warning(check, "ollama/ writes prompts of its own for tools: use ollama_chat/")
+    if model.info.get("billing") != "free" and not _is_priced(model, name, prices):
+        yield warning(check, "has no price above zero: billed keys are refused it (model_info)")
+    host = _address(model, environment).hostname
+    if host is not None and _is_in_tailnet(host):
+        yield failed(
+            check, f"{host} is an address of a tailnet: declare it in TAILNET_FORWARD and use its port"
+        )
+
+
+def _is_priced(model: Model, name: str, prices: PriceMap) -> bool:
+    own = {**model.parameters, **model.info}
+    if any(own.get(price) is not None for price in PRICES):
+        return _costs(own)
+    if "*" in name:  # each model by its own entry; Ollama's are all zero
+        return not name.startswith("ollama")
+    base = own.get("base_model")
+    names = (base, name, name.partition("/")[2]) if isinstance(base, str) else (name, name.partition("/")[2])
+    return any(_costs(prices[one]) for one in names if one in prices)
+
+
+def _costs(entry: Section) -> bool:
+    """Whether anything costs something. Entries without a price a token are priced another way."""
+    given = [value for key, value in entry.items() if "cost_per" in key or key == "tiered_pricing"]
+    return any(not isinstance(value, int | float) or value > 0 for value in given)
+
+
+def _price_map() -> PriceMap:
+    prices: PriceMap = json.loads((package_directory("litellm") / PRICE_FILE).read_text("utf-8"))
+    return prices
+
+
+def _address(model: Model, environment: Environment) -> SplitResult:
+    base = str(model.parameters.get("api_base") or "")
+    if base.startswith(REFERENCE):
+        base = environment.get(base.removeprefix(REFERENCE), "")
+    return urlsplit(base)
+
+
+def _is_in_tailnet(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in TAILNET_ADDRESSES
+    except ValueError:
+        return host.endswith(".ts.net")
+
+
+def _forwards(
+    listed: list[Model], forwards: tuple[Forward, ...], environment: Environment
+) -> Iterator[Finding]:
+    used = {_address(model, environment).port for model in listed}
+    for forward in forwards:
+        if forward.local_port not in used:
+            address = f"http://127.0.0.1:{forward.local_port}"
+            yield warning("TAILNET_FORWARD", f"no model has the api_base {address} of {forward.name}")
