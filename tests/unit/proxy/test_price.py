@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import InvalidAmount
+from billing.ledger.schemas import Payer
 from billing.money import nanos_from_cost
-from billing.proxy.price import PriceRule, charge_detail, charge_nanos_of
+from billing.prices.book import PriceBook
+from billing.prices.rule import Scope
+from billing.proxy.price import (
+    CallRules,
+    PriceRule,
+    charge_detail,
+    charge_nanos_of,
+    price_detail,
+    rule_of_detail,
+    rules_detail,
+)
 
 rules = st.builds(
     PriceRule,
-    multiplier=st.decimals(0, 100, places=6),
+    multiplier=st.decimals(0, 1000, places=9),
     fee_nanos=st.integers(0, 10**9),
     floor_nanos=st.integers(0, 10**9),
+    free=st.booleans(),
 )
 costs = st.decimals(0, 10**6, places=12)
 
@@ -61,6 +76,63 @@ class TestRule:
         assert rule.charge_nanos(small) <= rule.charge_nanos(large) <= rule.bound_nanos(large)
 
 
+class TestArithmetic:
+    """What a charge stores is enough to repeat it."""
+
+    @given(rules, costs)
+    def test_of_a_charge_repeats_from_what_it_stores(self, rule: PriceRule, cost: Decimal) -> None:
+        amount_nanos = charge_nanos_of(str(cost), rule)
+        stored = json.loads(
+            json.dumps(
+                {"rule": rule.detail(), "price": price_detail("provider_cost", cost, rule, amount_nanos)}
+            )
+        )
+        assert by_hand(stored) == Fraction(stored["price"]["amount"]) == Fraction(amount_nanos, 10**9)
+
+    @given(rules, costs, st.sampled_from(["group", "other"]), st.sampled_from(["d1", "d2"]))
+    def test_a_hold_gives_its_rules_back(
+        self, rule: PriceRule, cost: Decimal, group: str, deployment_id: str
+    ) -> None:
+        other = PriceRule(Decimal(7), free=False, id="price_2", source="api")
+        by_deployment = {("group", "d1"): rule, ("other", "d2"): other}
+        detail = json.loads(json.dumps(rules_detail(rule, by_deployment)))
+        expected = by_deployment.get((group, deployment_id), rule)
+        found = rule_of_detail(detail, group, deployment_id)
+        assert charge_nanos_of(str(cost), found) == charge_nanos_of(str(cost), expected)
+
+    def test_the_default_rule_adds_nothing_to_a_hold(self) -> None:
+        assert rules_detail(PriceRule(), {}) == rules_detail(PriceRule(), {("g", "d"): PriceRule()}) == {}
+        assert rule_of_detail({}, "g", "d") == PriceRule()
+
+    def test_a_free_rule_charges_nothing_whatever_the_cost(self) -> None:
+        free = PriceRule(free=True)
+        assert charge_nanos_of(10**6, free) == free.bound_nanos(Decimal(10**15)) == 0
+        assert rule_of_detail({"rule": free.detail()}, None, None).free
+
+    def test_is_exact_where_28_digits_are_not(self) -> None:
+        """A product of 29 digits, rounded before it is rounded, would end on the other side of a half."""
+        rule = PriceRule(Decimal("999.999999999"))
+        cost = Decimal("12345.67890123456789")
+        exact = Fraction(cost) * Fraction(rule.multiplier) * 10**9
+        assert charge_nanos_of(str(cost), rule) == round(exact)
+
+
+def by_hand(stored: dict[str, dict[str, str | bool]]) -> Fraction:
+    """The arithmetic as the documentation says it, in fractions: no Decimal context, none of our code."""
+    rule, price = stored["rule"], stored["price"]
+    if rule["free"]:
+        return Fraction(0)
+    nano = Fraction(1, 10**9)
+    times = Fraction(str(price["cost"])) * Fraction(str(rule["multiplier"]))
+    rounded = round(times / nano) * nano  # Python rounds a Fraction half to even
+    return max(Fraction(str(rule["floor"])), rounded + Fraction(str(rule["fee"])))
+
+
+RULE = PriceRule(
+    Decimal("1.2"), 3, 4, scope=Scope(Payer("user_id", "alice"), model="chat"), id="price_9", source="api"
+)
+
+
 class TestDetail:
     EVENT = {  # noqa: RUF012 - read only
         "litellm_params": {"input_cost_per_token": 2e-6, "metadata": {"model_info": {"id": "d1"}}},
@@ -88,7 +160,7 @@ class TestDetail:
     }
 
     def test_has_model_tokens_prices_cost_and_rule(self) -> None:
-        assert charge_detail(self.EVENT, PriceRule(Decimal("1.2"), 3, 4)) == {
+        assert charge_detail(self.EVENT, RULE) == {
             "model": "chat",
             "provider_model": "gpt-4o-mini",
             "provider": "openai",
@@ -106,8 +178,22 @@ class TestDetail:
             "cache_hit": False,
             "service_tier": "priority",
             "response_id": "resp_1",
-            "rule": {"multiplier": "1.2", "fee_nanos": 3, "floor_nanos": 4},
+            "rule": {
+                "id": "price_9",
+                "source": "api",
+                "applies_to": {"customer_type": "user_id", "customer_id": "alice", "model": "chat"},
+                "free": False,
+                "multiplier": "1.2",
+                "fee": "0.000000003",
+                "floor": "0.000000004",
+                "fee_nanos": 3,
+                "floor_nanos": 4,
+            },
         }
+
+    def test_leaves_out_a_price_that_is_no_number(self) -> None:
+        event = {"litellm_params": {"input_cost_per_token": "much", "output_cost_per_token": 1e-6}}
+        assert charge_detail(event, PriceRule())["unit_prices"] == {"output_cost_per_token": "0.000001"}
 
     def test_of_an_event_without_facts_has_nulls(self) -> None:
         detail = charge_detail({}, PriceRule())
@@ -121,3 +207,21 @@ class TestDetail:
         tokens = charge_detail(event, PriceRule())["tokens"]
         assert isinstance(tokens, dict)
         assert (tokens["cached"], tokens["cache_write"]) == (9, 8)
+
+
+class TestRulesOfACall:
+    def test_the_deployment_that_served_is_charged_by_the_rule_of_its_bound(self) -> None:
+        dear, cheap = PriceRule(Decimal(9)), PriceRule(Decimal(2))
+        rules = CallRules(PriceRule(), {("group", "d1"): dear, ("fallback", "d2"): cheap})
+        assert rules.rule_of("group", "d1", "openai") == dear
+        assert rules.rule_of("fallback", "d2", None) == cheap
+
+    def test_one_that_nobody_knew_of_is_charged_by_name_under_the_rules_of_the_admission(self) -> None:
+        by_provider = PriceRule(Decimal(3), scope=Scope(provider="openai"))
+        prices = PriceBook([by_provider]).prices_for(
+            Payer("user_id", "u"), None, datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        rules = CallRules(prices, {})
+        assert rules.rule_of("new", "d9", "text-completion-openai") == by_provider
+        assert rules.rule_of("new", "d9", "anthropic") == PriceRule()
+        assert rules.rule_of(None, None, None) == PriceRule()
