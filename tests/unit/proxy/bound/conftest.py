@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from billing.prices.book import CallPrices
 from billing.proxy.bound import CallBound, bound_call, load_encodings
 from billing.proxy.price import PriceRule
 from billing.settings import Settings
@@ -31,7 +32,7 @@ class Bounder(Protocol):
         *,
         router: object,
         call_type: str = ...,
-        rule: PriceRule = ...,
+        rule: PriceRule | CallPrices = ...,
         settings: Settings | None = ...,
     ) -> CallBound: ...
 
@@ -70,7 +71,7 @@ def bounded() -> Bounder:
         *,
         router: object,
         call_type: str = "acompletion",
-        rule: PriceRule = PriceRule(),
+        rule: PriceRule | CallPrices = PriceRule(),
         settings: Settings | None = None,
     ) -> CallBound:
         wanted = settings or DEFAULTS
