@@ -18,7 +18,7 @@ from billing.reconcile import spend_logs, stripe_book
 from billing.reconcile.books import compare_books
 from billing.reconcile.payments import StripeBooks
 from billing.reconcile.repairs import Repairs
-from billing.reconcile.schemas import Book, Findings, Report, Window
+from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
 from billing.reconcile.spend_logs import SpendLogs, statements
 from billing.reconcile.stripe_book import StripeBook
 from billing.settings import Settings
@@ -77,9 +77,13 @@ class Reconciliation:
                     break
         if apply:
             findings.differences = [
-                await self._repairs.apply(one) if one.repair else one for one in findings.differences
+                await self.repair(one) if one.repair else one for one in findings.differences
             ]
         return findings
+
+    async def repair(self, difference: Difference) -> Difference:
+        """Repairs one, if it can be; says what stood in the way if not."""
+        return await self._repairs.apply(difference)
 
     async def _compare_ledger(self) -> Findings:
         return await compare_books(self._ledger, self._sql, self._settings.billing_reconcile_grace_s)
