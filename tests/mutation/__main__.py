@@ -89,6 +89,8 @@ def main() -> int:
     wanted = [mutant for mutant in MUTANTS if arguments.only in f"{mutant.name} {mutant.file}"]
     if not wanted:
         parser.error(f"no mutant's name contains {arguments.only!r}")
+    for mutant in wanted:  # before any of them takes its time
+        applied(mutant, (ROOT / mutant.file).read_text("utf-8"))
     with tempfile.TemporaryDirectory(prefix="proxyllm-mutation-") as directory:
         tree = Path(directory) / "tree"
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)

@@ -11,9 +11,16 @@ GATEWAY_MUTANTS = [
     Mutant(
         "nobody looks at a call when its response has ended",
         "billing/proxy/middleware.py",
-        "self._request_ended(call)\n",
-        "pass\n",
+        "current_call.reset(token)\n            self._request_ended(call)",
+        "current_call.reset(token)",
         (_MIDDLEWARE,),
+    ),
+    Mutant(
+        "nobody looks at a session when its WebSocket has ended",
+        "billing/proxy/middleware.py",
+        "await exchange.finish()\n            self._request_ended(call)",
+        "await exchange.finish()",
+        ("tests/unit/proxy/test_websocket_end.py",),
     ),
     Mutant(
         "a client may choose the id of its call",
@@ -53,8 +60,8 @@ GATEWAY_MUTANTS = [
     Mutant(
         "content that went out may be free",
         "billing/proxy/endings.py",
-        "if call.logging_obj is None or _delivered(call):",
-        "if call.logging_obj is None:",
+        "(_delivered(call) and not showed_nothing)",
+        "False",
         ("tests/unit/proxy/test_endings.py",),
     ),
     Mutant(
