@@ -196,6 +196,44 @@ def shadow_report(
     raise typer.Exit(report_shadow(since, until, as_json=as_json))
 
 
+ollama = typer.Typer(help="Nodes that run Ollama.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(ollama, name="ollama")
+
+
+@ollama.callback()
+def _ollama() -> None:
+    """Makes `discover` a command of its own, though it is the only one."""
+
+
+@ollama.command("discover")
+def discover_models(
+    node: Annotated[str, typer.Argument(help="The node's name: models are called NODE/MODEL.")],
+    url: Annotated[str, typer.Argument(help="Where its Ollama answers, like http://127.0.0.1:11501.")],
+    price: Annotated[str, typer.Option(help="IN/OUT: US dollars a million tokens, like 0.10/0.30.")],
+    model_price: Annotated[
+        list[str] | None, typer.Option(help="NAME=IN/OUT for one model; may be repeated.")
+    ] = None,
+    api_base: Annotated[
+        str | None, typer.Option(help="As the entries shall have it; URL if not given.")
+    ] = None,
+    context_max: Annotated[int, typer.Option(min=256, max=10_000_000, help="num_ctx at most.")] = 16384,
+    output_max: Annotated[int, typer.Option(min=1, max=1_000_000, help="Output tokens at most.")] = 4096,
+    output: Annotated[Path | None, typer.Option(dir_okay=False, help="A file for the entries.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write priced entries for every model of a node, for `model_list` of the configuration."""
+    from billing.cli.ollama import discover_node, read_model_prices
+    from billing.errors import NotConfigured
+    from gateway.ollama.discovery import Wanted, read_price
+
+    try:
+        prices = read_price(price), read_model_prices(model_price or [])
+    except NotConfigured as error:
+        raise typer.BadParameter(error.message) from error
+    wanted = Wanted(node, api_base or url, *prices, context_max, output_max)
+    raise typer.Exit(discover_node(url, wanted, output, as_json=as_json))
+
+
 def main() -> None:
     """Entry point."""
     app()

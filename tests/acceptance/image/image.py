@@ -106,17 +106,12 @@ class Image:
 def open_image(folder: Path) -> Iterator[Image]:
     """Lays out the image that `deploy/image/build_on_stand_ins.sh` left in `folder`."""
 
+    driver = (folder / "driver").read_text("ascii").strip()
+
     def buildah(*arguments: str) -> str:
-        store = [
-            "buildah",
-            "--storage-driver",
-            "vfs",
-            "--root",
-            f"{folder}/storage",
-            "--runroot",
-            f"{folder}/run",
-        ]
-        ended = subprocess.run([*store, *arguments], check=True, capture_output=True, text=True, timeout=300)
+        store = ["--storage-driver", driver, "--root", f"{folder}/storage", "--runroot", f"{folder}/run"]
+        command = ["buildah", *store, *arguments]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
         return ended.stdout.strip()
 
     config = _config(json.loads(buildah("inspect", "--type", "image", NAME)))
