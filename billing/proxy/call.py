@@ -74,6 +74,7 @@ class Call:
     answered_in_full: bool = False  # middleware: the response was sent to its end
     credit_ended: bool = False  # middleware: the stream was ended where the credit was
     ended_at: float | None = None  # middleware: the response is over
+    is_let_through: bool = False  # shadow mode: a session is not held to what was admitted
     would_be_refused: bool = False  # shadow mode: route guard or pre-call hook
     resolving: bool = False  # settler: an ending was chosen
 

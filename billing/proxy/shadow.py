@@ -76,6 +76,7 @@ class Shadow:
         except Exception:  # whatever is wrong with us, this mode lets the call through
             logger.exception("shadow mode could not look at call %s", call.id)
         call.stream = call.session = None  # they end a stream for want of credit
+        call.is_let_through = True
 
     def refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
         """Notes a refusal, and from here on what the call costs all the same."""

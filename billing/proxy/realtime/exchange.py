@@ -63,9 +63,11 @@ class WebSocketExchange:
 
     @property
     def _is_watched(self) -> bool:
-        """Whether its frames cost somebody: neither an exempt key's, nor those of a free model."""
-        admission = self._call.admission
-        return self._call.route is not None and not (admission is not None and admission.free)
+        """Whether its frames must be paid for: not an exempt key's, a free model's, or in shadow mode."""
+        call = self._call
+        if call.route is None or call.is_let_through:
+            return False
+        return call.admission is None or not call.admission.free
 
     async def _next(self) -> Message:
         """What the client says next; a disconnect once it has left or was cut."""
