@@ -15,6 +15,7 @@ const ENDINGS = {
   broken_mid_stream: "broke off: charged for what was generated",
   cut_before_first_chunk: "cut by the client before the answer: charged for the input",
   failed: "failed after it was sent: charged for the input",
+  priced_by_hand: "its cost was not known at first, and named later",
   no_event: "its end was never heard: charged for the input",
 };
 
@@ -72,6 +73,7 @@ function priceText(name, price) {
 }
 
 function ruleText(rule) {
+  if (rule.free) return ["free"];
   const texts = [`provider cost × ${rule.multiplier}`];
   if (rule.fee_nanos) texts.push(`+ ${formatNanos(rule.fee_nanos)} ${currency}`);
   if (rule.floor_nanos) texts.push(`at least ${formatNanos(rule.floor_nanos)} ${currency}`);
