@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from typing import TYPE_CHECKING
 
 from billing.cli.books import apply_migrations
 from billing.cli.doctor import may_serve
 from billing.cli.output import DONE, FAILED, complain, say
 from billing.errors import BillingError
 from billing.local.failures import RunFailure
-from billing.local.plan import Options as RunOptions
 from billing.settings import get_settings
 from gateway.start.supervisor import Options, supervise
+
+if TYPE_CHECKING:
+    from billing.local.plan import Options as RunOptions  # needs what a deployed gateway does not have
 
 
 def run_everything(options: RunOptions) -> int:
