@@ -97,6 +97,8 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         call = current_call.get()
         if call is not None:
             call.dispatched = True
+            if call.logging_obj is None:  # images, audio, rerank: made only now
+                call.logging_obj = kwargs.get("litellm_logging_obj")
         return None
 
     async def async_log_success_event(

@@ -57,8 +57,8 @@ def admin(running: Running) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def new_customer(running: Running, admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
+@contextmanager
+def making_customers(running: Running, admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
     """Makes a customer with `credit` in major units; further keywords go to LiteLLM's /key/generate."""
     with ExitStack() as clients:
 
@@ -72,6 +72,13 @@ def new_customer(running: Running, admin: httpx.Client) -> Iterator[Callable[...
                 admin.post("/stripe/credits", json=grant).raise_for_status()
             return clients.enter_context(_customer(user_id, key, running.base_url))
 
+        yield make
+
+
+@pytest.fixture
+def new_customer(running: Running, admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
+    """See `making_customers`."""
+    with making_customers(running, admin) as make:
         yield make
 
 
