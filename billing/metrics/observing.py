@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+
+from prometheus_client import Counter
 
 from billing.errors import BillingError
 from billing.ledger.batches import Answer, HoldAsk, Request
@@ -10,6 +13,11 @@ from billing.ledger.schemas import Hold, Resolution
 from billing.metrics.instruments import BATCH_SIZE, ENDINGS, HOLDS, REFUSALS, ROUND_TRIP
 
 _admitted = HOLDS.labels("admitted")  # looking a label up costs more than counting
+
+
+@lru_cache(maxsize=256)
+def _ending(status: str, ending: str) -> Counter:
+    return ENDINGS.labels(status, ending)
 
 
 class CountedLedger:
@@ -39,7 +47,7 @@ def _count_ending(answer: Answer | Exception) -> None:
     if isinstance(answer, Exception):
         ENDINGS.labels("error", _code_of(answer)).inc()
     elif isinstance(answer, Resolution):
-        ENDINGS.labels(answer.status.value if answer.changed else "repeated", answer.ending).inc()
+        _ending(answer.status.value if answer.changed else "repeated", answer.ending).inc()
 
 
 def _code_of(error: Exception) -> str:
