@@ -21,11 +21,13 @@ import httpx
 import pytest
 
 from tests.acceptance.customers import admin, new_customer
+from tests.acceptance.image.image import open_image
+from tests.acceptance.run.serve.deployment import Place, ThisMachine
+from tests.acceptance.run.serve.surroundings import surroundings
 from tests.deadline import eventually
-from tests.postgres_server import PostgresServer
 from tests.tailnet.control import HUGO, Headscale, start_headscale
-from tests.tailnet.gateway import CLOUD, Running, migrate, start_gateway, start_sandbox
-from tests.tailnet.namespaces import Host, make_host, make_switch, stop
+from tests.tailnet.gateway import CLOUD, Running, deploy, gateway_environment, write_config
+from tests.tailnet.namespaces import Host, make_host, make_switch
 
 __all__ = ["admin", "new_customer"]
 
@@ -133,18 +135,37 @@ def _cloud_answers() -> bool:
 
 
 @pytest.fixture(scope="session")
+def place() -> Iterator[Place]:
+    """Where the gateway runs: the image that `make test-image` has built, or this machine."""
+    folder = os.environ.get("PROXYLLM_IMAGE_FOLDER")
+    if folder is None:
+        yield ThisMachine()
+        return
+    with open_image(Path(folder)) as image:
+        yield image
+
+
+@pytest.fixture(scope="session")
 def running(
-    hosts: dict[str, Host], headscale: Headscale, home: Home, cloud: None, programs: Path, directory: Path
+    hosts: dict[str, Host],
+    headscale: Headscale,
+    home: Home,
+    cloud: None,
+    programs: Path,
+    directory: Path,
+    place: Place,
 ) -> Iterator[Running]:
     """The gateway, joined to the tailnet."""
-    postgres = PostgresServer()
-    try:
-        database_url = postgres.create_database()
-        migrate(database_url)
-        start_sandbox(hosts["railway"], directory / "sandbox")
-        gateway = start_gateway(hosts["railway"], headscale, database_url, programs, directory / "gateway")
+    host = hosts["railway"]
+    auth_key = headscale.auth_key("tag:railway-proxy")
+    with ExitStack() as stack:
+        with host.entered():
+            around = stack.enter_context(surroundings(directory))
+        deployment = deploy(host, place, around, directory, write_config(place, directory))
+        stack.callback(deployment.end)
+        environment = gateway_environment(place, headscale, auth_key, programs)
+        deployment.start(**environment)
+        gateway = Running(host, deployment, auth_key)
         eventually(lambda: gateway.readiness()["tailnet"] == "connected", 60)
         yield gateway
-        stop(gateway.process)
-    finally:
-        postgres.close()
+        deployment.stop(within_s=10)

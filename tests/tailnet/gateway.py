@@ -1,30 +1,42 @@
-"""A deployed gateway on the host `railway`, as the image starts it, and what it needs beside it."""
+"""A deployed gateway on the host `railway`: the image where it was built, else its command."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import yaml
 
-from tests.deadline import eventually
+from tests.acceptance.image.image import Image, InContainer
+from tests.acceptance.run.serve.deployment import Deployment, Place, Started
+from tests.acceptance.run.serve.surroundings import Surroundings
 from tests.tailnet.control import Headscale
 from tests.tailnet.namespaces import Host
 
-PORT = 4000
-SANDBOX_PORT = 4999
 HUGO, REFUSED, FORBIDDEN = 11501, 11502, 11503  # forwarders, see FORWARD
 DIAL_TIMEOUT_S = 4.0
 GONE_AFTER_S = 6.0
 CLOUD = "10.77.0.5"  # a provider that is not in the tailnet
+BASE = ("PATH", "HOME", "LANG", "PYTHONPATH")  # of the developer's shell
 FORWARD = f"hugo={HUGO}:hugo:11434, refused={REFUSED}:hugo:11435, forbidden={FORBIDDEN}:hugo:22"
 INPUT_PRICE, OUTPUT_PRICE = "0.000001", "0.000002"  # dollars a token
-PROGRAM = Path(sys.executable).parent / "proxyllm"
-STRIPE_KEY, WEBHOOK_SECRET = "sk_test_lab", "whsec_lab"
+
+
+class OnHost:
+    """Where the deployment's commands run: `place`, with the network of `host`."""
+
+    def __init__(self, host: Host, place: Place) -> None:
+        self._host = host
+        self._place = place
+
+    def start(self, command: list[str], environment: Mapping[str, str], log: Path) -> Started:
+        with self._host.entered():
+            return self._place.start(command, environment, log)
 
 
 @dataclass(frozen=True)
@@ -32,15 +44,34 @@ class Running:
     """The gateway and what its operator knows."""
 
     host: Host
-    process: subprocess.Popen[bytes]
+    deployment: Deployment
     auth_key: str
-    log: Path
-    programs: Path  # the folder with tailscaled
-    master_key: str = "sk-lab-master-key-0123456789"
-    base_url: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", f"http://{self.host.address}:{PORT}")
+    @property
+    def base_url(self) -> str:
+        return self.deployment.base_url
+
+    @property
+    def master_key(self) -> str:
+        return self.deployment.master_key
+
+    @property
+    def port(self) -> int:
+        return self.deployment.around.gateway_port
+
+    @property
+    def stripe_api_base(self) -> str:
+        """Reached on the gateway's host alone."""
+        return self.deployment.around.stripe_api_base
+
+    @property
+    def supervisor(self) -> psutil.Process:
+        """`proxyllm serve`."""
+        process = self.deployment.process
+        if isinstance(process, InContainer):
+            return process.first
+        assert isinstance(process, subprocess.Popen)
+        return psutil.Process(process.pid)
 
     def readiness(self) -> dict[str, str]:
         """What `/health/readiness` says; it must be 200."""
@@ -49,70 +80,35 @@ class Running:
         body: dict[str, str] = answer.json()
         return body
 
-    def said(self) -> str:
-        """All its output."""
-        return self.log.read_text("utf-8", errors="replace")
+
+def deploy(host: Host, place: Place, around: Surroundings, directory: Path, config: str) -> Deployment:
+    """A gateway that is not started yet, with a migrated database."""
+    deployment = Deployment(OnHost(host, place), around, directory / "gateway.log")
+    deployment.command = ("proxyllm", "serve", "--config", config)
+    deployment.base_url = f"http://{host.address}:{around.gateway_port}"
+    assert deployment.run("proxyllm", "migrate") == 0, deployment.said()
+    return deployment
 
 
-def migrate(database_url: str) -> None:
-    """The pre-deploy step."""
-    environment = _base_environment() | {"DATABASE_URL": database_url}
-    subprocess.run([PROGRAM, "migrate"], env=environment, check=True, capture_output=True, timeout=300)
+def write_config(place: Place, directory: Path) -> str:
+    """LiteLLM's configuration, where `place` finds it."""
+    file = place.root / "etc" / "lab.yaml" if isinstance(place, Image) else directory / "lab.yaml"
+    file.write_text(yaml.safe_dump(_config()))
+    return "/etc/lab.yaml" if isinstance(place, Image) else str(file)
 
 
-def start_sandbox(host: Host, home: Path) -> None:
-    """Stripe, as far as the gateway knows."""
-    home.mkdir()
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "billing.sandbox",
-        "--port",
-        str(SANDBOX_PORT),
-        "--home",
-        home,
-    ]
-    command += ["--webhook-url", f"http://127.0.0.1:{PORT}/stripe/webhook"]
-    secrets = {"SANDBOX_API_KEY": STRIPE_KEY, "SANDBOX_WEBHOOK_SECRET": WEBHOOK_SECRET}
-    host.start(command, home / "sandbox.log", env=_base_environment() | secrets)
-
-
-def start_gateway(host: Host, headscale: Headscale, database_url: str, programs: Path, home: Path) -> Running:
-    """`proxyllm serve`; ready when readiness says so."""
-    home.mkdir()
-    config = home / "config.yaml"
-    config.write_text(yaml.safe_dump(_config()))
-    auth_key = headscale.auth_key("tag:railway-proxy")
-    environment = tailnet_environment(headscale, auth_key, programs) | {
-        "DATABASE_URL": database_url,
-        "LITELLM_MASTER_KEY": Running.master_key,
-        "LITELLM_SALT_KEY": "sk-lab-salt-key-0123456789",
-        "STRIPE_API_KEY": STRIPE_KEY,
-        "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "STRIPE_API_BASE": f"http://127.0.0.1:{SANDBOX_PORT}",
-        "BILLING_PUBLIC_URL": f"http://{host.address}:{PORT}",
-        "PORT": str(PORT),
-        "HTTPS_PROXY": "http://127.0.0.1:9",  # what a platform may inject: must not reach the gateway
-        "ALL_PROXY": "socks5://127.0.0.1:1055",
-    }
-    log = home / "gateway.log"
-    process = host.start([PROGRAM, "serve", "--config", config], log, env=environment)
-    running = Running(host, process, auth_key, log, programs)
-
-    def ready() -> bool:
-        assert process.poll() is None, running.said()
-        try:
-            return httpx.get(f"{running.base_url}/health/readiness", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    eventually(ready, 300)
-    return running
+def gateway_environment(place: Place, headscale: Headscale, auth_key: str, programs: Path) -> dict[str, str]:
+    """The tailnet's settings, and what a platform may inject, which must not reach the gateway."""
+    tailnet = tailnet_environment(headscale, auth_key, programs)
+    if isinstance(place, Image):  # which has its own programs and folders
+        for name in BASE:
+            tailnet.pop(name, None)
+    return tailnet | {"HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:1055"}
 
 
 def tailnet_environment(headscale: Headscale, auth_key: str, programs: Path) -> dict[str, str]:
     """What `gateway.tailnet` needs on a host of ours."""
-    return _base_environment() | {
+    return {name: os.environ[name] for name in BASE if name in os.environ} | {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "TAILSCALE_AUTH_KEY": auth_key,
         "TAILSCALE_LOGIN_SERVER": headscale.url,
@@ -122,11 +118,6 @@ def tailnet_environment(headscale: Headscale, auth_key: str, programs: Path) -> 
         "TAILNET_GONE_AFTER_S": str(GONE_AFTER_S),
         "TS_DEBUG_USE_DERP_HTTP": "1",
     }
-
-
-def _base_environment() -> dict[str, str]:
-    """Nothing of the developer's shell but where programs and folders are."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
 
 
 def _config() -> dict[str, object]:

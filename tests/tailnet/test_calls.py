@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.customers import Customer
 from tests.deadline import eventually
-from tests.tailnet.gateway import INPUT_PRICE, OUTPUT_PRICE, SANDBOX_PORT, Running
+from tests.tailnet.gateway import INPUT_PRICE, OUTPUT_PRICE, Running
 from tests.tailnet.ollama import PROMPT_TOKENS, words_for
 
 MESSAGES = [{"role": "user", "content": "hello"}]
@@ -58,9 +58,7 @@ class TestTheRest:
     ) -> None:
         customer = new_customer()
         session = customer.http.post("/stripe/topup", json={"amount": "5.00"}).raise_for_status().json()
-        pay = (
-            f"http://127.0.0.1:{SANDBOX_PORT}/sandbox/checkout/sessions/{session['checkout_session_id']}/pay"
-        )
+        pay = f"{running.stripe_api_base}/sandbox/checkout/sessions/{session['checkout_session_id']}/pay"
         with running.host.entered():
             httpx.post(pay, json={"card": "4242424242424242"}).raise_for_status()
         eventually(lambda: customer.balance()["balance"] == 5)

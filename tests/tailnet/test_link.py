@@ -29,7 +29,7 @@ def works(customer: Customer) -> bool:
 
 def tailscaleds_of(running: Running) -> list[psutil.Process]:
     """One, or none while it is started again."""
-    children = psutil.Process(running.process.pid).children()
+    children = running.supervisor.children()
     return [child for child in children if child.name() == "tailscaled"]
 
 
@@ -146,13 +146,12 @@ class TestKilledTailscaled:
     ) -> None:
         customer = new_customer("1.00")
         eventually(lambda: works(customer), BACK_WITHIN_S)
-        gateway = running.process.pid
+        gateway = running.supervisor.pid
         [killed] = tailscaleds_of(running)
         killed.kill()
         answer = customer.http.post("/v1/chat/completions", json=CALL)
         assert answer.status_code in {200, 503}, answer.text
         assert running.readiness()
         eventually(lambda: works(customer), BACK_WITHIN_S)
-        assert running.process.pid == gateway
-        assert running.process.poll() is None
+        assert running.supervisor.pid == gateway
         assert another_runs(running, killed)

@@ -61,6 +61,7 @@ class Deployment:
     place: Place
     around: Surroundings
     log: Path
+    command: tuple[str, ...] = ("proxyllm", "serve")
     process: Started | None = None
     master_key: str = MASTER_KEY
     base_url: str = field(init=False)
@@ -89,7 +90,7 @@ class Deployment:
 
     def start(self, **more: str) -> None:
         """`proxyllm serve`, until it is ready. Fails the test, with what it said, if it ends before."""
-        process = self.place.start(["proxyllm", "serve"], {**self.environment, **more}, self.log)
+        process = self.place.start(list(self.command), {**self.environment, **more}, self.log)
         self.process = process
 
         def ready() -> bool:
