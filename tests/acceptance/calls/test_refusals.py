@@ -131,36 +131,6 @@ class TestWhoIsBilled:
             assert "billing_trusted_backend" in answer.json()["error"]["message"]
 
 
-class TestOtherRoutes:
-    @pytest.mark.parametrize(
-        ("path", "body"),
-        [
-            ("/v1/responses", {"model": "demo-chat", "input": "hello"}),
-            ("/v1/images/generations", {"model": "demo-chat", "prompt": "a cat"}),
-            ("/v1/audio/speech", {"model": "demo-chat", "input": "hello", "voice": "alloy"}),
-            ("/v1/moderations", {"input": "hello"}),
-            ("/v1/rerank", {"model": "demo-chat", "query": "q", "documents": ["d"]}),
-            ("/v1beta/models/demo-chat:generateContent", {"contents": []}),
-            ("/v1/realtime/client_secrets", {}),
-            ("/v1/batches", {"input_file_id": "f"}),
-            ("/openai/v1/chat/completions", {}),
-            ("/v1/threads", {}),
-        ],
-    )
-    def test_are_refused_with_a_clear_403(
-        self, path: str, body: Body, new_customer: Callable[..., Customer]
-    ) -> None:
-        customer = new_customer(credit="1")
-        answer = customer.http.post(path, json=body)
-        assert answer.status_code == 403
-        assert answer.json()["error"]["code"] == "route_not_billable"
-        assert "cannot be billed" in answer.json()["error"]["message"]
-
-    def test_health_which_calls_every_model_is_refused(self, new_customer: Callable[..., Customer]) -> None:
-        answer = new_customer(credit="1").http.get("/health")
-        assert answer.status_code == 403
-
-
 class TestWhatCannotBePriced:
     def test_an_unpriced_model_is_refused(self, new_customer: Callable[..., Customer]) -> None:
         customer = new_customer(credit="1")
