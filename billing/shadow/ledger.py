@@ -74,11 +74,12 @@ class ShadowLedger(Books):
         if call is None:
             raise NotFound(f"No running call has the key {key}.")
         available_nanos = await self._available(call.payer)
-        if available_nanos is not None and amount_nanos > available_nanos + call.held_nanos:
-            raise insufficient(available_nanos + call.held_nanos, amount_nanos)
-        request = HoldRequest(
-            key, call.payer, amount_nanos, call.fallback_nanos, 60, {**call.detail, "resized": True}
-        )
+        if available_nanos is not None:
+            available_nanos += call.held_nanos
+            if amount_nanos > available_nanos:
+                raise insufficient(available_nanos, amount_nanos)
+        lease_s = max(1, round(call.lease_until - time.monotonic()))
+        request = HoldRequest(key, call.payer, amount_nanos, call.fallback_nanos, lease_s, call.detail)
         self._forget(key)
         self._admit(request, available_nanos)
         return _hold(request, (available_nanos or 0) - amount_nanos)
