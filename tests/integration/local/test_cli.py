@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from billing.ledger import Ledger
-from billing.ledger.schemas import Entry, HoldRequest, Payer, TransactionKind
+from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
 from tests.deadline import eventually
 from tests.postgres_server import PostgresServer
 
@@ -120,6 +120,32 @@ class TestReview:
         assert call["customer_id"] == "ada"
         assert call["charged"] == "1.00"
         assert "call_1 charged 1.00" in _proxyllm("review", database_url=database_url).stdout
+
+    async def test_a_call_at_its_hold_is_listed_until_it_is_priced(
+        self, ledger: Ledger, database_url: str
+    ) -> None:
+        await ledger.post(Entry(PAYER, TransactionKind.CREDIT, 5 * UNIT, "credit:1", "test"))
+        await ledger.hold(HoldRequest("call_1", PAYER, 2 * UNIT, UNIT, lease_s=60))
+        detail = {"ending": "finished_unpriced", "model": "m"}
+        await ledger.settle(
+            Settlement("call_1", 2 * UNIT, "finished_unpriced", "m", estimate=True, detail=dict(detail))
+        )
+        [call] = json.loads(_proxyllm("review", "--json", database_url=database_url).stdout)["calls"]
+        assert (call["call_id"], call["why"], call["charged"]) == ("call_1", "finished_unpriced", "2.00")
+        assert "cost is not known" in _proxyllm("review", database_url=database_url).stdout
+
+        refused = _proxyllm("review", "--price", "call_1", "-1", database_url=database_url)
+        priced = _proxyllm("review", "--price", "call_1", "0.25", database_url=database_url)
+        again = _proxyllm("review", "--json", "--price", "call_1", "0.25", database_url=database_url)
+        other = _proxyllm("review", "--price", "call_1", "0.5", database_url=database_url)
+
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+        assert (priced.returncode, priced.stdout) == (0, "call_1 charged 0.25\n")
+        assert json.loads(again.stdout) == {"call_id": "call_1", "charged": "0.25", "changed": False}
+        assert (other.returncode, "already" in other.stderr) == (1, True)
+        assert _proxyllm("review", database_url=database_url).stdout == "nothing to review\n"
+        assert (await ledger.account(PAYER)).balance_nanos == 5 * UNIT - UNIT // 4
+        assert await ledger.prove() == []
 
 
 async def _lease_over(database_url: str) -> None:
