@@ -33,6 +33,7 @@ from gateway.start.tailnet_seam import STATUS_VARIABLE
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 END_WITHIN_S = 9.0  # after `drain_s`: cut what still runs, resolve its holds, close; platforms kill at + 10
+LITELLM_WAITS = {"GRACEFUL_SHUTDOWN_TIMEOUT": "2"}  # seconds, of its own, after `drain_s` is over
 DONE, FAILED = 0, 1
 
 
@@ -71,14 +72,13 @@ async def _environment(options: Options, settings: Settings, directory: Path) ->
     prisma = await prepare_client(tell)
     served = servable(read_configuration(options.config), options.environment)
     config = options.config.absolute()
-    ours = {"CONFIG_FILE_PATH": str(config), "PORT": str(options.port), **prisma}
+    ours = {"CONFIG_FILE_PATH": str(config), "PORT": str(options.port), **LITELLM_WAITS, **prisma}
     if served.left_out:
         effective = directory / "config.yaml"
         write_private(effective, yaml.safe_dump(dict(served.configuration), sort_keys=False))
         search = (str(config.parent), options.environment.get("PYTHONPATH", ""))
         ours["CONFIG_FILE_PATH"] = str(effective)
         ours["PYTHONPATH"] = os.pathsep.join(filter(None, search))  # LiteLLM looks beside its file for hooks
-    ours.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else prices come from the network at start
     return for_gateway(options.environment, ours, tailnet=settings.tailscale_auth_key is not None)
 
 
