@@ -27,27 +27,35 @@ Benchmark = Callable[[PostgresServer, argparse.Namespace], Measured]
 
 
 def _ledger(server: PostgresServer, asked: argparse.Namespace) -> Measured:
-    runs, seconds = (1, 0.5) if asked.quick else (ledger.RUNS, ledger.SECONDS)
+    runs, seconds = _length(asked, (1, 0.5), (ledger.RUNS, ledger.SECONDS))
     return ledger.report(uvloop.run(ledger.measure(server, runs, seconds)))
 
 
 def _history(server: PostgresServer, asked: argparse.Namespace) -> Measured:
     histories, rounds, pairs = ((100, 10_000), 2, 100) if asked.quick else ((100, 10_000, 1_000_000), 7, 300)
-    return uvloop.run(history.measure(server, histories, rounds, pairs))
+    return uvloop.run(history.measure(server, histories, asked.rounds or rounds, pairs))
 
 
 def _gateway(server: PostgresServer, asked: argparse.Namespace) -> Measured:
-    callers, rounds, seconds = ((1, 16), 2, 2.0) if asked.quick else ((1, 16, 64), 7, 5.0)
-    return asyncio.run(gateway.measure(callers, rounds, seconds))
+    callers = (1, 16) if asked.quick else (1, 16, 64)
+    return asyncio.run(gateway.measure(callers, *_length(asked, (2, 2.0), (7, 5.0))))
 
 
 def _processes(server: PostgresServer, asked: argparse.Namespace) -> Measured:
-    processes_max, rounds, seconds = (2, 1, 2.0) if asked.quick else (4, 5, 5.0)
-    return asyncio.run(processes.measure(processes_max, rounds, seconds))
+    processes_max = 2 if asked.quick else 4
+    return asyncio.run(processes.measure(processes_max, *_length(asked, (1, 2.0), (5, 5.0))))
 
 
 def _memory(server: PostgresServer, asked: argparse.Namespace) -> Measured:
     return asyncio.run(memory.measure(1_000 if asked.quick else asked.calls))
+
+
+def _length(
+    asked: argparse.Namespace, quick: tuple[int, float], whole: tuple[int, float]
+) -> tuple[int, float]:
+    """Rounds, and seconds of each measurement."""
+    rounds, seconds = quick if asked.quick else whole
+    return asked.rounds or rounds, asked.seconds or seconds
 
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -67,6 +75,8 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=BENCHMARKS, help="one instead of all but memory")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs: a look, not a figure")
+    parser.add_argument("--rounds", type=int, help="how often each measurement is made")
+    parser.add_argument("--seconds", type=float, help="how long each measurement takes")
     parser.add_argument("--calls", type=int, default=100_000, help="of the memory benchmark")
     parser.add_argument("--csv", type=Path, help="a directory for a CSV file of every measurement")
     asked = parser.parse_args()
