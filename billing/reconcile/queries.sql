@@ -8,7 +8,7 @@ WITH call AS MATERIALIZED (
   WHERE h.created_at >= %(since)s AND h.created_at < %(until)s AND h.status <> 'open'
     AND h.resolved_at < %(settled_before)s
 ), cost AS MATERIALIZED (
-  SELECT t.hold_key, count(*) AS charges, sum(
+  SELECT t.hold_key, count(*) AS charges, max(t.detail ->> 'key_hash') AS key_hash, sum(
     CASE WHEN t.detail ->> 'provider_cost' ~ '^[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$'
       THEN (t.detail ->> 'provider_cost')::numeric ELSE 'NaN' END) AS cost
   FROM billing."LiteLLM_StripeTransactionTable" t
@@ -23,7 +23,7 @@ WITH call AS MATERIALIZED (
   GROUP BY 1, 2
 ), suspect AS (
   SELECT call.key FROM call LEFT JOIN cost ON cost.hold_key = call.key
-  LEFT JOIN log ON log.call_id = call.key AND log.api_key IS NOT DISTINCT FROM call.key_hash
+  LEFT JOIN log ON log.call_id = call.key AND log.api_key = coalesce(call.key_hash, cost.key_hash)
   WHERE CASE WHEN call.estimate THEN log.cost > 0 WHEN call.is_free THEN cost.charges > 0
     ELSE cost.charges > 0 AND log.cost IS NULL
       OR abs(coalesce(cost.cost, 0) - coalesce(log.cost, 0)) > 0.000000001 * greatest(cost.charges, 1) END
@@ -65,10 +65,14 @@ WHERE t.hold_key = ANY (%(keys)s) AND t.kind = 'charge' AND NOT t.estimate ORDER
 
 -- logs
 -- What LiteLLM wrote down of these calls, by the key that made them, around the time of each. A call that was never
--- held has its row from when its cost came: its time lies further back.
+-- held has its row from when its cost came: its time lies further back, and only its charge names the key.
 SELECT h.key, s.request_id, s.spend::text AS cost, coalesce(s.status, '') AS status
 FROM billing."LiteLLM_StripeHoldTable" h
-JOIN {litellm_schema}."LiteLLM_SpendLogs" s ON s.api_key = h.detail ->> 'key_hash'
+LEFT JOIN LATERAL (
+  SELECT t.detail ->> 'key_hash' AS key_hash FROM billing."LiteLLM_StripeTransactionTable" t
+  WHERE t.hold_key = h.key AND t.kind = 'charge' AND t.detail ? 'key_hash' ORDER BY t.id LIMIT 1
+) charge ON TRUE
+JOIN {litellm_schema}."LiteLLM_SpendLogs" s ON s.api_key = coalesce(h.detail ->> 'key_hash', charge.key_hash)
   AND s."startTime" >= (h.created_at AT TIME ZONE 'UTC')
     - CASE WHEN h.requested = 0 THEN interval '1 day' ELSE interval '10 minutes' END
   AND s."startTime" < (coalesce(h.resolved_at, now()) AT TIME ZONE 'UTC') + interval '10 minutes'

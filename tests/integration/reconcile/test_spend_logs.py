@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.ledger.schemas import HoldStatus
+from billing.ledger.schemas import HoldStatus, Settlement
 from billing.reconcile.schemas import PENDING, Book, Repair, Window
 from billing.reconcile.spend_logs import SpendLogs, statements
-from tests.integration.reconcile.conftest import World
+from tests.integration.reconcile.conftest import KEY_HASH, World
 
 SPEND_LOGS = Book.SPEND_LOGS
 
@@ -42,6 +42,21 @@ class TestAgrees:
         await world.log(key, "0.0001")
         await world.log(key, "0.0002")
         assert (await world.compare(SPEND_LOGS)).differences == []
+
+    async def test_a_call_that_was_never_held_and_is_charged_when_its_cost_comes(self, world: World) -> None:
+        """Its row of the holds is made for its ending, and only the charge knows the key."""
+        key = "call_late"
+        await world.log(key, "0.0001")
+        await world.ledger.settle(
+            Settlement(
+                key, 100_000, "finished", "m", payer=world.alice,
+                detail={"provider_cost": "0.0001", "key_hash": KEY_HASH},
+            )
+        )  # fmt: skip
+        found = await world.compare(SPEND_LOGS)
+        assert (found.differences, found.counts["calls"]) == ([], 1)
+        await world.execute(b'UPDATE public."LiteLLM_SpendLogs" SET spend = 5')
+        assert (await world.only(SPEND_LOGS)).expected == "5.00"
 
     async def test_a_failed_call_that_the_setting_makes_free(self, world: World) -> None:
         key = await world.hold()
