@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
@@ -43,3 +45,13 @@ class TestCheckSettings:
             stripe_api_key=SecretStr("sk_test_1"), stripe_webhook_secret=SECRET, stripe_price_id="price_1"
         )
         assert check_settings(settings) == ["STRIPE_PRICE_ID is set, but not used yet."]
+
+    def test_a_wrong_price_rule_does_not_serve(self, tmp_path: Path) -> None:
+        path = tmp_path / "prices.yaml"
+        path.write_text("price_rules: [{name: resale, multiplier: -1}]", "utf-8")
+        with pytest.raises(NotConfigured, match=r"price_rules\[0\] \(resale\): multiplier"):
+            check_settings(Settings(billing_prices_file=path))
+
+    def test_shadow_mode_is_never_silent(self) -> None:
+        warnings = check_settings(Settings(billing_mode="shadow", stripe_webhook_secret=SECRET))
+        assert any("nothing is charged" in warning for warning in warnings)
