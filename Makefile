@@ -31,6 +31,7 @@ test-unit: $(VENV)/installed-dev ## Runs the tests without I/O, with 4 workers
 test-integration: $(VENV)/installed-dev ## Runs the tests that use a real Postgres and the sandbox
 	@$(BIN)/python -m pytest tests/integration $(ARGS)
 
+# PROXYLLM_IMAGE_FOLDER=$PWD/.image runs the gateway as the image that `make test-image` has built there.
 .PHONY: test-tailnet
 test-tailnet: $(VENV)/installed-dev ## Calls a model over a real tailnet, in network namespaces (Linux, root, Go)
 	@why=$$(tests/tailnet/possible.sh) || { echo "proxyllm: cannot run test-tailnet here: $$why" >&2; exit 1; }
