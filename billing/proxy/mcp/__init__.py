@@ -1,0 +1,1 @@
+"""Calls of MCP tools, at the price that the operator set for each."""
