@@ -23,7 +23,8 @@ from billing.prices.schemas import PriceRequest
 from billing.settings import CustomerType
 
 SQL = load_statements("billing.prices")
-RULES_MAX = 10_000  # of the API, in force or ahead
+RULES_MAX = 10_000  # of the API, in force or ahead, that may be made
+_READ_MAX = 2 * RULES_MAX  # requests that race each other may make some more
 _ID = "price_"
 _CHANGE = "Price rules cannot be read or changed now; try again."
 
@@ -130,9 +131,9 @@ class Prices:
         moment, *numbers = row
         fingerprint = (int(numbers[0]), int(numbers[1]))
         if fingerprint != self._fingerprint:
-            rules = await _rows(connection, "rules_ahead", limit=RULES_MAX + 1)
-            if len(rules) > RULES_MAX:
-                raise LedgerUnavailable(f"There are more than {RULES_MAX} price rules; end some.")
+            rules = await _rows(connection, "rules_ahead", limit=_READ_MAX + 1)
+            if len(rules) > _READ_MAX:
+                raise LedgerUnavailable(f"There are more than {_READ_MAX} price rules; end some.")
             self._book = PriceBook((*self._configured, *(stored.rule for stored in rules)))
             self._fingerprint = fingerprint
         self._clock = (moment, asked_at)
@@ -164,7 +165,7 @@ class Prices:
             known = await _known(connection, request.idempotency_key)
             made = known or await self._insert(connection, values)
             await self._refresh_in(connection)
-        if known is not None and not _same(known, scope, request):
+        if request.idempotency_key is not None and not _same(made, scope, request):
             raise KeyConflict("The idempotency key made another rule.", param="idempotency_key")
         return made
 

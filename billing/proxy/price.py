@@ -96,13 +96,14 @@ class CallRules:
 
 def rules_detail(rule: PriceRule, rules: Mapping[tuple[str, str], PriceRule]) -> dict[str, JsonValue]:
     """What a hold stores of its rules, for whoever settles it from the spend log; nothing for the default."""
-    if all(other == rule for other in rules.values()):
-        return {} if rule == PriceRule() else {"rule": rule.detail()}
     others: list[JsonValue] = [
         {"group": group, "deployment_id": deployment_id, "rule": other.detail()}
         for (group, deployment_id), other in rules.items()
+        if other != rule
     ]
-    return {"rule": rule.detail(), "rules": others}
+    if others:
+        return {"rule": rule.detail(), "rules": others}
+    return {} if rule == PriceRule() else {"rule": rule.detail()}
 
 
 def rule_of_detail(detail: Json, group: str | None, deployment_id: str | None) -> PriceRule:

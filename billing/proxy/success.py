@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from billing.errors import InvalidAmount
 from billing.ledger.schemas import Settlement
+from billing.money import format_nanos
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import Ending, cut_by
 from billing.proxy.open_calls import OpenCalls
@@ -64,8 +65,7 @@ class Successes:
         if first:
             self._open_calls.settle(call, admission, settlement)
         elif more_nanos > 0:
-            more = replace(settlement, amount_nanos=more_nanos)
-            self._open_calls.charge_more(call, admission, more, event_id)
+            self._open_calls.charge_more(call, admission, _reduced(settlement, more_nanos), event_id)
 
     def _settlement(
         self, call: Call, admission: Admission, kwargs: Mapping[str, object], rule: PriceRule
@@ -115,6 +115,15 @@ class Successes:
 def _counted(call: Call) -> int | None:
     """What a stream has cost by our own count, where we counted it."""
     return call.stream.likely_nanos if call.stream is not None else None
+
+
+def _reduced(settlement: Settlement, amount_nanos: int) -> Settlement:
+    """A further charge, less what an unpriced event before it has paid already."""
+    if amount_nanos == settlement.amount_nanos:
+        return settlement
+    paid = format_nanos(settlement.amount_nanos - amount_nanos)
+    detail = {**settlement.detail, "paid_before": paid}
+    return replace(settlement, amount_nanos=amount_nanos, detail=detail)
 
 
 def _due(call: Call, admission: Admission) -> int:
