@@ -133,7 +133,8 @@ def _timed_out(call: Call, admission: Admission, settings: Settings) -> Decision
 
 def _may_be_finished(call: Call) -> bool:
     """Whether the stream went on to its own end, so that an event may still come."""
-    return call.answered_in_full and not call.credit_ended
+    failed = call.stream is not None and call.stream.failed
+    return call.answered_in_full and not call.credit_ended and not failed
 
 
 def _delivered(call: Call) -> bool:

@@ -7,11 +7,12 @@ lease runs out, and the sweeper ends it by the rule for "no event".
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
 from billing.errors import BillingError, InvalidAmount, Unavailable
-from billing.ledger.schemas import Entry, Settlement, TransactionKind
+from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
 from billing.ledger.service import Ledger
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import (
@@ -30,6 +31,8 @@ from billing.proxy.settler import Settler
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_EVENT_WITHIN_S = 1.0
 
 
 class OpenCalls:
@@ -105,9 +108,25 @@ class OpenCalls:
             case ChargeCounted(ending, amount_nanos):
                 why = f"{_words(ending)}, by our own count"
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "count")
-                self.settle(call, admission, estimate)
+                self._settle_unless_heard(call, estimate)
             case ChargeCost(ending, cost):
                 self.settle(call, admission, self._recovered(call, admission, ending, cost))
+
+    def _settle_unless_heard(self, call: Call, settlement: Settlement) -> None:
+        """Gives a success event a moment to come, which LiteLLM does not announce for all streams."""
+
+        async def resolve() -> Resolution | None:
+            await asyncio.sleep(_EVENT_WITHIN_S)
+            if call.success_events:
+                return None
+            call.resolving = True
+            return await self._ledger.settle(settlement)
+
+        def done() -> None:
+            if not call.success_events:
+                self.remove(call)
+
+        self._settler.submit(call.id, resolve, done)
 
     def _estimate(
         self, call: Call, admission: Admission, ending: Ending, amount_nanos: int, why: str, basis: Basis

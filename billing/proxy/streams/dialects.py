@@ -45,6 +45,8 @@ NOTHING = Output()
 class Dialect(Protocol):
     """One API's stream, from its first event to its last."""
 
+    failed: bool  # the stream itself said that it broke
+
     def read(self, data: Data) -> Output:
         """What the event adds."""
 
@@ -56,6 +58,7 @@ class ChatDialect:
     """`/v1/chat/completions`, and `/v1/completions` with `text` for a delta."""
 
     def __init__(self, *, chat: bool) -> None:
+        self.failed = False
         self._chat = chat
         self._outer: dict[str, object] = {}
 
@@ -63,6 +66,7 @@ class ChatDialect:
         """Sums the choices' deltas."""
         names = ("id", "object", "created", "model", "system_fingerprint")
         self._outer = {name: data[name] for name in names if name in data}
+        self.failed = self.failed or bool(data.get("error"))
         choices = data.get("choices")
         outputs = [self._read(choice) for choice in choices] if isinstance(choices, list) else []
         return Output(
@@ -97,6 +101,7 @@ class MessagesDialect:
     """Anthropic's `/v1/messages`."""
 
     def __init__(self) -> None:
+        self.failed = False
         self._open_block: object = None
 
     def read(self, data: Data) -> Output:
@@ -113,6 +118,8 @@ class MessagesDialect:
                 return Output(text=text) if isinstance(text, str) else Output(other_bytes=_text_bytes(delta))
             case "content_block_stop":
                 self._open_block = None
+            case "error":
+                self.failed = True
         return NOTHING
 
     def ending(self, error: ErrorDetail, output_tokens: int) -> bytes:
@@ -134,6 +141,7 @@ class ResponsesDialect:
     """OpenAI's `/v1/responses`."""
 
     def __init__(self) -> None:
+        self.failed = False
         self._response: dict[str, object] = {}
         self._finished: list[object] = []
         self._sequence = 0
@@ -155,6 +163,7 @@ class ResponsesDialect:
             case "response.output_item.done":
                 self._finished.append(data.get("item"))
                 return NOTHING
+        self.failed = self.failed or kind in {"response.failed", "error"}
         if not kind.endswith(".delta"):
             return NOTHING
         delta = data.get("delta")

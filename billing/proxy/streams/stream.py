@@ -26,6 +26,11 @@ class CreditedStream:
         """What the call has cost by our own count; None where no output has passed."""
         return self._hold.likely_nanos if self._hold.tokens_likely else None
 
+    @property
+    def failed(self) -> bool:
+        """Whether the stream itself said that it broke."""
+        return self._dialect.failed
+
     async def covered(self, piece: bytes, *, more: bool) -> bytes:
         """What of the stream, with `piece`, the client may have now. Look at `refusal` afterwards."""
         passed = bytearray()

@@ -95,8 +95,8 @@ class TestEndingAtRequestEnd:
         assert ending_at_request_end(call, ADMISSION, Settings()) == Wait()
 
 
-def stream_that_showed(nanos: int | None) -> object:
-    return SimpleNamespace(likely_nanos=nanos)
+def stream_that_showed(nanos: int | None, *, failed: bool = False) -> object:
+    return SimpleNamespace(likely_nanos=nanos, failed=failed)
 
 
 class TestStreams:
@@ -114,6 +114,13 @@ class TestStreams:
     ) -> None:
         call = dispatched_call(body_bytes=99, stream=stream_that_showed(33), **facts)
         assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCounted(ending, 33)
+
+    def test_that_say_themselves_that_they_broke_cost_what_they_showed(self) -> None:
+        stream = stream_that_showed(33, failed=True)
+        call = dispatched_call(body_bytes=99, stream=stream, answered_in_full=True)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCounted(
+            Ending.BROKEN_MID_STREAM, 33
+        )
 
     def test_that_went_to_their_end_wait_for_the_event(self) -> None:
         call = dispatched_call(body_bytes=99, stream=stream_that_showed(33), answered_in_full=True)

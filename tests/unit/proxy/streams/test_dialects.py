@@ -137,5 +137,24 @@ class TestResponses:
         assert events[2].response.incomplete_details.reason == "max_output_tokens"
 
 
+@pytest.mark.parametrize(
+    ("call_type", "data"),
+    [
+        ("acompletion", {"error": {"message": "broken"}}),
+        ("atext_completion", {"error": {"message": "broken"}}),
+        ("anthropic_messages", {"type": "error", "error": {}}),
+        ("aresponses", {"type": "response.failed", "response": {}}),
+    ],
+)
+def test_a_stream_says_that_it_broke(call_type: str, data: dict[str, object]) -> None:
+    dialect = dialect_named(call_type)
+    assert dialect is not None
+    dialect.read({"type": "ping", "error": None})
+    assert not dialect.failed
+    dialect.read(data)
+    dialect.read({"type": "message_stop"})
+    assert dialect.failed
+
+
 def test_other_streams_are_not_understood() -> None:
     assert dialect_named("agenerate_content") is None
