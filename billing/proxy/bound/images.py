@@ -98,7 +98,9 @@ def _tables(deployment: Deployment) -> Iterator[Table]:
     yield deployment.prices
     bare = deployment.bare_model.rsplit("/", 1)[-1]
     for name in _listed_under(len(litellm.model_cost)).get(bare, ()):
-        yield litellm.model_cost.get(name, {})
+        first = name.split("/", 1)[0]
+        if first == deployment.provider or first not in litellm.provider_list:
+            yield litellm.model_cost.get(name, {})
 
 
 @lru_cache(maxsize=1)
