@@ -36,7 +36,12 @@ class Shadow:
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._settings = settings
         self._recorder = Recorder(pool)
-        self.ledger = ShadowLedger(pool, self._recorder, currency=settings.billing_currency)
+        self.ledger = ShadowLedger(
+            pool,
+            self._recorder,
+            currency=settings.billing_currency,
+            wait_s=settings.billing_ledger_wait_s,
+        )
 
     def look_with(self, admissions: Admissions, open_calls: OpenCalls, prices: Pricing) -> None:
         """Whom to ask; they are made with `ledger`, and so after this."""
@@ -52,6 +57,7 @@ class Shadow:
 
     async def stop(self) -> None:
         """Writes what is left."""
+        await self.ledger.close()
         try:
             await self._recorder.flush()
         except Unavailable as error:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-import psycopg
-from psycopg_pool import PoolClosed, PoolTimeout
-
 from billing.database import Pool
-from billing.errors import BillingError, InsufficientCredits, NotFound
+from billing.errors import BillingError, InsufficientCredits, NotFound, Unavailable
 from billing.ledger.batches import insufficient
 from billing.ledger.books import Books
+from billing.ledger.lanes import Lane
 from billing.ledger.rows import json_text, plain
 from billing.ledger.schemas import (
     Entry,
@@ -31,6 +29,16 @@ from billing.shadow.recorder import SQL, Note, Recorder
 
 OPEN_MAX = 100_000
 _NO_EVENT = "no_event"
+_QUEUE_MAX = 10_000
+_BATCH_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A look at a customer's balance; many travel together."""
+
+    key: str
+    payer: Payer
 
 
 @dataclass(slots=True)
@@ -51,11 +59,15 @@ class ShadowLedger(Books):
     A customer's running calls count within this process only.
     """
 
-    def __init__(self, pool: Pool, recorder: Recorder, *, currency: str) -> None:
+    def __init__(self, pool: Pool, recorder: Recorder, *, currency: str, wait_s: float = 5.0) -> None:
         super().__init__(pool, currency=currency)
         self._recorder = recorder
         self._open: dict[str, OpenCall] = {}
         self._held: dict[Payer, int] = defaultdict(int)
+        self._asked = 0
+        self._lane: Lane[_Ask, int] = Lane(
+            self._read, queue_max=_QUEUE_MAX, batch_max=_BATCH_MAX, wait_s=wait_s, may_drop=lambda ask: True
+        )
 
     def __len__(self) -> int:
         return len(self._open)
@@ -139,13 +151,25 @@ class ShadowLedger(Books):
 
     async def _available(self, payer: Payer) -> int | None:
         """What new calls may take; None where Postgres does not say, which refuses nobody here."""
-        values = {"customer_type": payer.customer_type, "customer_id": payer.customer_id}
+        self._asked += 1
         try:
-            async with self._pool.connection() as connection:
-                row = await (await connection.execute(SQL["available"], values)).fetchone()
-        except (psycopg.Error, PoolTimeout, PoolClosed):
+            available_nanos = await self._lane.submit(_Ask(str(self._asked), payer))
+        except Unavailable:
             return None
-        return int(row[0]) - self._held[payer] if row else None
+        return available_nanos - self._held.get(payer, 0)
+
+    async def _read(self, asks: Sequence[_Ask]) -> list[int | Exception]:
+        values = {
+            "types": [ask.payer.customer_type for ask in asks],
+            "ids": [plain(ask.payer.customer_id) for ask in asks],
+        }
+        async with self.connection() as connection:
+            rows = await (await connection.execute(SQL["available"], values)).fetchall()
+        return [int(row[0]) for row in rows]
+
+    async def close(self) -> None:
+        """Asks for no balance any more."""
+        await self._lane.close()
 
     def _admit(self, request: HoldRequest, available_nanos: int | None) -> None:
         if len(self._open) < OPEN_MAX:

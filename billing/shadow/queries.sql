@@ -1,11 +1,12 @@
 -- Shadow mode writes here what it saw. Nothing of it moves money.
 
 -- available
--- What a customer would have for new calls, if shadow mode had charged them all along.
-SELECT coalesce((SELECT balance - held FROM billing."LiteLLM_StripeBalanceTable"
-    WHERE customer_type = %(customer_type)s AND customer_id = %(customer_id)s), 0)
-  - coalesce((SELECT spent FROM billing."LiteLLM_StripeShadowAccountTable"
-    WHERE customer_type = %(customer_type)s AND customer_id = %(customer_id)s), 0);
+-- What customers would have for new calls, if shadow mode had charged them all along; in the order given.
+SELECT coalesce(b.balance - b.held, 0) - coalesce(s.spent, 0)
+FROM unnest(%(types)s::text[], %(ids)s::text[]) WITH ORDINALITY AS p(customer_type, customer_id, n)
+LEFT JOIN billing."LiteLLM_StripeBalanceTable" b USING (customer_type, customer_id)
+LEFT JOIN billing."LiteLLM_StripeShadowAccountTable" s USING (customer_type, customer_id)
+ORDER BY p.n;
 
 -- begin_call
 -- A call that was let through; a second look at it may enlarge what would be held.
