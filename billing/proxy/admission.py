@@ -11,6 +11,7 @@ from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.ledger.service import Ledger
 from billing.prices.book import CallPrices
 from billing.proxy.bound import CallBound, bound_call
+from billing.proxy.bound.moderation import check_moderation
 from billing.proxy.call import Admission, Call
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.open_calls import OpenCalls
@@ -63,6 +64,8 @@ class Admissions:
         limit); the second time resizes the hold.
         """
         if check_call(call.route, call.path, call_type).handling is Handling.FREE:
+            if call_type == "moderation":
+                check_moderation(body, self._router())
             return
         _refuse_tricks(body)
         refuse_steering(body)

@@ -123,9 +123,10 @@ async def _rerank(body: Body, model: str, settings: Settings) -> UnitCall:
 
 
 async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
-    pages = _page_count(body)
+    wished = _page_count(body)
 
     def cost(deployment: Deployment) -> Decimal:
+        pages = wished if wished == 1 or deployment.provider == "mistral" else PAGES_MAX
         prices = deployment.prices
         if prices.get("ocr_cost_per_credit") or not prices.get("ocr_cost_per_page"):
             raise ModelNotPriced(f"{deployment.model} has no price a page, so it cannot be billed.")

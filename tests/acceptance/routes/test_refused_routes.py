@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.acceptance.customers import Customer
+from tests.acceptance.routes.requests_of import BY_CALL_TYPE
 
 Body = dict[str, object]
 HELLO = [{"role": "user", "content": "hello"}]
@@ -38,7 +40,6 @@ REFUSED: list[tuple[str, str, Body]] = [
     ("POST", "/gemini/v1beta/models/demo-gemini:generateContent", {"contents": []}),
     ("POST", "/vertex_ai/v1/projects/p/locations/l/publishers/google/models/m:predict", {}),
     ("POST", "/a2a/agent_1", {"jsonrpc": "2.0", "id": 1, "method": "message/send"}),
-    ("POST", "/mcp-rest/tools/call", {"name": "t"}),
     ("POST", "/health/test_connection", {"litellm_params": {"model": "openai/demo-chat"}}),
     ("GET", "/health", {}),
 ]
@@ -65,6 +66,7 @@ UNBOUNDED: list[tuple[str, Body, int, str]] = [
     ("/v1/audio/speech", {"model": "demo-chat", "input": "x", "voice": "alloy"}, 403, "no price"),
     ("/v1/rerank", {"model": "demo-rerank", "query": "q", "documents": []}, 400, "documents"),
     ("/v1/ocr", {"model": "demo-ocr", "document": {"type": "document_url"}, "pages": []}, 400, "pages"),
+    ("/v1/moderations", {"model": "demo-chat", "input": "hello"}, 403, "has a price"),
 ]
 
 
@@ -103,6 +105,23 @@ class TestWhatHasNoBound:
         assert (answer.status_code, words in answer.json()["error"]["message"]) == (status, True), answer.text
         assert provider_requests() == before
         assert rich_customer.balance()["held"] == 0
+
+
+class TestForms:
+    """LiteLLM reads multipart fields as it reads JSON: what steers it is refused there, too."""
+
+    @pytest.mark.parametrize("field", ["custom_llm_provider", "deployment_id", "model_info"])
+    @pytest.mark.parametrize("call_type", ["transcription", "aimage_edit"])
+    def test_may_not_steer(
+        self, call_type: str, field: str, rich_customer: Customer, provider_requests: Callable[[], int]
+    ) -> None:
+        request = replace(BY_CALL_TYPE[call_type], form={"prompt": "x", field: "x"})
+        path = {"transcription": "/v1/audio/transcriptions", "aimage_edit": "/v1/images/edits"}[call_type]
+        before = provider_requests()
+        answer = request.send(rich_customer.http, path)
+        assert answer.status_code == 400, answer.text
+        assert field in answer.json()["error"]["message"]
+        assert provider_requests() == before
 
 
 class TestFreeRoutes:
