@@ -11,9 +11,10 @@ from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.ledger.service import Ledger
 from billing.prices.book import CallPrices
 from billing.proxy.bound import CallBound, bound_call
-from billing.proxy.bound.moderation import check_moderation
 from billing.proxy.call import Admission, Call
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
+from billing.proxy.mcp.prices import CALL_TYPE as TOOL_CALL
+from billing.proxy.mcp.prices import bound_tool_call, known_servers
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.output_plan import OutputPlan
 from billing.proxy.payer import Key, payer_of
@@ -64,25 +65,14 @@ class Admissions:
         limit); the second time resizes the hold.
         """
         if check_call(call.route, call.path, call_type).handling is Handling.FREE:
-            if call_type == "moderation":
-                check_moderation(body, self._router())
             return
+        if call_type == TOOL_CALL and call.admission is not None:
+            return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
         _refuse_tricks(body)
         refuse_steering(body)
         payer = payer_of(key, self._settings)
         prices = self._prices.prices_for(payer, key.team_id)
-        session_prices: RealtimePrices | None = None
-        if call.is_websocket:
-            bound, session_prices = bound_session(with_key_fallbacks(body), self._router(), prices)
-        else:
-            bound = await bound_call(
-                with_key_fallbacks(body),
-                call_type=call_type,
-                route=call.path,
-                router=self._router(),
-                rule=prices,
-                settings=self._settings,
-            )
+        bound, session_prices = await self._bound(call, body, call_type, prices)
         detail = _detail(key, body, bound, call)
         if bound.free:
             if (
@@ -106,6 +96,24 @@ class Admissions:
         self._open_calls.add(call)
         if session_prices is not None:
             call.session = RealtimeSession(self._ledger, call, session_prices, self._settings, cost_so_far)
+
+    async def _bound(
+        self, call: Call, body: Body, call_type: str, prices: PriceRule | CallPrices
+    ) -> tuple[CallBound, RealtimePrices | None]:
+        """The most that the call can cost; for a session also what each of its responses can."""
+        if call.is_websocket:
+            return bound_session(with_key_fallbacks(body), self._router(), prices)
+        if call_type == TOOL_CALL:
+            return bound_tool_call(body, known_servers(), prices), None
+        bound = await bound_call(
+            with_key_fallbacks(body),
+            call_type=call_type,
+            route=call.path,
+            router=self._router(),
+            rule=prices,
+            settings=self._settings,
+        )
+        return bound, None
 
     async def _available(self, key: Key) -> int:
         return (await self._ledger.account(payer_of(key, self._settings))).available_nanos

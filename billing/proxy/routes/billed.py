@@ -6,6 +6,13 @@ _INPUT_AND_LIMIT = "input tokens and the output limit, which is written into"
 
 BILLED = (
     Declared(
+        "the dearest price of the tool's server, which the operator set in `mcp_server_cost_info`",
+        """
+        POST /mcp-rest/tools/call
+        """,
+        ("call_mcp_tool",),
+    ),
+    Declared(
         "each response: the session's context and the longest answer; the hold grows while the session runs",
         """
         WS /v1/realtime /realtime /openai/v1/realtime

@@ -47,6 +47,13 @@ FREE = (
         ("aget_interaction", "adelete_interaction", "acancel_interaction"),
     ),
     Declared(
+        "Lists MCP tools, and calls none",
+        """
+        GET /mcp-rest/tools/list
+        """,
+        ("list_mcp_tools",),
+    ),
+    Declared(
         "Lists search tools",
         """
         GET /search/tools /v1/search/tools

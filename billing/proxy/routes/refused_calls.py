@@ -97,7 +97,8 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "MCP tools have no price until the operator sets one for each call",
+        "An MCP session is served in the context of its first request, so nothing can be held for its calls; "
+        "use POST /mcp-rest/tools/call",
         """
         DELETE,GET,OPTIONS,PATCH,POST,PUT /mcp/proxy /toolset/{toolset_name}/mcp
             /{mcp_server_name}/mcp
@@ -106,12 +107,12 @@ REFUSED_CALLS = (
             /v1/mcp/server/submissions /v1/mcp/server/oauth/{server_id}/authorize
             /v1/mcp/server/{server_id}/oauth-user-credential/status /v1/mcp/user-credentials
             /v1/mcp/server/{server_id}/user-credentials /v1/mcp/user-env-vars/status /v1/mcp/discover
-            /v1/mcp/openapi-registry /mcp-rest/tools/list /mcp/openapi.json /mcp/docs
+            /v1/mcp/openapi-registry /mcp/openapi.json /mcp/docs
             /mcp/docs/oauth2-redirect /mcp/redoc /mcp/enabled /mcp/sse /mcp/sse/
         GET,POST,PUT /v1/mcp/server /v1/mcp/toolset
         POST /v1/mcp/server/register /v1/mcp/server/import /v1/mcp/server/oauth/session
             /v1/mcp/server/oauth/{server_id}/token /v1/mcp/server/oauth/{server_id}/register
-            /v1/mcp/make_public /introspect /mcp-rest/tools/call /mcp-rest/test/connection
+            /v1/mcp/make_public /introspect /mcp-rest/test/connection
             /mcp-rest/test/tools/list /mcp/sse/messages /mcp/sse/messages/
         DELETE,GET /v1/mcp/sessions /v1/mcp/server/{server_id} /v1/mcp/toolset/{toolset_id}
         DELETE,POST /v1/mcp/server/{server_id}/pin /v1/mcp/server/{server_id}/user-credential
