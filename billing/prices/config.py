@@ -20,6 +20,7 @@ from billing.prices.schemas import Terms, Text
 from billing.settings import CustomerType, Settings
 
 SECTION = "price_rules"
+WRITTEN_CONFIG = "PROXYLLM_WRITTEN_CONFIG"  # where `serve` gives LiteLLM a file with some models left out
 RULES_MAX = 1000
 _FILE_BYTES_MAX = 4 * 1024 * 1024
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -49,7 +50,7 @@ def configured_rules(settings: Settings) -> tuple[PriceRule, ...]:
 
 
 def _litellm_config() -> Path | None:
-    path = os.environ.get("CONFIG_FILE_PATH")
+    path = os.environ.get(WRITTEN_CONFIG) or os.environ.get("CONFIG_FILE_PATH")
     return Path(path) if path and Path(path).is_file() else None
 
 

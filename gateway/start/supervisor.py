@@ -23,6 +23,7 @@ import yaml
 
 from billing.local.home import write_private
 from billing.local.litellm_database import prepare_client
+from billing.prices.config import WRITTEN_CONFIG
 from billing.settings import Settings
 from gateway.configuration.reading import read_configuration
 from gateway.configuration.serving import servable
@@ -78,6 +79,7 @@ async def _environment(options: Options, settings: Settings, directory: Path) ->
         write_private(effective, yaml.safe_dump(dict(served.configuration), sort_keys=False))
         search = (str(config.parent), options.environment.get("PYTHONPATH", ""))
         ours["CONFIG_FILE_PATH"] = str(effective)
+        ours[WRITTEN_CONFIG] = str(config)  # prices are read as they were written, not as floats
         ours["PYTHONPATH"] = os.pathsep.join(filter(None, search))  # LiteLLM looks beside its file for hooks
     return for_gateway(options.environment, ours, tailnet=settings.tailscale_auth_key is not None)
 

@@ -9,7 +9,7 @@ import pytest
 
 from billing.errors import NotConfigured
 from billing.ledger.schemas import Payer
-from billing.prices.config import configured_rules
+from billing.prices.config import WRITTEN_CONFIG, configured_rules
 from billing.prices.rule import Scope
 from billing.settings import Settings
 
@@ -51,6 +51,20 @@ price_rules:
         monkeypatch.setenv("CONFIG_FILE_PATH", str(settings.billing_prices_file))
         [rule] = configured_rules(Settings())
         assert rule.multiplier == 2
+
+    def test_what_the_operator_wrote_comes_before_what_litellm_is_given(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`serve` may write LiteLLM's file anew, where 0.00001 becomes the float 1e-05."""
+        written_by_hand = written(tmp_path, "price_rules: [{name: all, fee: 0.00001}]").billing_prices_file
+        rewritten = tmp_path / "config.yaml"
+        rewritten.write_text("price_rules: [{name: all, fee: 1.0e-05}]", "utf-8")
+        monkeypatch.setenv("CONFIG_FILE_PATH", str(rewritten))
+        with pytest.raises(NotConfigured, match="fee"):
+            configured_rules(Settings())
+        monkeypatch.setenv(WRITTEN_CONFIG, str(written_by_hand))
+        [rule] = configured_rules(Settings())
+        assert rule.fee_nanos == 10_000
 
     @pytest.mark.parametrize("text", ["model_list: []", "price_rules:", "price_rules: []", ""])
     def test_litellms_file_needs_no_rules(
