@@ -11,6 +11,7 @@ from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.ledger.service import Ledger
 from billing.prices.book import CallPrices
 from billing.proxy.bound import CallBound, bound_call
+from billing.proxy.bound.moderation import check_moderation
 from billing.proxy.call import Admission, Call
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.mcp.prices import CALL_TYPE as TOOL_CALL
@@ -65,6 +66,8 @@ class Admissions:
         limit); the second time resizes the hold.
         """
         if check_call(call.route, call.path, call_type).handling is Handling.FREE:
+            if call_type == "moderation":
+                check_moderation(body, self._router())
             return
         if call_type == TOOL_CALL and call.admission is not None:
             return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
