@@ -54,8 +54,12 @@ BY_CALL_TYPE = {
     ),
 }
 
-# Every billed route but WebSockets, which have tests of their own.
-BILLED = [route for route in ROUTES.values() if route.handling is Handling.BILLED and route.method == "POST"]
+ELSEWHERE = {"_arealtime", "call_mcp_tool"}  # sessions and tools have tests of their own
+BILLED = [
+    route
+    for route in ROUTES.values()
+    if route.handling is Handling.BILLED and not route.call_types & ELSEWHERE
+]
 
 
 def request_for(route: Route) -> Request:
