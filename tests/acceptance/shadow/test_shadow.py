@@ -82,6 +82,21 @@ class TestACallWithCredit:
         assert Decimal(answer.headers["x-billing-cost"]) == charged
         assert untouched(customer, Decimal(10))
 
+    def test_is_priced_by_the_configuration_file(
+        self, running: Running, new_customer: NewCustomer, admin: httpx.Client
+    ) -> None:
+        customer = new_customer(credit="10")
+        body = {"model": "demo-embed", "input": "one text that is long enough to cost something"}
+        customer.http.post("/v1/embeddings", json=body).raise_for_status()
+        written(running, customer, calls=1)
+        [line] = report(running, customer)
+        cost = Decimal(str(line["provider_cost"]))
+        assert Decimal(str(line["would_be_charged"])) == round(Decimal("2.5") * cost, 9) > 0
+        listed = admin.get("/stripe/prices").raise_for_status().json()["data"]
+        assert listed[0]["id"] == "config:house"
+        ended = admin.delete("/stripe/prices/config:house")
+        assert ended.status_code == 409
+
     def test_that_streams_is_written_down(self, running: Running, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="10")
         assert chat(customer, stream=True).text.rstrip().endswith("data: [DONE]")
