@@ -157,12 +157,19 @@ class Settings(BaseSettings):
     )
     billing_stream_hold: StreamHold = Field(
         "growing",
-        description="What a stream sets aside: `growing` covers a first portion of its output and is extended "
-        "ahead of it, where all output that is billed can be seen in the stream; `full` covers the whole "
+        description="What a stream sets aside: `growing` covers a first portion of its output and is "
+        "extended ahead of it, where all output that is billed can be seen in the stream; `full` covers the whole "
         "output limit from the start, and so does `growing` for everything else.",
     )
     billing_stream_portion_tokens: int = Field(
         1024, ge=256, le=1_000_000, description="Output tokens by which a growing hold runs ahead at most."
+    )
+    billing_stream_wait_s: float = Field(
+        30.0,
+        ge=0,
+        le=600,
+        description="How long a stream waits, in seconds, where Postgres does not answer and its hold does "
+        "not cover what comes next; then it ends.",
     )
     billing_strict: bool = Field(
         False,

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 
-from billing.errors import BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
+from billing.errors import (
+    BillingError,
+    Conflict,
+    InsufficientCredits,
+    LedgerUnavailable,
+    NotFound,
+    Unavailable,
+)
 from billing.ledger.service import Ledger
 from billing.money import ceil_nanos
 from billing.proxy.bound.call import CallBound
@@ -17,6 +26,7 @@ from billing.settings import Settings
 logger = logging.getLogger(__name__)
 
 AHEAD_TOKENS = 128  # when less is left the hold is extended: LiteLLM may have read the next chunk already
+_RETRY_S = 0.5
 _ATTEMPTS = 3  # to take what a balance still covers, while other streams take from it too
 _NOT_GROWING = StreamedOutput(encoding=None, hidden_tokens=FRAME_TOKENS)
 
@@ -33,6 +43,7 @@ class GrowingHold:
         self._covered = covered_tokens
         self._portion = settings.billing_stream_portion_tokens
         self._strict = settings.billing_strict
+        self._wait_s = settings.billing_stream_wait_s
         self._exhausted = False
         self._meter = OutputMeter(bound.streamed or _NOT_GROWING, by_bytes=settings.bounds_by_bytes)
 
@@ -77,12 +88,24 @@ class GrowingHold:
         return tokens > self._covered
 
     async def _extend(self) -> BillingError | None:
-        try:
-            refusal = await self._take(self._meter.tokens_max + self._portion)
-        except (Unavailable, Conflict, NotFound) as error:
-            return self._without_ledger(error)
-        self._exhausted = refusal is not None
-        return refusal if self._is_beyond else None
+        """Extends the hold, and waits for Postgres where it does not answer: nothing passes meanwhile."""
+        give_up_at = time.monotonic() + self._wait_s
+        while True:
+            try:
+                refusal: BillingError | None = await self._take(self._meter.tokens_max + self._portion)
+            except Unavailable as error:
+                if not self._is_beyond:
+                    return None  # what is held covers this; the next event asks again
+                logger.warning("the hold of call %s is not extended yet: %s", self._call.id, error)
+                if time.monotonic() >= give_up_at:
+                    return error
+                await asyncio.sleep(_RETRY_S)
+                continue
+            except (Conflict, NotFound) as error:
+                logger.warning("call %s holds nothing any more: %s", self._call.id, error)
+                refusal = LedgerUnavailable("This call's hold has ended, so its answer ends here.")
+            self._exhausted = refusal is not None
+            return refusal if self._is_beyond else None
 
     async def _take(self, wanted_tokens: int) -> InsufficientCredits | None:
         """Extends the hold to so many tokens, or as many as the balance covers; says if those are fewer."""
@@ -102,18 +125,6 @@ class GrowingHold:
                 _admission_of(self._call).hold_nanos = amount_nanos
                 break
         return refusal
-
-    def _without_ledger(self, error: BillingError) -> BillingError | None:
-        """Postgres is away, or ended the hold meanwhile: the stream goes on, and is charged in full later.
-
-        Its output limit bounds it, and no new call is admitted. Strict: it ends where its hold does.
-        """
-        logger.warning("the hold of call %s was not extended: %s", self._call.id, error)
-        if self._strict:
-            return error if self._is_beyond else None
-        unasked = self._meter.tokens_max if isinstance(error, Unavailable) else self._bound.output_tokens
-        self._covered = min(unasked + self._portion, self._bound.output_tokens)
-        return None
 
 
 def _used_up(error: InsufficientCredits) -> InsufficientCredits:

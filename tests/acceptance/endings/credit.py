@@ -73,8 +73,27 @@ def messages(customer: Customer, question: str = QUESTION, limit: int = LIMIT) -
     return ended
 
 
-APIS: dict[str, Callable[..., Ended]] = {"chat": chat, "completions": completions, "messages": messages}
-CUT = {"chat": "length", "completions": "length", "messages": "max_tokens"}
+def responses(customer: Customer, question: str = QUESTION, limit: int = LIMIT) -> Ended:
+    ended = Ended()
+    for event in customer.openai.responses.create(
+        model="demo-chat", input=question, max_output_tokens=limit, stream=True
+    ):
+        if event.type == "response.output_text.delta":
+            ended.pieces.append(event.delta)
+        if event.type == "error":
+            ended.error = event.model_dump()
+        if event.type == "response.incomplete" and event.response.incomplete_details is not None:
+            ended.finish = event.response.incomplete_details.reason
+    return ended
+
+
+APIS: dict[str, Callable[..., Ended]] = {
+    "chat": chat,
+    "completions": completions,
+    "messages": messages,
+    "responses": responses,
+}
+CUT = {"chat": "length", "completions": "length", "messages": "max_tokens", "responses": "max_output_tokens"}
 
 
 def _object(value: object) -> Mapping[str, object]:

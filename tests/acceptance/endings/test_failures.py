@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -24,13 +25,18 @@ PATHS = {
     "chat": "/v1/chat/completions",
     "completions": "/v1/completions",
     "messages": "/v1/messages",
+    "responses": "/v1/responses",
 }
+SIGNS_OF_OUTPUT = ('"text":"', '"text": "', '"content":"', '"delta":"')
 api = pytest.mark.parametrize("api", PATHS)
 
 
 def body(model: str, api: str = "chat", **fields: object) -> Body:
-    question: Body = {"prompt": "hello there"} if api == "completions" else {"messages": HELLO}
-    return {"model": model, "max_tokens": 40, **question, **fields}
+    questions: dict[str, Body] = {
+        "completions": {"prompt": "hello there", "max_tokens": 40},
+        "responses": {"input": "hello there", "max_output_tokens": 40},
+    }
+    return {"model": model, **questions.get(api, {"messages": HELLO, "max_tokens": 40}), **fields}
 
 
 def new_question() -> list[Body]:
@@ -202,7 +208,7 @@ class TestClientThatLeaves:
         request = body("demo-slow", api, stream=True)
         with customer.http.stream("POST", PATHS[api], json=request) as answer:
             lines = answer.iter_lines()  # kept: dropping it would close the stream
-            while '"text' not in (line := next(lines)) and '"content":"' not in line:
+            while not any(sign in next(lines) for sign in SIGNS_OF_OUTPUT):
                 continue
         [charge] = customer.settled(charges=1)
         assert ending_of(charge) == "cut_mid_stream"
@@ -254,7 +260,8 @@ class TestBodiesThatAreNoRequest:
     def test_with_numbers_that_are_none_are_400(self, api: str, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="1")
         headers = {"content-type": "application/json"}
-        content = '{"model": "demo-chat", "max_tokens": 5, "temperature": NaN, "messages": [], "prompt": "x"}'
+        request = {**body("demo-chat", api), "temperature": float("nan")}
+        content = json.dumps(request)  # Python writes NaN, and reads it
         answer = customer.http.post(PATHS[api], content=content, headers=headers)
         assert answer.status_code == 400
         assert "temperature" in answer.text

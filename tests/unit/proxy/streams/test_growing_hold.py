@@ -6,9 +6,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from billing.errors import InsufficientCredits, KeyConflict, LedgerUnavailable
+from billing.errors import BillingError, InsufficientCredits, KeyConflict, LedgerBusy, LedgerUnavailable
 from billing.proxy.bound.streamed import StreamedOutput
 from billing.proxy.bound.tokens import encoding_named
+from billing.proxy.streams import growing_hold as growing_hold_module
 from billing.proxy.streams.dialects import Output
 from billing.proxy.streams.growing_hold import AHEAD_TOKENS, GrowingHold
 from billing.proxy.streams.meter import OutputMeter
@@ -78,23 +79,25 @@ class TestCover:
 
 
 class TestWithoutLedger:
-    async def test_a_stream_goes_on_while_postgres_is_away(self, growing_hold: BuildHold) -> None:
-        purse = Purse(RICH, error=LedgerUnavailable("away"))
-        hold = growing_hold(purse)
-        assert await words_until_refused(hold, 3_000) == 3_000
-        purse.error = None
-        assert await words_until_refused(hold, 3_000) == 3_000
-        assert purse.held[-1] > 1_000 + 10 * 6_000
+    """Whoever can keep Postgres busy must not be served on credit that nobody set aside."""
 
-    async def test_strict_ends_where_the_hold_does(self, growing_hold: BuildHold) -> None:
-        purse = Purse(RICH, error=LedgerUnavailable("away"))
-        passed = await words_until_refused(growing_hold(purse, billing_strict=True), 3_000)
-        assert 0 < passed * len(" word") <= 512
+    @pytest.mark.parametrize("strict", [False, True])
+    @pytest.mark.parametrize("error", [LedgerUnavailable("away"), LedgerBusy("busy"), KeyConflict("ended")])
+    async def test_a_stream_ends_where_its_hold_does(
+        self, error: BillingError, strict: bool, growing_hold: BuildHold
+    ) -> None:
+        purse = Purse(RICH, error=error)
+        hold = growing_hold(purse, billing_strict=strict, billing_stream_wait_s=0)
+        assert 0 < await words_until_refused(hold, 3_000) <= 512
 
-    async def test_a_hold_that_was_ended_meanwhile_ends_no_stream(self, growing_hold: BuildHold) -> None:
-        hold = growing_hold(Purse(RICH, error=KeyConflict("ended")))
-        assert await words_until_refused(hold, 3_000) == 3_000
-        assert hold.covers_everything
+    async def test_it_waits_for_postgres_to_come_back(
+        self, growing_hold: BuildHold, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(growing_hold_module, "_RETRY_S", 0.0)
+        purse = Purse(RICH, error=LedgerUnavailable("away"), errors=50)
+        assert await words_until_refused(growing_hold(purse), 3_000) == 3_000
+        assert purse.errors == 0
+        assert purse.held
 
 
 class TestLikely:
