@@ -158,8 +158,8 @@ class Settings(BaseSettings):
     billing_stream_hold: StreamHold = Field(
         "growing",
         description="What a stream sets aside: `growing` covers a first portion of its output and is "
-        "extended ahead of it, where all output that is billed can be seen in the stream; `full` covers the whole "
-        "output limit from the start, and so does `growing` for everything else.",
+        "extended ahead of it, where all output that is billed can be seen in the stream; `full` covers the "
+        "whole output limit from the start, and so does `growing` for everything else.",
     )
     billing_stream_portion_tokens: int = Field(
         1024, ge=256, le=1_000_000, description="Output tokens by which a growing hold runs ahead at most."
