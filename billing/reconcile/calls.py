@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -84,6 +84,21 @@ def difference_of(
         text = f"{len(paid_logs)} logged costs, {len(ours)} charges (ending: {call.ending})"
         return _difference(call, "uncharged", logged, booked, text)
     return _difference(call, "different", logged, booked, "the cost in the charge is not the cost in the log")
+
+
+def assign_failures(
+    charges: Mapping[str, list[ChargeRow]], failures: Sequence[LogRow]
+) -> dict[str, list[LogRow]]:
+    """Which unlabelled failure row is whose: one of the same cost, each row for one call at most."""
+    taken: set[str] = set()
+    found: dict[str, list[LogRow]] = {}
+    for row in failures:
+        booked = sum((_decimal(charge.cost) for charge in charges.get(row.key, ())), Decimal(0))
+        is_free = row.key not in found and row.request_id not in taken
+        if is_free and _agree(booked, _decimal(row.cost), 1):
+            taken.add(row.request_id)
+            found[row.key] = [row]
+    return found
 
 
 def unknown_call(request_id: str, call_id: str, cost: str, user: str | None) -> Difference:

@@ -79,6 +79,18 @@ JOIN {litellm_schema}."LiteLLM_SpendLogs" s ON s.api_key = coalesce(h.detail ->>
   AND s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id' = h.key
 WHERE h.key = ANY (%(keys)s) ORDER BY s."startTime";
 
+-- failures
+-- Rows of failures without an id of ours, of the keys of these calls, while each ran: on routes whose `metadata` is
+-- the provider's (/v1/messages), LiteLLM writes a failure's row without what our hook had put beside it.
+SELECT h.key, s.request_id, s.spend::text AS cost, s.status
+FROM billing."LiteLLM_StripeHoldTable" h
+JOIN {litellm_schema}."LiteLLM_SpendLogs" s ON s.api_key = h.detail ->> 'key_hash'
+  AND s."startTime" >= (h.created_at AT TIME ZONE 'UTC') - interval '1 minute'
+  AND s."startTime" < (h.resolved_at AT TIME ZONE 'UTC') + interval '1 minute'
+  AND s.status = 'failure' AND s.spend > 0
+  AND s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id' IS NULL
+WHERE h.key = ANY (%(keys)s) ORDER BY abs(extract(epoch FROM s."startTime" - (h.created_at AT TIME ZONE 'UTC')));
+
 -- log_owners
 -- Whose rows have these ids: LiteLLM keeps one row an id, and drops what comes later under the same one.
 SELECT s.request_id, s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id'

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 from billing.database import Connection, Pool, load_statements
 from billing.errors import NotConfigured
-from billing.reconcile.calls import CallRow, ChargeRow, LogRow, difference_of, unknown_call
+from billing.reconcile.calls import CallRow, ChargeRow, LogRow, assign_failures, difference_of, unknown_call
 from billing.reconcile.schemas import PENDING, Book, Findings, Window
 
 SLICE = timedelta(hours=1)
@@ -90,6 +90,10 @@ class SpendLogs:
             charges = _by_key(await (await cursor.execute(self._sql["charges"], values)).fetchall())
         async with connection.cursor(row_factory=class_row(LogRow)) as cursor:
             logs = _by_key(await (await cursor.execute(self._sql["logs"], values)).fetchall())
+        unlogged = [call.key for call in calls if charges[call.key] and not logs[call.key]]
+        async with connection.cursor(row_factory=class_row(LogRow)) as cursor:
+            failures = await (await cursor.execute(self._sql["failures"], {"keys": unlogged})).fetchall()
+        logs.update(assign_failures(charges, failures))
         owners = await self._owners(connection, charges)
         for call in calls:
             found = difference_of(call, charges[call.key], logs[call.key], owners)

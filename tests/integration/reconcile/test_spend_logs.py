@@ -9,7 +9,7 @@ import pytest
 from billing.ledger.schemas import HoldStatus, Settlement
 from billing.reconcile.schemas import PENDING, Book, Repair, Window
 from billing.reconcile.spend_logs import SpendLogs, statements
-from tests.integration.reconcile.conftest import KEY_HASH, World
+from tests.integration.reconcile.conftest import INSERT_LOG, KEY_HASH, World
 
 SPEND_LOGS = Book.SPEND_LOGS
 
@@ -57,6 +57,21 @@ class TestAgrees:
         assert (found.differences, found.counts["calls"]) == ([], 1)
         await world.execute(b'UPDATE public."LiteLLM_SpendLogs" SET spend = 5')
         assert (await world.only(SPEND_LOGS)).expected == "5.00"
+
+    async def test_broken_calls_whose_failure_rows_bear_no_id(self, world: World) -> None:
+        """As LiteLLM writes them for /v1/messages; a row is of one call only."""
+        for _ in range(2):
+            await world.settle(await world.hold(), "0.00000495")
+        await world.execute(
+            INSERT_LOG, "f1", KEY_HASH, "4.95e-06", '{"spend_logs_metadata": null}', "failure"
+        )
+        assert (await world.only(SPEND_LOGS)).rule == "missing"
+        await world.execute(INSERT_LOG, "f2", KEY_HASH, "5e-06", "{}", "failure")
+        assert (await world.only(SPEND_LOGS)).rule == "missing", "of another cost"
+        await world.execute(INSERT_LOG, "f3", "another-key", "4.95e-06", "{}", "failure")
+        assert (await world.only(SPEND_LOGS)).rule == "missing", "of another key"
+        await world.execute(INSERT_LOG, "f4", KEY_HASH, "4.95e-06", "{}", "failure")
+        assert (await world.compare(SPEND_LOGS)).differences == []
 
     async def test_a_failed_call_that_the_setting_makes_free(self, world: World) -> None:
         key = await world.hold()
