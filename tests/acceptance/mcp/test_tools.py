@@ -8,8 +8,10 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from tests.acceptance.conftest import Running
 from tests.acceptance.customers import Customer
 from tests.acceptance.mcp.conftest import PRICES, AddServer
+from tests.acceptance.realtime.test_sessions import logged_spend
 from tests.deadline import eventually
 
 PRICED: dict[str, object] = {"mcp_server_cost_info": PRICES}
@@ -23,7 +25,12 @@ def call(customer: Customer, server_id: str, tool: str) -> httpx.Response:
 class TestPricedTools:
     @pytest.mark.parametrize(("tool", "price"), [("cheap", "0.01"), ("dear", "0.05")])
     def test_cost_their_price_once(
-        self, tool: str, price: str, add_server: AddServer, new_customer: Callable[..., Customer]
+        self,
+        tool: str,
+        price: str,
+        running: Running,
+        add_server: AddServer,
+        new_customer: Callable[..., Customer],
     ) -> None:
         customer = new_customer(credit="1")
         answer = call(customer, add_server(PRICED), tool)
@@ -35,6 +42,7 @@ class TestPricedTools:
         assert isinstance(detail, dict)
         assert detail["ending"] == "finished"
         assert detail["model"] == f"MCP: {tool}"
+        assert logged_spend(running, detail["call_id"]) == [Decimal(price)]
 
     def test_cost_nothing_where_they_fail(
         self, add_server: AddServer, new_customer: Callable[..., Customer]
