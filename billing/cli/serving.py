@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
@@ -27,12 +28,15 @@ def run_everything(options: RunOptions) -> int:
 
 
 def serve_gateway(options: Options, *, migrate_first: bool) -> int:
-    """`proxyllm serve`: the gateway under its supervisor, until SIGTERM."""
+    """`proxyllm serve`: the gateway under its supervisor, until SIGTERM. Returns only if it may not start."""
     if migrate_first and (failed := apply_migrations(as_json=False)):
         return failed
     if not may_serve(options.config, dict(options.environment)):
         return FAILED
-    return _until_failure(supervise(options, get_settings()))
+    code = _until_failure(supervise(options, get_settings()))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # all is closed; taking the interpreter apart would take longer than stopping the gateway
 
 
 async def _done(running: Coroutine[object, object, None]) -> int:

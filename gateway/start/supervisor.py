@@ -125,6 +125,7 @@ async def _stop(gateway: asyncio.subprocess.Process, ended: asyncio.Task[int], w
         gateway.terminate()
     await asyncio.wait({ended}, timeout=within_s)
     if ended.done():
+        tell("stopped")
         return DONE
     warn(f"the gateway did not stop within {within_s:.0f} s; its open calls are left to the sweeper")
     return FAILED

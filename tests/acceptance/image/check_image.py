@@ -75,7 +75,7 @@ class TestRunning:
 
         assert {process.uids().real for process in everyone} == {10001}
         assert {process.gids().real for process in everyone} == {10001}
-        assert any("server.mjs" in " ".join(process.cmdline()) for process in everyone)  # Prisma's engine
+        assert any("query-engine" in " ".join(process.cmdline()) for process in everyone)
 
     def test_nothing_but_port_is_open_to_the_outside(self, running: Deployment) -> None:
         assert isinstance(running.process, InContainer)

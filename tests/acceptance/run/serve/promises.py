@@ -160,7 +160,8 @@ class TestStopping:
         assert "open" not in _hold_statuses(running)
 
     def test_an_idle_gateway_stops_within_two_seconds(self, running: Deployment) -> None:
-        assert running.stop() <= IDLE_STOP_S
+        took_s = running.stop()
+        assert took_s <= IDLE_STOP_S
 
     def test_a_gateway_that_is_still_starting_stops_within_two_seconds(
         self, deployment: Deployment, running: Deployment
@@ -171,7 +172,8 @@ class TestStopping:
         said = len(deployment.said())
         eventually(lambda: "starting the gateway" in deployment.said()[said:])
 
-        assert deployment.stop() <= IDLE_STOP_S
+        took_s = deployment.stop()
+        assert took_s <= IDLE_STOP_S
 
 
 def _refuses(port: int) -> bool:
