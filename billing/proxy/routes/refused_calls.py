@@ -161,7 +161,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Searches are priced by the search tool, which no bound of ours knows yet",
+        "A search is priced by its search tool, and billing does not look that price up beforehand",
         """
         POST /search /v1/search /search/{search_tool_name} /v1/search/{search_tool_name}
         """,
@@ -190,7 +190,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Videos cost by their length, which is known when they are made",
+        "A video is priced by the length that its provider reports when it has taken the order",
         """
         GET,POST /videos /v1/videos
         GET /videos/{video_id} /v1/videos/{video_id} /videos/{video_id}/content
