@@ -67,9 +67,14 @@ build() {
 }
 
 say "building"
+attempts=1
 until build; do
   # Under load buildah 1.28 sometimes cannot seal the copy of itself that it runs each step with.
-  grep -q "sealing memfd copy" "$folder/build.log" || { tail -20 "$folder/build.log" >&2; exit 1; }
+  if [ "$attempts" = 5 ] || ! grep -q "sealing memfd copy" "$folder/build.log"; then
+    tail -20 "$folder/build.log" >&2
+    exit 1
+  fi
+  attempts=$((attempts + 1))
   say "buildah could not start a step; going on from there"
 done
 say "built proxyllm"
