@@ -202,13 +202,21 @@ def recovered_cost(request_data: Mapping[str, object]) -> Decimal:
 
 
 def label_spend_log(data: dict[str, object], call: Call) -> None:
-    """Writes our call id where LiteLLM copies it into its spend log, over whatever the client put there."""
+    """Writes our call id where LiteLLM copies it into its spend log, over whatever the client put there.
+
+    A failure's row takes its labels from `metadata` also where that is the provider's, and so the client's
+    (/v1/messages): nothing is written there, but a client's word for our labels is taken out.
+    """
     is_free = call.admission is not None and call.admission.free
     ours = {CALL_ID_LABEL: call.id, **({FREE_LABEL: "true"} if is_free else {})}
     for bucket in ("metadata", "litellm_metadata"):
         metadata = data.get(bucket)
-        if isinstance(metadata, dict) and (bucket == "litellm_metadata" or "user_api_key_hash" in metadata):
-            labels = metadata.get("spend_logs_metadata")
-            theirs = labels if isinstance(labels, dict) else {}
-            kept = {name: value for name, value in theirs.items() if name not in (CALL_ID_LABEL, FREE_LABEL)}
+        if not isinstance(metadata, dict):
+            continue
+        labels = metadata.get("spend_logs_metadata")
+        theirs = labels if isinstance(labels, dict) else {}
+        kept = {name: value for name, value in theirs.items() if name not in (CALL_ID_LABEL, FREE_LABEL)}
+        if bucket == "litellm_metadata" or "user_api_key_hash" in metadata:
             metadata["spend_logs_metadata"] = {**kept, **ours}
+        elif len(kept) < len(theirs):
+            metadata["spend_logs_metadata"] = kept
