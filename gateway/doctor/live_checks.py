@@ -24,10 +24,9 @@ from gateway.doctor.finding import Finding, failed, ok, warning
 
 _SQL = load_statements("gateway.doctor")
 WITHIN_S = 20.0
-LITELLM_POOL = 10  # `database_connection_pool_limit`, unless the configuration says another
 
 
-async def check_database(settings: Settings, litellm_pool: int = LITELLM_POOL) -> AsyncIterator[Finding]:
+async def check_database(settings: Settings, litellm_pool: int) -> AsyncIterator[Finding]:
     """Connects once. Changes nothing."""
     if settings.database_url is None:
         yield failed("DATABASE_URL", "is not set")

@@ -11,9 +11,9 @@ from gateway.configuration.reading import read_configuration, section
 from gateway.doctor.configuration_checks import check_configuration
 from gateway.doctor.environment_checks import check_environment, read_settings
 from gateway.doctor.finding import Finding
-from gateway.doctor.live_checks import LITELLM_POOL, check_database, check_stripe
 from gateway.tailnet.plan import Forward, read_forwards
 
+LITELLM_POOL = 10  # `database_connection_pool_limit` where the configuration says nothing
 Environment = Mapping[str, str]
 
 
@@ -30,6 +30,8 @@ def before_start(path: Path, environment: Environment) -> list[Finding]:
 
 async def examine(path: Path, environment: Environment) -> list[Finding]:
     """The same, and what the database and Stripe answer."""
+    from gateway.doctor.live_checks import check_database, check_stripe  # Stripe's SDK: `serve` needs none
+
     findings = before_start(path, environment)
     settings = read_settings()
     if isinstance(settings, Settings):
