@@ -106,7 +106,7 @@ async def _make_faults(fleet: Fleet, faults: list[Fault], seconds: float, say: S
         say(f"[{time.monotonic() - began:6.1f} s] {fault}")
         match fault:
             case KillGateway(_, gateway):
-                fleet.kill_gateway(gateway)
+                await fleet.kill_gateway(gateway)
             case RestartPostgres(_, down_s):
                 fleet.later(fleet.restart_postgres(down_s))
             case CutConnections(_, count, when):

@@ -108,9 +108,9 @@ class Fleet:
     kills: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def kill_gateway(self, number: int) -> None:
+    async def kill_gateway(self, number: int) -> None:
         """Kills one and has it started again."""
-        self.gateways[number].kill()
+        await asyncio.to_thread(self.gateways[number].kill)
         self.kills += 1
         self.later(self.gateways[number].ready())
 
@@ -157,8 +157,8 @@ async def running_fleet(directory: Path, gateways: int = 3) -> AsyncIterator[Fle
         environment = _environment(url) | prisma
         made = [_gateway(number, directory, config, environment) for number in range(gateways)]
         fleet = Fleet(directory, postgres, network, direct_url, f"http://127.0.0.1:{upstream_port}", made)
-        for gateway in made:
-            stack.callback(gateway.stop)
+        for gateway in made:  # beside the loop, which is their way to Postgres
+            stack.push_async_callback(asyncio.to_thread, gateway.stop)
         await fleet.settled()
         yield fleet
 

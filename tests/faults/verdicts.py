@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -104,9 +104,9 @@ async def judge(pool: Pool, database_url: str, load: Load, served: dict[str, int
     problems += [f"charged {hold.charges} times: {hold.key}" for hold in holds if hold.charges not in {0, 1}]
     problems += by_provider(holds, served)
     problems += by_clients({hold.key: hold for hold in holds}, load)
-    problems += by_list(holds, listed, _asked("review", database_url, "--limit", str(REVIEW_PAGE)))
+    problems += by_list(holds, listed, await _asked("review", database_url, "--limit", str(REVIEW_PAGE)))
     problems += gifts(load, {row[0]: row[1] for row in await _rows(pool, GIFTS, GIFT_NANOS)})
-    proof = _asked("prove", database_url)
+    proof = await _asked("prove", database_url)
     problems += [] if proof["proved"] is True else [f"the books do not agree: {proof}"]
     late = [
         (hold.resolved_at - hold.lease_expires_at).total_seconds()
@@ -185,11 +185,16 @@ async def _listed(pool: Pool) -> AsyncIterator[UnheardCall]:
         before_id = page[-1].id
 
 
-def _asked(command: str, database_url: str, *options: str) -> dict[str, object]:
+async def _asked(command: str, database_url: str, *options: str) -> dict[str, object]:
     """The answer of one of the product's commands."""
-    environment = {**os.environ, "DATABASE_URL": database_url}
-    outcome = subprocess.run(
-        [PROGRAM, command, "--json", *options], env=environment, capture_output=True, check=False, timeout=300
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM,
+        command,
+        "--json",
+        *options,
+        env={**os.environ, "DATABASE_URL": database_url},
+        stdout=asyncio.subprocess.PIPE,
     )
-    answer: dict[str, object] = json.loads(outcome.stdout or b"{}")
+    output, _ = await process.communicate()
+    answer: dict[str, object] = json.loads(output or b"{}")
     return answer

@@ -69,7 +69,7 @@ GATEWAY_MUTANTS = [
         "billing/proxy/success.py",
         '    if kwargs.get("response_cost") is None:\n        return None\n',
         "",
-        ("tests/unit/proxy/test_success.py",),
+        (_EVENTS,),
     ),
     Mutant(
         "nobody is billed",

@@ -51,8 +51,8 @@ def successes(registry: Registry) -> Successes:
 class TestSuccessEvents:
     def test_of_one_provider_call_charge_once(self, successes: Successes, registry: Registry) -> None:
         call = Call("/v1/chat/completions", admission=ADMISSION)
-        for _ in range(3):
-            successes.charge(call, event("one"))
+        for cost in (0.000002, 0.000002, 0.000009):
+            successes.charge(call, event("one", cost))
         assert (registry.settled, registry.charged_more) == ([2000], [])
 
     def test_of_a_second_provider_call_are_one_more_charge(
@@ -62,6 +62,13 @@ class TestSuccessEvents:
         for litellm_id in ("one", "two", "two", "one"):
             successes.charge(call, event(litellm_id))
         assert (registry.settled, registry.charged_more) == ([2000], [("two", 2000)])
+
+    def test_of_unknown_cost_charge_the_hold(self, successes: Successes, registry: Registry) -> None:
+        """LiteLLM's log says 0 for what it cannot price, also where there are no tokens to wonder about."""
+        logged = {"response_cost": 0.0, "total_tokens": 0}
+        unknown = {**event("one"), "response_cost": None, "standard_logging_object": logged}
+        successes.charge(Call("/v1/images/generations", admission=ADMISSION), unknown)
+        assert registry.settled == [ADMISSION.hold_nanos]
 
     def test_of_a_call_of_nobody_are_counted_and_not_charged(
         self, successes: Successes, registry: Registry
