@@ -28,7 +28,7 @@ from tests.postgres_server import PostgresServer, database_of
 
 MASTER_KEY = "sk-fault-run-master"
 LEASE_S, SWEEP_S, WATCHDOG_S = 5, 1, 5
-READY_WITHIN_S = 180.0
+READY_WITHIN_S = 300.0
 STOPPED_WITHIN_S = 30.0
 STARTS_MAX = 200  # of one gateway
 _FOREIGN = ("DATABASE_URL", "LITELLM_", "STRIPE_", "BILLING_", "PROXYLLM_", "PORT", "HOST", "WEB_CONCURRENCY")
