@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from billing.cli.output import say
 from billing.local.litellm_database import prepare_client
 from billing.local.litellm_database.client import package_directory
 
@@ -23,7 +24,7 @@ NODE_EXTRAS = ("include", "share", "lib/node_modules")  # headers, manuals, npm
 
 async def prepare(directory: Path) -> None:
     """Installs, generates, and removes what only that needed."""
-    prisma = await prepare_client(lambda text: print(text, flush=True), directory)
+    prisma = await prepare_client(say, directory)
     engine = Path(prisma["PRISMA_QUERY_ENGINE_BINARY"])
     (directory / "query-engine").symlink_to(engine)
     for name in GENERATORS:
