@@ -105,6 +105,8 @@ class Successes:
         """What is charged for, what that cost (None: not known), and the rule to apply."""
         if _served_free(kwargs):
             return "free_model", 0, _NOTHING
+        if rule.free:
+            return "free_model", 0, rule
         if kwargs.get("cache_hit") is not True:
             return "provider_cost", cost_of(kwargs), rule
         if self._cache_hits == "full":

@@ -145,15 +145,16 @@ def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
     last = logs[-1]
     rule = rule_of_detail(hold.detail, last.model_group, last.model_id)
     amount_nanos = charge_nanos_of(cost, rule) if cost else 0  # an answer from the cache, or a failure
+    ending = Ending.FINISHED_FREE if rule.free else Ending.FINISHED
     return Settlement(
         key=hold.key,
         amount_nanos=amount_nanos,
-        ending=Ending.FINISHED,
+        ending=ending,
         description=f"{hold.detail.get('model', 'call')}: from the spend log",
         payer=hold.payer,
         detail={
             **_own_detail(hold),
-            "ending": str(Ending.FINISHED),
+            "ending": str(ending),
             "provider_cost": str(cost),
             "prompt_tokens": last.prompt_tokens,
             "completion_tokens": last.completion_tokens,

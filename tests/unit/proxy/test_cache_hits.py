@@ -86,6 +86,18 @@ class TestACostThatIsNone:
             "amount": "0.000009",
         }
 
+    @pytest.mark.parametrize("cost", [None, 0.0, 0.5])
+    def test_does_not_matter_where_a_rule_makes_the_deployment_free(self, cost: object) -> None:
+        registry = Registry()
+        free = PriceRule(free=True, id="price_1", source="api")
+        admission = Admission(Payer("user_id", "u"), free, False, HELD, 5, 0, {"model": "m"})
+        call = Call("/v1/chat/completions", admission=admission)
+        event = {"litellm_call_id": "one", **finished(cost)}
+        Successes(cast(OpenCalls, registry)).charge(call, event)
+        [settlement] = registry.settled
+        assert (settlement.amount_nanos, settlement.estimate) == (0, False)
+        assert settlement.ending == "finished_free"
+
     def test_is_not_that_of_a_deployment_declared_free(self) -> None:
         event = finished(0.0) | {"litellm_params": {"metadata": {"model_info": {"billing": "free"}}}}
         settlement = settled(event)
