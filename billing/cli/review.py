@@ -1,4 +1,4 @@
-"""`proxyllm review`: calls charged by rule or at their hold, and the price of one, named by hand."""
+"""`proxyllm review`: calls charged an estimate, and the price of one, named by hand."""
 
 from __future__ import annotations
 
@@ -89,4 +89,4 @@ def _unheard_line(call: UnheardCall) -> str:
 def _unpriced_line(call: UnpricedCall) -> str:
     charged = format_nanos(call.charged)
     who = f"{call.customer_id} {call.call_id}"
-    return f"{call.created_at:%Y-%m-%d %H:%M:%S} {who} charged {charged}, its hold, for its cost is not known"
+    return f"{call.created_at:%Y-%m-%d %H:%M:%S} {who} charged {charged}, an estimate: its cost is not known"

@@ -109,7 +109,7 @@ async def end_price(billing: BillingDep, caller: CallerDep, rule_id: Text) -> Pr
 async def list_calls_to_price(
     billing: BillingDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
 ) -> CallsToPrice:
-    """Calls that were charged what was held, for LiteLLM could not say what they cost."""
+    """Calls that were charged an estimate, for LiteLLM could not say what they cost."""
     require_reads_all(caller)
     calls = await unpriced_calls(billing.ledger, limit=limit, before_id=decode_cursor(cursor))
     return CallsToPrice(

@@ -59,7 +59,7 @@ RETURNING id, customer_type, customer_id, team_id, model, provider, multiplier, 
   valid_until, reason, created_by, created_at, ended_by;
 
 -- calls_to_price
--- Charges at the hold whose real cost nobody has named yet, newest first.
+-- Estimates of calls without a known price that nobody has priced yet, newest first.
 SELECT t.id, t.hold_key AS call_id, b.customer_type, b.customer_id, -t.amount AS charged, t.description, t.detail,
   t.created_at
 FROM billing."LiteLLM_StripeTransactionTable" t JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = t.account_id

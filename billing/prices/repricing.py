@@ -1,4 +1,4 @@
-"""Calls charged at their hold, for nobody knew what they cost; and their real price, named by hand."""
+"""Calls charged an estimate, for nobody knew what they cost; and their real price, named by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COST_DECIMALS = 20
 
 @dataclass(frozen=True, slots=True)
 class UnpricedCall:
-    """A call that was charged its hold, for its cost is not known."""
+    """A call that was charged an estimate, for its cost is not known."""
 
     id: int  # for paging
     call_id: str

@@ -182,12 +182,12 @@ class PricePage(BaseModel):
 
 
 class CallToPrice(BaseModel):
-    """A call that was charged what was held, for nobody knows what it cost."""
+    """A call that was charged an estimate, for nobody knows what it cost."""
 
     call_id: str
     customer_type: CustomerType
     customer_id: str
-    charged: str = Field(description="Its hold.", examples=["0.0123"])
+    charged: str = Field(description="Its hold, or our own count of its stream.", examples=["0.0123"])
     description: str
     created_at: datetime
     detail: dict[str, JsonValue]
