@@ -71,7 +71,7 @@ class Exchange:
             self._reset()
 
     async def refuse(self, why: str) -> None:
-        """Answers 503 and lets the client read it: closing at once would throw the answer away."""
+        """Answers 503, and reads on until the client closes: else what it still sends resets the answer."""
         error = {"message": f"{self._name}: {why}", "type": "api_error", "code": "node_unreachable"}
         body = json.dumps({"error": error}).encode()
         head = (
@@ -81,7 +81,6 @@ class Exchange:
         with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(LAST_WORDS_WITHIN_S):
                 self._writer.write(head.encode() + body)
-                self._writer.write_eof()
                 while await self._reader.read(CHUNK_BYTES):
                     continue
 
