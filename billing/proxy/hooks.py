@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import litellm
-from litellm.exceptions import JSONSchemaValidationError
+from fastapi import HTTPException
+from litellm.exceptions import BlockedPiiEntityError, GuardrailRaisedException, JSONSchemaValidationError
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy._types import ProxyException
-from openai import OpenAIError
 
 from billing.errors import BillingError, LedgerUnavailable
 from billing.proxy.admission import Admissions
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# What guardrails and limits of the gateway raise; what providers say comes as litellm's own exceptions.
+_REJECTIONS = (HTTPException, ProxyException, GuardrailRaisedException, BlockedPiiEntityError)
 # By which a client, in its body or in a header that LiteLLM reads, says how long a provider may take.
 _TIMEOUT_FIELDS = ("timeout", "request_timeout", "stream_timeout", "force_timeout")
 # Calls whose log LiteLLM writes from `litellm_metadata`, which its router makes where there is none
@@ -130,7 +132,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
             original_exception, JSONSchemaValidationError
         )
         call.timed_out = is_timeout(original_exception)
-        call.rejected = not isinstance(original_exception, OpenAIError)  # of which are all that providers say
+        call.rejected = isinstance(original_exception, _REJECTIONS)
         cost = recovered_cost(request_data)
         if cost > 0:
             call.recovered_cost = cost
