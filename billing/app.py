@@ -81,7 +81,6 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         tick_s = min(RECONCILE_TICK_S, settings.billing_reconcile_interval_s)
         background.every(tick_s, "comparing the books", schedule.run_once)
         background.every(SAMPLE_S, "sampling", Sampler(pool, ledger, enforcement, schedule).sample)
-        mount_metrics(app)
         app.state.billing_enforcement = enforcement
         app.state.billing = services
         yield
@@ -115,6 +114,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 
     app.router.lifespan_context = lifespan
     app.include_router(build_router())
+    mount_metrics(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))

@@ -79,6 +79,7 @@ REFUSED_OPERATOR = (
             /cloudzero/init /cloudzero/dry-run /cloudzero/export /vantage/init /vantage/dry-run
             /vantage/export /usage/ai/chat /jwt/key/mapping/new /jwt/key/mapping/update
             /jwt/key/mapping/delete
+        MOUNT /metrics
         GET /model/streaming_metrics /model/metrics /model/metrics/slow_responses
             /model/metrics/exceptions /model/settings /alerting/settings /config/field/info
             /config/list /config/yaml /schedule/model_cost_map_reload/status /model/cost_map/source

@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.routing import Mount
 
 COUNT = """
 from billing.metrics import instruments
@@ -25,7 +24,7 @@ import asyncio, httpx
 from fastapi import FastAPI
 from billing.metrics.exposition import mount_metrics
 app = FastAPI()
-assert mount_metrics(app)
+mount_metrics(app)
 async def scrape():
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
@@ -67,7 +66,9 @@ def test_any_worker_answers_for_all_of_them(environment: dict[str, str]) -> None
     assert "proxyllm_open_holds 40.0" in scraped, "the database is one"
 
 
-async def test_litellms_own_endpoint_is_left_alone_and_shows_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_litellms_own_endpoint_comes_behind_ours_and_shows_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     from litellm.integrations.prometheus_metrics_endpoint import make_metrics_asgi_app
     from prometheus_client import REGISTRY
@@ -76,10 +77,15 @@ async def test_litellms_own_endpoint_is_left_alone_and_shows_ours(monkeypatch: p
     from billing.metrics.instruments import SETTLING
 
     SETTLING.set(7)
-    app = FastAPI()
-    app.mount("/metrics", make_metrics_asgi_app(REGISTRY))
-    assert not mount_metrics(app)
-    assert [route.path for route in app.routes if isinstance(route, Mount)] == ["/metrics"]
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        assert "\nproxyllm_settling 7.0\n" in (await client.get("/metrics/")).text
+    ours, theirs = FastAPI(), FastAPI()
+    mount_metrics(ours)
+    theirs.mount("/metrics", make_metrics_asgi_app(REGISTRY))
+    ours.mount("/metrics", make_metrics_asgi_app(REGISTRY))
+    shown = [await families(app) for app in (ours, theirs)]
+    assert "proxyllm_settling 7.0" in shown[0]
+    assert {line.split(" ")[0] for line in shown[0]} == {line.split(" ")[0] for line in shown[1]}
+
+
+async def families(app: FastAPI) -> list[str]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        return (await client.get("/metrics/")).raise_for_status().text.splitlines()
