@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Mapping
 
@@ -22,6 +23,8 @@ from billing.proxy.call import Call
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.refusal import error_in_its_shape, refusal_response
+
+logger = logging.getLogger(__name__)
 
 POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 TRY_AGAIN_LATER = 1013
@@ -45,7 +48,8 @@ class WebSocketExchange:
         self._cut_now = asyncio.Event()
         self._accepted = False
         self._closed = False  # towards the client
-        self._cancels: list[str] | None = None  # what is still to be asked of the provider at the end
+        self._cancelled: set[str] = set()  # responses that the provider was asked to cancel at the end
+        self._last_words_until = 0.0  # the event loop's time; 0: the session has not ended
         self._end: Message = {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
         self._waiting: asyncio.Task[Message] | None = None
 
@@ -110,15 +114,22 @@ class WebSocketExchange:
             self._cut_now.set()
 
     async def _last_words(self) -> Message:
-        """Cancels each response that runs, waits for their usage, then ends the session for LiteLLM."""
+        """Cancels each response that runs or is about to, waits for their usage, then ends the session."""
         session = self._call.session
-        if session is not None:
-            if self._cancels is None:
-                self._cancels = list(session.running)
-            if self._cancels:
-                cancel = {"type": "response.cancel", "response_id": self._cancels.pop()}
-                return {"type": "websocket.receive", "text": json.dumps(cancel)}
-            await session.until_idle(_USAGE_WITHIN_S)
+        if session is None:
+            return self._end
+        now = asyncio.get_running_loop().time()
+        self._last_words_until = self._last_words_until or now + _USAGE_WITHIN_S
+        left_s = self._last_words_until - now
+        name = await session.next_to_cancel(self._cancelled, left_s)
+        if name is not None:
+            self._cancelled.add(name)
+            return {
+                "type": "websocket.receive",
+                "text": json.dumps({"type": "response.cancel", "response_id": name}),
+            }
+        if not session.is_idle:
+            logger.warning("session %s ended without the usage of what ran", self._call.id)
         return self._end
 
     async def send(self, message: Message) -> None:

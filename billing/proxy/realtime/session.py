@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -47,8 +47,7 @@ class RealtimeSession:
         self._settings = settings
         self._cost_so_far = cost_so_far
         self._lock = asyncio.Lock()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._changed = asyncio.Event()  # responses have begun, finished, or will not begin
         self._events: list[dict[str, object]] = []  # what LiteLLM's cost is made from
         self._spent_nanos = Decimal(0)  # provider cost of the finished responses
         self._context_tokens = START_TOKENS  # the most that the input of the next response has
@@ -65,13 +64,26 @@ class RealtimeSession:
         """The longest answer that is priced."""
         return self._prices.output_tokens_max
 
-    async def until_idle(self, timeout_s: float) -> bool:
-        """Waits until no response runs or is about to. Returns whether that came in time."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether no response runs or is about to."""
+        return not self.running and not self._asked
+
+    async def next_to_cancel(self, cancelled: Collection[str], timeout_s: float) -> str | None:
+        """The id of a response that runs and is none of `cancelled`; waits for one that is about to begin.
+
+        None when the session is idle, or after `timeout_s`.
+        """
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    self._changed.clear()
+                    found = next((name for name in self.running if name not in cancelled), None)
+                    if found is not None or self.is_idle:
+                        return found
+                    await self._changed.wait()
         except TimeoutError:
-            return False
-        return True
+            return None
 
     async def before_sending(self, frame: ClientFrame) -> None:
         """Makes the hold cover what this frame can cost. Raises FrameRefused, and BillingError to cut."""
@@ -85,7 +97,6 @@ class RealtimeSession:
                 await self._cover()
             except BillingError:  # then it is not sent, and no response begins
                 self._asked.pop(frame.sent_id, None)
-                self._note_idleness()
                 raise
 
     def _ask(self, frame: ClientFrame) -> None:
@@ -94,7 +105,6 @@ class RealtimeSession:
             raise FrameRefused(refusal, frame.event_id)
         self._asked[frame.sent_id] = frame.event_id
         self._plain = self._plain and not frame.overrides
-        self._note_idleness()
 
     def in_clients_words(self, text: str) -> str:
         """An event with the client's own id of its wish for a response, where ours stands in it."""
@@ -111,13 +121,15 @@ class RealtimeSession:
                     await self._cover()
                 case "response.created":
                     self._response_created(event)
+                    self._changed.set()
                     await self._cover()
                 case "response.done":
                     self._response_done(event)
+                    self._changed.set()
                     await self._cover(spent_more=True)
                 case "error":
                     self._asked.pop(str(_mapping(event.get("error")).get("event_id")), None)
-        self._note_idleness()
+                    self._changed.set()
 
     def _session_created(self, event: Mapping[str, object]) -> None:
         session = _mapping(event.get("session"))
@@ -158,12 +170,6 @@ class RealtimeSession:
 
     def _grow_context(self, tokens: int) -> None:
         self._context_tokens = min(self._context_tokens + tokens, self._prices.context_tokens_max)
-
-    def _note_idleness(self) -> None:
-        if self.running or self._asked:
-            self._idle.clear()
-        else:
-            self._idle.set()
 
     async def _cover(self, *, spent_more: bool = False) -> None:
         held_nanos = self._admission.hold_nanos

@@ -198,19 +198,22 @@ class TestHold:
 
 
 class TestResponses:
-    async def test_are_waited_for_until_the_last_has_finished(
+    async def test_are_cancelled_once_each_as_they_begin_and_waited_for(
         self, ledger: Ledger, call: Call, settings: Settings
     ) -> None:
         session = await opened(ledger, call, settings, 100 * ONE)
         provider = Provider()
-        assert await session.until_idle(0.01)
+        assert await session.next_to_cancel((), 30) is None
         await session.before_sending(frame(ASK))
-        assert not await session.until_idle(0.01)
+        assert await session.next_to_cancel((), 0.01) is None
+        assert not session.is_idle
+        waiting = asyncio.create_task(session.next_to_cancel((), 30))
         await session.after_event(provider.create())
-        assert not await session.until_idle(0.01)
-        waiting = asyncio.create_task(session.until_idle(30))
+        assert await waiting == "resp_1"
+        waiting = asyncio.create_task(session.next_to_cancel({"resp_1"}, 30))
         await session.after_event(provider.finish("resp_1", 5))
-        assert await waiting
+        assert await waiting is None
+        assert session.is_idle
 
     async def test_that_the_provider_refuses_are_waited_for_no_longer(
         self, ledger: Ledger, call: Call, settings: Settings
@@ -222,9 +225,9 @@ class TestResponses:
         said = json.loads(session.in_clients_words(json.dumps(refusal)))
         assert said["error"]["event_id"] == "mine"
         await session.after_event({"type": "error", "error": {"event_id": "mine"}})
-        assert not await session.until_idle(0.01)
+        assert not session.is_idle
         await session.after_event(refusal)
-        assert await session.until_idle(0.01)
+        assert session.is_idle
 
     async def test_are_limited_at_once(self, ledger: Ledger, call: Call, settings: Settings) -> None:
         session = await opened(ledger, call, settings, 1000 * ONE)
