@@ -109,9 +109,9 @@ class TestManyStreamsOfOneBalance:
         with ThreadPoolExecutor(STREAMS) as threads:
             ended = list(threads.map(lambda _: chat(customer, limit=3_000), range(STREAMS)))
         charges = customer.settled(charges=1)
-        assert len(charges) == sum(bool(one.pieces) for one in ended)
-        balance = customer.balance()
-        assert balance["balance"] >= 0
-        assert balance["balance"] == Decimal("0.006") + sum(Decimal(str(c["amount"])) for c in charges)
+        assert len(charges) >= sum(bool(one.pieces) for one in ended)
+        balance = customer.balance()["balance"]
+        assert 0 <= balance < Decimal("0.006")
+        assert balance == sum(Decimal(str(entry["amount"])) for entry in customer.transactions())
         assert all(one.error is not None or one.finish == "length" for one in ended)
         assert any(one.error is not None for one in ended)
