@@ -351,7 +351,7 @@ class TestGeminisStream:
             "generationConfig": {"maxOutputTokens": 40},
         }
         for method in ("generateContent", "streamGenerateContent"):
-            customer.http.post(f"/v1beta/models/demo-chat:{method}", json=request).raise_for_status()
+            customer.http.post(f"/v1beta/models/demo-gemini:{method}", json=request).raise_for_status()
         agree_with_litellms_logs(running, customer, calls=2)
 
 
