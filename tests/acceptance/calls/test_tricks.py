@@ -98,7 +98,7 @@ INPUT_PRICE, OUTPUT_PRICE = Decimal("0.15e-6"), Decimal("0.60e-6")  # demo-chat 
 
 
 def price_of(answer: httpx.Response) -> Decimal:
-    usage = answer.json()["usage"]
+    usage: dict[str, int] = answer.json()["usage"]
     return usage["prompt_tokens"] * INPUT_PRICE + usage["completion_tokens"] * OUTPUT_PRICE
 
 
