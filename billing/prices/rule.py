@@ -14,7 +14,6 @@ from billing.ledger.schemas import Json, Payer
 from billing.money import ceil_nanos, format_nanos, round_nanos
 
 MULTIPLIER_MAX = Decimal(1000)  # beyond these it is a slip of the decimal point
-MULTIPLIER_DECIMALS = 9
 TERM_NANOS_MAX = 1_000_000_000_000  # a thousand, of fee and of floor
 ANY_END = "*"  # at the end of a model: every name that begins so
 

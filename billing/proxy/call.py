@@ -8,7 +8,6 @@ is not used: a client can choose it.
 from __future__ import annotations
 
 import secrets
-import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -54,7 +53,6 @@ class Call:
     is_websocket: bool = False  # middleware
     route: Route | None = None  # route guard: what is declared of the route, for a billed key
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
-    started_at: float = field(default_factory=time.monotonic)
     admission: Admission | None = None  # pre-call hook
     refusal: BillingError | None = None  # pre-call hook or route guard
     logging_obj: object | None = None  # pre-call hook: LiteLLM's, where it has made one

@@ -20,7 +20,6 @@ from billing.sandbox.store import Condition, Store
 from billing.sandbox.switches import Switches
 
 API_VERSION = "2026-10-28.endive"
-EXPAND_DEPTH_MAX = 4
 O = TypeVar("O", bound=StripeObject)  # noqa: E741  # an object of any kind
 
 

@@ -7,7 +7,7 @@ first complaint into the error Stripe would send.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -146,7 +146,6 @@ class ListParams(Params):
 
 
 P = TypeVar("P", bound=BaseModel)
-Code = Literal["parameter_missing", "parameter_unknown", "parameter_invalid_empty"]
 
 
 def parse(params_type: type[P], form: Form) -> P:

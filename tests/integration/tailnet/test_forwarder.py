@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import httpx
@@ -37,9 +37,6 @@ class Way:
         self.watches += 1
         await self.gone.wait()
         return "no answer for 10 s"
-
-
-Open = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 @pytest.fixture
