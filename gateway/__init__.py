@@ -1,1 +1,1 @@
-"""What the gateway needs besides billing: request sanitizer, model sync, tailnet egress."""
+"""What the gateway needs besides billing: configuration, start and stop, doctor, tailnet, Ollama."""

@@ -1,1 +1,1 @@
-"""What Prometheus sees of billing, on LiteLLM's own `/metrics`. Imports nothing of billing but settings."""
+"""What Prometheus sees of billing, on LiteLLM's own `/metrics`."""
