@@ -16,11 +16,24 @@ strings in the major unit of `BILLING_CURRENCY`, names ending in `_S` are second
 | variable | default | what |
 |---|---|---|
 """
+TAIL = """
+## Read by the commands and by LiteLLM
+| variable | default | what |
+|---|---|---|
+| `HOST` | `::` for `serve`, `127.0.0.1` for `run` | The address to listen on; `::` is IPv6 and IPv4. |
+| `CONFIG_FILE_PATH` | `proxy_server_config.yaml` | LiteLLM's configuration, for `serve` and `doctor`. |
+| `LITELLM_SALT_KEY` | the master key | What LiteLLM encrypts with; it cannot be changed later. |
+| `DOCS_URL` |  | Where LiteLLM shows its OpenAPI pages; `make run` sets `/docs`. |
+| `PROMETHEUS_MULTIPROC_DIR` |  | See [monitor](../how-to/monitor.md). |
+| `PRISMA_QUERY_ENGINE_BINARY` |  | A native query engine for LiteLLM's database instead of ours. |
+
+Providers' keys (`OPENAI_API_KEY` and so on) and `OLLAMA_API_BASE` are named by `proxy_server_config.yaml`.
+"""
 
 
 def page() -> str:
     """The page as Markdown."""
-    return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+    return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items()) + TAIL
 
 
 def _row(name: str, field: FieldInfo) -> str:
