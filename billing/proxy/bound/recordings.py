@@ -16,10 +16,12 @@ from billing.errors import BadRequest, ModelNotPriced
 from billing.proxy.bound.deployments import Deployment
 from billing.proxy.bound.output import max_input_tokens
 from billing.proxy.bound.prices import Usage, ceiling, is_token_price, price_of, service_tiers_of
+from billing.proxy.bound.recording_length import seconds_of_data
 
 BYTES_A_SECOND_MIN = 500  # 4 kbit/s: no codec in use says anything intelligible in less
 TOKENS_A_SECOND = 50  # OpenAI takes 10, Gemini 32
 SECONDS_MARGIN = 1  # providers round up
+_HEADER_SLACK = 1.05  # frames at both ends that some players leave out
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,20 @@ class Recording:
 
 
 async def read_recording(file: object) -> Recording:
-    """Measures a file in a thread. Raises BadRequest where there is none."""
+    """Measures a file in a thread. Raises BadRequest where there is none, or where its header understates it:
+    LiteLLM would charge what the header says.
+    """
     if not isinstance(file, BytesIO):
         raise BadRequest("`file` must be an uploaded recording.")
     size_bytes = file.getbuffer().nbytes
     seconds = await asyncio.to_thread(_measured, file)
     if seconds is None:
         return Recording(size_bytes // BYTES_A_SECOND_MIN + SECONDS_MARGIN)
+    if await asyncio.to_thread(seconds_of_data, file.getvalue()) > seconds * _HEADER_SLACK + SECONDS_MARGIN:
+        raise BadRequest(
+            "The header of this recording says that it is shorter than it is. Save it anew, as WAV for one.",
+            param="file",
+        )
     return Recording(math.ceil(seconds) + SECONDS_MARGIN)
 
 
