@@ -91,6 +91,8 @@ class RequestShape:
 
 def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
     """Reads a body. Raises BadRequest for what is malformed, RouteNotBillable for other call types."""
+    if not isinstance(body.get("stream", False), bool | None):  # LiteLLM streams for some, and fails after
+        raise BadRequest("`stream` must be true or false.", param="stream")
     form = chat_form(body, call_type)
     if form is not None:
         return replace(read_request(form.body, "acompletion"), limit_field=form.limit_field)

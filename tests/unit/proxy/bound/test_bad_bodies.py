@@ -29,6 +29,20 @@ def test_a_limit_that_is_none_is_refused(field: str, limit: object) -> None:
         read_request(chat(**{field: limit}), "acompletion")
 
 
+@pytest.mark.parametrize("stream", ["true", "false", 1, 0, 1.0, [True], {}])
+@pytest.mark.parametrize("call_type", CALL_TYPES)
+def test_a_stream_that_is_neither_true_nor_false_is_refused(call_type: str, stream: object) -> None:
+    """LiteLLM would have the provider stream, and then fail the call, which nobody pays."""
+    with pytest.raises(BadRequest, match="stream"):
+        read_request({**chat(stream=stream), "prompt": "hello", "input": "hello"}, call_type)
+
+
+@pytest.mark.parametrize("stream", ["true", 1])
+def test_a_stream_of_responses_that_is_neither_is_refused(stream: object) -> None:
+    with pytest.raises(BadRequest, match="stream"):
+        read_request({"model": "m", "input": "hello", "stream": stream}, "aresponses")
+
+
 @pytest.mark.parametrize(
     "body",
     [
