@@ -19,7 +19,10 @@ def test_a_mutant_changes_its_file_and_names_tests_that_exist(mutant: Mutant) ->
     text = (ROOT / mutant.file).read_text("utf-8")
     assert applied(mutant, text) != text
     assert mutant.tests
-    assert all((ROOT / test.partition("::")[0]).exists() for test in mutant.tests)
+    for test in mutant.tests:
+        file, *names = test.partition("[")[0].split("::")
+        assert (ROOT / file).exists()
+        assert all(f" {name}" in (ROOT / file).read_text("utf-8") for name in names), test
 
 
 def test_no_two_have_one_name() -> None:
