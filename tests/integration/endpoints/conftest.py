@@ -20,7 +20,8 @@ from billing.caller import Caller
 from billing.database import migrate
 from billing.ledger.schemas import Payer
 from billing.settings import Settings
-from tests.integration.endpoints.gateway import SECRET, Gateway, Sandbox, run_gateway
+from tests.integration.endpoints.events import COMPLETED
+from tests.integration.endpoints.gateway import SECRET, Gateway, Json, Sandbox, run_gateway
 
 API_KEY = "sk_test_endpoints"
 
@@ -120,3 +121,11 @@ def seat(gateway: Gateway) -> People:
 @pytest.fixture
 def people(gateway: Gateway) -> People:
     return seat(gateway)
+
+
+@pytest.fixture
+async def paid(gateway: Gateway, people: People, sandbox: Sandbox) -> Json:
+    """The `completed` event of a top-up of 10.00 that was paid and not delivered yet."""
+    session_id = await gateway.topup(people.alice)
+    (await sandbox.pay(session_id)).raise_for_status()
+    return await sandbox.event(session_id, COMPLETED)
