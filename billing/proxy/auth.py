@@ -33,6 +33,9 @@ from billing.settings import Settings
 if TYPE_CHECKING:
     from litellm.proxy._types import UserAPIKeyAuth
 
+# Metadata of keys and teams, and what it lets their calls choose. By the second LiteLLM leaves prices and
+# `model_info` in a body, from which it may reckon the cost (`litellm_pre_call_utils`).
+_ADMINS_TO_SET = {TRUSTED_BACKEND: "who pays", "allow_client_pricing_override": "its own prices"}
 _AUTHORIZE_PARAMETERS = ("user_api_key_auth_obj", "request", "request_data", "route", "api_key")
 
 
@@ -150,17 +153,18 @@ def _check(request: Request, path: str, body: object) -> None:
 
 
 def check_key_metadata(body: object) -> None:
-    """Raises Forbidden where anybody but an admin would make a key that names its own payer."""
+    """Raises Forbidden where anybody but an admin would make a key or team that chooses payer or price."""
     match body:
         case dict():
-            if TRUSTED_BACKEND in body:
-                raise Forbidden(f"Only a proxy admin may set {TRUSTED_BACKEND}: such a key chooses who pays.")
+            named = next((field for field in _ADMINS_TO_SET if field in body), None)
             nested: list[object] = list(body.values())
         case list():
-            nested = body
-        case str() if TRUSTED_BACKEND in body:
-            raise Forbidden(f"Only a proxy admin may set {TRUSTED_BACKEND}: such a key chooses who pays.")
+            named, nested = None, body
+        case str():
+            named, nested = next((field for field in _ADMINS_TO_SET if field in body), None), []
         case _:
             return
+    if named is not None:
+        raise Forbidden(f"Only a proxy admin may set {named}: such a key chooses {_ADMINS_TO_SET[named]}.")
     for value in nested:
         check_key_metadata(value)
