@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from billing.local.litellm_database import migrate
 from billing.local.litellm_database.client import schema_file
 from billing.local.litellm_database.native_engine import ENGINE_VERSION
 from tests.deadline import eventually
@@ -140,21 +142,33 @@ class TestBadRequests:
 
 
 class TestDatabaseOutage:
-    """Last in the file: it stops the server that all tests of the process share, and starts it again."""
+    """On a server of its own: the one that all tests share has many databases to write when it stops."""
+
+    @pytest.fixture
+    def own_server(self) -> Iterator[PostgresServer]:
+        server = PostgresServer()
+        yield server
+        server.close()
+
+    @pytest.fixture
+    def environment(self, own_server: PostgresServer) -> dict[str, str]:
+        url = own_server.create_database()
+        asyncio.run(migrate(url, lambda _: None))
+        return os.environ | {"PRISMA_DML_PATH": str(schema_file()), "DATABASE_URL": url}
 
     QUERY = json.dumps({"query": "query { result: findManyLiteLLM_UserTable(take: 1) { user_id } }"})
 
     def test_is_named_and_survived(
-        self, running: tuple[subprocess.Popen[bytes], int], postgres: PostgresServer
+        self, running: tuple[subprocess.Popen[bytes], int], own_server: PostgresServer
     ) -> None:
         _, port = running
         assert self._ask(port) == {"data": {"result": []}}
-        postgres.stop()
+        own_server.stop()
         try:
             codes = {self._ask(port)["errors"][0]["user_facing_error"]["error_code"] for _ in range(3)}
             assert codes <= {"P1001", "P1017"}
         finally:
-            postgres.start()
+            own_server.start()
         eventually(lambda: self._ask(port) == {"data": {"result": []}})
 
     def _ask(self, port: int) -> Any:
