@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import ConfigDict
 
+from billing.local.run_file import RunFile
 from tests.acceptance.customers import admin, new_customer, running_url
 from tests.acceptance.launch import launch
 
@@ -17,21 +18,11 @@ __all__ = ["admin", "new_customer", "running_url"]
 TIMEOUT_S = 420  # the first test waits for the start
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(RunFile):
     """What run.json says, and the process behind it."""
 
-    base_url: str
-    master_key: str
-    demo_key: str
-    demo_customer: str
-    page_url: str
-    admin_page_url: str
-    stripe_api_base: str
-    stripe_api_key: str
-    stripe_webhook_secret: str
-    database_url: str
-    pid: int
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     home: Path
     process: subprocess.Popen[bytes]
 
