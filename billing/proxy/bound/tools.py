@@ -38,6 +38,9 @@ _EXPANDING = (
     "container",
     "search_parameters",
     "plugins",
+    "models",  # OpenRouter's: others that may answer, and which of its providers does, at prices of their own
+    "route",
+    "provider",
     "prompt_id",
     "vector_store_ids",
     "context_window_fallback_dict",

@@ -294,6 +294,9 @@ class TestSearches:
             {"mcp_servers": [{"type": "url", "url": "https://example.org"}]},
             {"vector_store_ids": ["vs_1"]},
             {"search_parameters": {"mode": "auto"}},
+            {"models": ["openai/o1-pro"]},
+            {"route": "fallback"},
+            {"provider": {"order": ["the-dearest"]}},
         ],
     )
     def test_what_nothing_limits_is_refused(
