@@ -37,11 +37,12 @@ _LITELLMS_OWN = frozenset(
         "litellm_metadata", "max_agentic_loops", "_agentic_loop_depth", "_agentic_loop_fingerprints",
     )
 )
-# Control fields that LiteLLM's own list lacks, or that choose a region with prices of its own.
+# Control fields that LiteLLM's own list lacks, that choose a region with prices of its own, or that are laid
+# over what was priced (`extra_body`: more images, a longer text).
 _OTHERS = frozenset(
     (
         "additional_drop_params", "deployment_id", "specific_deployment", "router_settings_override",
-        "model_group_retry_policy", "litellm_params", "aws_region_name", "vertex_location",
+        "model_group_retry_policy", "litellm_params", "aws_region_name", "vertex_location", "extra_body",
         "vertex_ai_location",
     )
 )

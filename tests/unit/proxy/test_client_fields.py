@@ -36,6 +36,7 @@ class TestRefuseSteering:
             {"combined_usage_object": {"prompt_tokens": 1}, "response_cost": 1e-9},
             {"async_complete_streaming_response": {"id": "over"}},
             {"cache_hit": True},
+            {"extra_body": {"n": 4}},
         ],
         ids=str,
     )
