@@ -20,7 +20,7 @@ run: $(VENV)/ready-run ## Serves gateway, database, Stripe sandbox and demo mode
 	@exec $(BIN)/proxyllm run --with-parent
 
 .PHONY: test
-test: $(VENV)/installed-dev browser-hint ## Sets everything up and runs all tests
+test: $(VENV)/installed-dev browser-hint ## Sets everything up and runs the tests; slow ones have targets of their own
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 .PHONY: test-unit
@@ -30,6 +30,10 @@ test-unit: $(VENV)/installed-dev ## Runs the tests without I/O, with 4 workers
 .PHONY: test-integration
 test-integration: $(VENV)/installed-dev ## Runs the tests that use a real Postgres and the sandbox
 	@$(BIN)/python -m pytest tests/integration $(ARGS)
+
+.PHONY: test-faults
+test-faults: $(VENV)/installed-dev ## Kills, cuts and drains gateways of its own under load: some minutes
+	@$(BIN)/python -m pytest -n 2 tests/faults tests/acceptance/run/serve $(ARGS)
 
 # PROXYLLM_IMAGE_FOLDER=$PWD/.image runs the gateway as the image that `make test-image` has built there.
 .PHONY: test-tailnet
