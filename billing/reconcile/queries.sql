@@ -16,7 +16,7 @@ WITH call AS MATERIALIZED (
   GROUP BY t.hold_key
 ), log AS MATERIALIZED (
   SELECT s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id' AS call_id, s.api_key,
-    sum(s.spend::text::numeric) AS cost
+    sum(s.spend::text::numeric) AS cost, min(s."startTime") AS began
   FROM {litellm_schema}."LiteLLM_SpendLogs" s
   WHERE s."startTime" >= %(log_since)s AND s."startTime" < %(log_until)s
     AND s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id' IS NOT NULL
@@ -29,7 +29,8 @@ WITH call AS MATERIALIZED (
       OR abs(coalesce(cost.cost, 0) - coalesce(log.cost, 0)) > 0.000000001 * greatest(cost.charges, 1) END
   LIMIT %(limit)s
 )
-SELECT (SELECT count(*) FROM call), (SELECT count(*) FROM call WHERE estimate), (SELECT count(*) FROM log),
+SELECT (SELECT count(*) FROM call), (SELECT count(*) FROM call WHERE estimate),
+  (SELECT count(*) FROM log WHERE began >= %(slice_since)s AND began < %(slice_until)s),
   (SELECT count(*) FROM billing."LiteLLM_StripeHoldTable" h
     WHERE h.created_at >= %(since)s AND h.created_at < %(until)s
       AND (h.status = 'open' OR h.resolved_at >= %(settled_before)s)),

@@ -66,6 +66,8 @@ class SpendLogs:
             "settled_before": settled_before,
             "log_since": _plain(window.since - _AROUND),
             "log_until": _plain(window.until + _AROUND),
+            "slice_since": _plain(window.since),
+            "slice_until": _plain(window.until),
             "limit": SUSPECTS_MAX,
         }
         row = await (await connection.execute(self._sql["suspects"], values)).fetchone()

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.ledger.schemas import HoldStatus, Settlement
-from billing.reconcile.schemas import PENDING, Book, Repair, Window
-from billing.reconcile.spend_logs import SpendLogs, statements
+from billing.reconcile.schemas import PENDING, Book, Repair, Window, floor
+from billing.reconcile.spend_logs import SLICE, SpendLogs, statements
 from tests.integration.reconcile.conftest import INSERT_LOG, KEY_HASH, World
 
 SPEND_LOGS = Book.SPEND_LOGS
@@ -21,13 +21,25 @@ async def credit(world: World) -> None:
 
 class TestAgrees:
     async def test_calls_with_the_same_cost_on_both_sides(self, world: World) -> None:
-        for cost in ("0.000123456", "1e-06", "0.0000000005", "0.1"):
-            if cost != "0.1":
-                await world.call(cost)
+        for cost in ("0.000123456", "1e-06", "0.0000000005"):
+            await world.call(cost)
         found = await world.compare(SPEND_LOGS)
         assert found.differences == []
         assert found.counts["calls"] == 3
         assert found.counts["logged calls"] == 3
+
+    async def test_a_logged_call_is_counted_once_however_near_to_two_slices_it_lies(self, world: World) -> None:
+        await world.call()
+        hour = floor(datetime.now(UTC), SLICE)
+        for minutes in (-1, 1):
+            await world.execute(
+                b'UPDATE public."LiteLLM_SpendLogs" SET "startTime" = %s',
+                (hour + timedelta(minutes=minutes)).replace(tzinfo=None),
+            )
+            found = await world.reconciliation.compare(
+                SPEND_LOGS, Window(hour - timedelta(hours=2), hour + timedelta(hours=2))
+            )
+            assert found.counts["logged calls"] == 1, minutes
 
     async def test_costs_within_a_nano(self, world: World) -> None:
         key = await world.hold()
