@@ -172,8 +172,9 @@ def _text(body: Body, name: str, *, required: bool) -> str:
 
 async def _counted(text: str, settings: Settings) -> TextTokens:
     counted = (await count_texts(text, (None,)))[None]
-    bytes_only = settings.billing_input_bound == "bytes"
-    return TextTokens(counted.estimate, counted.utf8_bytes, counted.utf8_bytes) if bytes_only else counted
+    if not settings.bounds_by_bytes:
+        return counted
+    return TextTokens(counted.estimate, counted.utf8_bytes, counted.utf8_bytes)
 
 
 def _price(deployment: Deployment, key: str) -> Decimal:

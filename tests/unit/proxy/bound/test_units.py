@@ -15,6 +15,7 @@ from billing.local.demo_upstream.media import silence
 from billing.proxy.bound import CallBound
 from billing.proxy.bound.images import TOKENS_AN_IMAGE
 from billing.proxy.price import PriceRule, charge_nanos_of
+from billing.settings import Settings
 from tests.unit.proxy.bound.conftest import Bounder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")
@@ -259,3 +260,36 @@ class TestPages:
         body = {"model": "mistral/mistral-ocr-latest", "document": {"type": "document_url"}, "pages": pages}
         with pytest.raises(BadRequest):
             bound(body, "aocr")
+
+
+class TestTextsThatAreCountedByTheByte:
+    WORDS = "Quite ordinary words of English, which take about four bytes a token. " * 50
+
+    @pytest.mark.parametrize(
+        ("call_type", "model", "body"),
+        [
+            ("image_generation", "openai/gpt-image-1", {"prompt": WORDS}),
+            ("aspeech", "openai/gpt-4o-mini-tts", {"input": WORDS, "voice": "alloy"}),
+            ("transcription", "openai/gpt-4o-transcribe", {"prompt": WORDS}),
+            ("rerank", "cohere/rerank-v3.5", {"query": "words", "documents": [WORDS * 20]}),
+        ],
+    )
+    def test_strict_mode_holds_for_their_bytes(
+        self, call_type: str, model: str, body: Body, litellm: Any, bounded: Bounder
+    ) -> None:
+        rows = [{"model_name": "m", "litellm_params": {"model": model, "api_key": "none"}}]
+        models = litellm.Router(model_list=rows)
+        if call_type == "transcription":
+            body = {**body, "file": recording(silence(1.0))}
+
+        counted, by_bytes, strict = (
+            bounded(
+                {**body, "model": "m"}, router=models, call_type=call_type, settings=settings
+            ).amount_nanos()
+            for settings in (
+                Settings(_env_file=None),
+                Settings(_env_file=None, billing_input_bound="bytes"),
+                Settings(_env_file=None, billing_strict=True),
+            )
+        )
+        assert strict == by_bytes > counted
