@@ -41,7 +41,9 @@ class Settings(BaseSettings):
         Path(".proxyllm"), description="Where `proxyllm run` keeps its state: database, keys, run.json."
     )
     database_url: SecretStr | None = Field(
-        None, description="The PostgreSQL that LiteLLM and billing share. Billing lives in its own schema."
+        None,
+        description="The PostgreSQL that LiteLLM and billing share: LiteLLM in `public`, billing in a "
+        "schema of its own. Prisma's `?schema=` with another one is refused.",
     )
     litellm_master_key: SecretStr | None = Field(None, description="LiteLLM's admin key.")
 

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from billing.errors import DatabaseUrlInvalid
 
+LITELLM_SCHEMA = "public"  # our statements name it; LiteLLM's migrations work in no second schema (ADR 0004)
 _PRISMA_ONLY = frozenset(
     (
         "schema", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size", "pgbouncer",
@@ -46,6 +47,11 @@ def read_url(database_url: str) -> Target:
     if "sslidentity" in parameters:
         raise DatabaseUrlInvalid(
             "DATABASE_URL: `sslidentity` is Prisma's alone; use sslcert and sslkey (PEM)."
+        )
+    if parameters.get("schema", LITELLM_SCHEMA) != LITELLM_SCHEMA:
+        raise DatabaseUrlInvalid(
+            f"DATABASE_URL: `schema` must be {LITELLM_SCHEMA}, or be left out: billing looks there for "
+            "LiteLLM's spend logs. Use a database of its own instead."
         )
 
     query = urlencode(_libpq_parameters(parameters), quote_via=quote)

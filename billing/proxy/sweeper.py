@@ -15,10 +15,10 @@ from psycopg.rows import class_row
 from billing.database.pool import Pool
 from billing.database.statements import load_statements
 from billing.errors import BillingError, Unavailable
+from billing.ledger.endings import Ending
 from billing.ledger.schemas import Hold, HoldStatus, Json, Settlement
 from billing.ledger.service import Ledger
 from billing.metrics.instruments import SWEPT
-from billing.proxy.endings import Ending
 from billing.proxy.price import charge_nanos_of, price_detail, rule_of_detail
 
 logger = logging.getLogger(__name__)
@@ -45,11 +45,10 @@ class SpendLog:
 class Sweeper:
     """Ends open holds whose lease is over."""
 
-    def __init__(self, ledger: Ledger, pool: Pool, litellm_schema: str = "public") -> None:
+    def __init__(self, ledger: Ledger, pool: Pool) -> None:
         self._ledger = ledger
         self._pool = pool
-        statement = load_statements("billing.proxy")["spend_log_of_call"]
-        self._spend_log_of_call = statement.replace(b"{litellm_schema}", f'"{litellm_schema}"'.encode())
+        self._spend_log_of_call = load_statements("billing.proxy")["spend_log_of_call"]
 
     async def sweep(self) -> int:
         """Ends up to 200 holds. Returns how many it looked at."""

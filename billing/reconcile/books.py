@@ -6,19 +6,19 @@ from billing.ledger.books import Books
 from billing.ledger.schemas import Discrepancy
 from billing.money import format_nanos
 from billing.reconcile.schemas import Book, Difference, Findings, Repair
-from billing.reconcile.spend_logs import Sql
+from billing.reconcile.statements import SQL
 
 FOUND_MAX = 1000  # of one rule
 _WORDS = frozenset(("open_holds_are_listed",))  # rules whose numbers are not money
 
 
-async def compare_books(books: Books, sql: Sql, overdue_slack_s: float) -> Findings:
+async def compare_books(books: Books, overdue_slack_s: float) -> Findings:
     """All rules, on all rows. A hold is overdue when its lease ended `overdue_slack_s` seconds ago."""
     findings = Findings(Book.LEDGER)
     findings.differences += [_difference(one) for one in await books.prove(limit=FOUND_MAX)]
     async with books.connection() as connection:
         values = {"slack_s": overdue_slack_s, "limit": FOUND_MAX}
-        cursor = await connection.execute(sql["overdue"], values)
+        cursor = await connection.execute(SQL["overdue"], values)
         for key, customer, held_nanos, lease_expires_at in await cursor.fetchall():
             findings.differences.append(
                 Difference(

@@ -17,7 +17,7 @@ WITH call AS MATERIALIZED (
 ), log AS MATERIALIZED (
   SELECT s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id' AS call_id, s.api_key,
     sum(s.spend::text::numeric) AS cost, min(s."startTime") AS began
-  FROM {litellm_schema}."LiteLLM_SpendLogs" s
+  FROM public."LiteLLM_SpendLogs" s
   WHERE s."startTime" >= %(log_since)s AND s."startTime" < %(log_until)s
     AND s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id' IS NOT NULL
   GROUP BY 1, 2
@@ -39,7 +39,7 @@ SELECT (SELECT count(*) FROM call), (SELECT count(*) FROM call WHERE estimate),
 -- unknown_logs
 -- Rows of LiteLLM's log that cost something under a call id of ours, and neither a hold nor a charge knows the call.
 SELECT s.request_id, s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id', s.spend::text, s."user"
-FROM {litellm_schema}."LiteLLM_SpendLogs" s
+FROM public."LiteLLM_SpendLogs" s
 WHERE s."startTime" >= %(log_since)s AND s."startTime" < %(log_until)s AND s."endTime" < %(settled_before)s
   AND s.spend <> 0 AND s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id' IS NOT NULL
   AND s.metadata -> 'spend_logs_metadata' ->> 'billing_free' IS NULL
@@ -73,7 +73,7 @@ LEFT JOIN LATERAL (
   SELECT t.detail ->> 'key_hash' AS key_hash FROM billing."LiteLLM_StripeTransactionTable" t
   WHERE t.hold_key = h.key AND t.kind = 'charge' AND t.detail ? 'key_hash' ORDER BY t.id LIMIT 1
 ) charge ON TRUE
-JOIN {litellm_schema}."LiteLLM_SpendLogs" s ON s.api_key = coalesce(h.detail ->> 'key_hash', charge.key_hash)
+JOIN public."LiteLLM_SpendLogs" s ON s.api_key = coalesce(h.detail ->> 'key_hash', charge.key_hash)
   AND s."startTime" >= (h.created_at AT TIME ZONE 'UTC')
     - CASE WHEN h.requested = 0 THEN interval '1 day' ELSE interval '10 minutes' END
   AND s."startTime" < (coalesce(h.resolved_at, now()) AT TIME ZONE 'UTC') + interval '10 minutes'
@@ -85,7 +85,7 @@ WHERE h.key = ANY (%(keys)s) ORDER BY s."startTime";
 -- the provider's (/v1/messages), LiteLLM writes a failure's row without what our hook had put beside it.
 SELECT h.key, s.request_id, s.spend::text AS cost, s.status
 FROM billing."LiteLLM_StripeHoldTable" h
-JOIN {litellm_schema}."LiteLLM_SpendLogs" s ON s.api_key = h.detail ->> 'key_hash'
+JOIN public."LiteLLM_SpendLogs" s ON s.api_key = h.detail ->> 'key_hash'
   AND s."startTime" >= (h.created_at AT TIME ZONE 'UTC') - interval '1 minute'
   AND s."startTime" < (h.resolved_at AT TIME ZONE 'UTC') + interval '1 minute'
   AND s.status = 'failure' AND s.spend > 0
@@ -95,7 +95,7 @@ WHERE h.key = ANY (%(keys)s) ORDER BY abs(extract(epoch FROM s."startTime" - (h.
 -- log_owners
 -- Whose rows have these ids: LiteLLM keeps one row an id, and drops what comes later under the same one.
 SELECT s.request_id, s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id'
-FROM {litellm_schema}."LiteLLM_SpendLogs" s WHERE s.request_id = ANY (%(ids)s);
+FROM public."LiteLLM_SpendLogs" s WHERE s.request_id = ANY (%(ids)s);
 
 -- overdue
 -- Open holds whose lease is long over: some gateway should have ended them.

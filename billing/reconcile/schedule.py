@@ -14,7 +14,7 @@ from billing.database import Pool
 from billing.reconcile import spend_logs, stripe_book
 from billing.reconcile.schemas import PENDING, Book, Findings, Window, floor
 from billing.reconcile.service import Reconciliation
-from billing.reconcile.spend_logs import statements
+from billing.reconcile.statements import SQL
 from billing.settings import Settings
 
 SLICES_MAX = 200  # that are open; beyond it the comparison does not go on before somebody has looked
@@ -53,7 +53,6 @@ class ReconcileSchedule:
         self._settings = settings
         self._pool = pool
         self._reconciliation = reconciliation
-        self._sql = statements()
 
     async def run_once(self) -> list[Findings]:
         """Compares the books that are due. Returns what was found in them."""
@@ -69,13 +68,13 @@ class ReconcileSchedule:
     async def standings(self) -> list[Standing]:
         """How each book stood at its last comparison, on whichever replica."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(self._sql["standings"])
+            cursor = await connection.execute(SQL["standings"])
             return [Standing(*row) for row in await cursor.fetchall()]
 
     async def _claim(self, book: Book) -> _Claim | None:
         values = {"book": book.value, "interval_s": self._settings.billing_reconcile_interval_s}
         async with self._pool.connection() as connection:
-            row = await (await connection.execute(self._sql["claim"], values)).fetchone()
+            row = await (await connection.execute(SQL["claim"], values)).fetchone()
         return _Claim(row[0], list(row[1])) if row is not None else None
 
     async def _compare(self, book: Book, claim: _Claim) -> Findings:
@@ -134,7 +133,7 @@ class ReconcileSchedule:
             "failure": findings.failure,
         }
         async with self._pool.connection() as connection:
-            await connection.execute(self._sql["finish"], values)
+            await connection.execute(SQL["finish"], values)
 
 
 def _parts(claim: _Claim, until: datetime, length: timedelta) -> list[Window]:

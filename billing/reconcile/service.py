@@ -19,7 +19,7 @@ from billing.reconcile.books import compare_books
 from billing.reconcile.payments import StripeBooks
 from billing.reconcile.repairs import Repairs
 from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
-from billing.reconcile.spend_logs import SpendLogs, statements
+from billing.reconcile.spend_logs import SpendLogs
 from billing.reconcile.stripe_book import StripeBook
 from billing.settings import Settings
 from billing.stripe_api import StripeApi, connect_stripe
@@ -42,12 +42,9 @@ class Reconciliation:
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._sql = statements()
         grace_s = settings.billing_reconcile_grace_s
-        self._spend_logs = SpendLogs(pool, grace_s, self._sql)
-        self._stripe = StripeBook(
-            pool, StripeBooks(stripe_api), self._sql, settings.billing_currency, grace_s
-        )
+        self._spend_logs = SpendLogs(pool, grace_s)
+        self._stripe = StripeBook(pool, StripeBooks(stripe_api), settings.billing_currency, grace_s)
         self._repairs = repairs
 
     async def run(
@@ -86,7 +83,7 @@ class Reconciliation:
         return await self._repairs.apply(difference)
 
     async def _compare_ledger(self) -> Findings:
-        return await compare_books(self._ledger, self._sql, self._settings.billing_reconcile_grace_s)
+        return await compare_books(self._ledger, self._settings.billing_reconcile_grace_s)
 
     async def _step(self, findings: Findings, compare: Callable[[], Awaitable[Findings]]) -> bool:
         """Adds what one part finds; False, and why, where it cannot be compared."""

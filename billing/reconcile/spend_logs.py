@@ -14,10 +14,11 @@ from typing import TypeVar
 import psycopg
 from psycopg.rows import class_row
 
-from billing.database import Connection, Pool, load_statements
+from billing.database import Connection, Pool
 from billing.errors import NotConfigured
 from billing.reconcile.calls import CallRow, ChargeRow, LogRow, assign_failures, difference_of, unknown_call
 from billing.reconcile.schemas import PENDING, Book, Findings, Window
+from billing.reconcile.statements import SQL
 
 SLICE = timedelta(hours=1)
 SUSPECTS_MAX = 1000  # of a slice; what is beyond is found when these are done with
@@ -25,23 +26,14 @@ STATEMENT_S = 600
 _AROUND = timedelta(minutes=10)  # between a hold and its row, by two clocks
 
 RowT = TypeVar("RowT", ChargeRow, LogRow)
-Sql = Mapping[str, bytes]
-
-
-def statements(litellm_schema: str = "public") -> Sql:
-    """The named SQL, for a database whose LiteLLM tables are in this schema."""
-    schema = b'"' + litellm_schema.replace('"', '""').encode() + b'"'
-    loaded = load_statements("billing.reconcile")
-    return {name: text.replace(b"{litellm_schema}", schema) for name, text in loaded.items()}
 
 
 class SpendLogs:
     """Compares one slice of time after the other; each is a few statements, whatever its size."""
 
-    def __init__(self, pool: Pool, grace_s: float, sql: Sql) -> None:
+    def __init__(self, pool: Pool, grace_s: float) -> None:
         self._pool = pool
         self._grace = timedelta(seconds=grace_s)
-        self._sql = sql
 
     async def compare(self, window: Window) -> Findings:
         """Looks at the calls that began in the window. Raises NotConfigured without a spend log."""
@@ -70,7 +62,7 @@ class SpendLogs:
             "slice_until": _plain(window.until),
             "limit": SUSPECTS_MAX,
         }
-        row = await (await connection.execute(self._sql["suspects"], values)).fetchone()
+        row = await (await connection.execute(SQL["suspects"], values)).fetchone()
         assert row is not None  # a SELECT of aggregates
         calls, estimates, logs, pending, suspects = row
         findings.count("calls", calls)
@@ -87,14 +79,14 @@ class SpendLogs:
             return
         values = {"keys": list(keys)}
         async with connection.cursor(row_factory=class_row(CallRow)) as cursor:
-            calls = await (await cursor.execute(self._sql["calls"], values)).fetchall()
+            calls = await (await cursor.execute(SQL["calls"], values)).fetchall()
         async with connection.cursor(row_factory=class_row(ChargeRow)) as cursor:
-            charges = _by_key(await (await cursor.execute(self._sql["charges"], values)).fetchall())
+            charges = _by_key(await (await cursor.execute(SQL["charges"], values)).fetchall())
         async with connection.cursor(row_factory=class_row(LogRow)) as cursor:
-            logs = _by_key(await (await cursor.execute(self._sql["logs"], values)).fetchall())
+            logs = _by_key(await (await cursor.execute(SQL["logs"], values)).fetchall())
         unlogged = [call.key for call in calls if charges[call.key] and not logs[call.key]]
         async with connection.cursor(row_factory=class_row(LogRow)) as cursor:
-            failures = await (await cursor.execute(self._sql["failures"], {"keys": unlogged})).fetchall()
+            failures = await (await cursor.execute(SQL["failures"], {"keys": unlogged})).fetchall()
         logs.update(assign_failures(charges, failures))
         owners = await self._owners(connection, charges)
         for call in calls:
@@ -106,7 +98,7 @@ class SpendLogs:
         self, connection: Connection, charges: Mapping[str, list[ChargeRow]]
     ) -> dict[str, str | None]:
         ids = [charge.response_id for rows in charges.values() for charge in rows if charge.response_id]
-        cursor = await connection.execute(self._sql["log_owners"], {"ids": ids})
+        cursor = await connection.execute(SQL["log_owners"], {"ids": ids})
         return dict(await cursor.fetchall())
 
     async def _unknown(
@@ -118,7 +110,7 @@ class SpendLogs:
             "settled_before": _plain(settled_before),
             "limit": SUSPECTS_MAX,
         }
-        cursor = await connection.execute(self._sql["unknown_logs"], values)
+        cursor = await connection.execute(SQL["unknown_logs"], values)
         findings.differences += [unknown_call(*row) for row in await cursor.fetchall()]
 
 

@@ -13,7 +13,7 @@ from billing.database import Pool
 from billing.money import format_nanos, nanos_from_minor
 from billing.reconcile.payments import Payment, Returned, StripeBooks
 from billing.reconcile.schemas import PENDING, Book, Difference, Findings, Repair, Window
-from billing.reconcile.spend_logs import Sql
+from billing.reconcile.statements import SQL
 from billing.topups.schemas import CheckoutSession
 
 SLICE = timedelta(days=1)
@@ -42,12 +42,9 @@ class Credit:
 class StripeBook:
     """Compares one slice of time after the other."""
 
-    def __init__(
-        self, pool: Pool, stripe_books: StripeBooks, sql: Sql, currency: str, grace_s: float
-    ) -> None:
+    def __init__(self, pool: Pool, stripe_books: StripeBooks, currency: str, grace_s: float) -> None:
         self._pool = pool
         self._stripe = stripe_books
-        self._sql = sql
         self._currency = currency
         self._grace_s = grace_s
 
@@ -69,11 +66,11 @@ class StripeBook:
         ids = list(paid)
         async with self._pool.connection() as connection:
             keys = [_TOPUP + session_id for session_id in ids]
-            cursor = await connection.execute(self._sql["topups_of"], {"source_keys": keys})
+            cursor = await connection.execute(SQL["topups_of"], {"source_keys": keys})
             credited = {row[0].removeprefix(_TOPUP): (row[1], row[2]) for row in await cursor.fetchall()}
             references = [payment.session.client_reference_id or "" for payment in paid.values()]
             values = {"sessions": ids, "references": references}
-            cursor = await connection.execute(self._sql["orders_of"], values)
+            cursor = await connection.execute(SQL["orders_of"], values)
             orders = {name: row[2] for row in await cursor.fetchall() for name in (row[0], row[1]) if name}
         for session_id, payment in paid.items():
             session = payment.session
@@ -124,7 +121,7 @@ class StripeBook:
                 self._pool.connection() as connection,
                 connection.cursor(row_factory=class_row(Credit)) as cursor,
             ):
-                rows = await (await cursor.execute(self._sql["topups"], values)).fetchall()
+                rows = await (await cursor.execute(SQL["topups"], values)).fetchall()
             for row in rows:
                 yield row
             if len(rows) < PAGE:
@@ -162,9 +159,9 @@ class StripeBook:
     async def _compare_returned(self, returned: dict[str, Returned], findings: Findings) -> None:
         values = {"payments": list(returned)}
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(self._sql["payments_known"], values)
+            cursor = await connection.execute(SQL["payments_known"], values)
             owners: dict[str, str] = dict(await cursor.fetchall())
-            rows = await (await connection.execute(self._sql["returned_of"], values)).fetchall()
+            rows = await (await connection.execute(SQL["returned_of"], values)).fetchall()
         booked = {(payment, kind): amount for payment, kind, amount in rows}
         for payment, owner in owners.items():
             one = returned[payment]
@@ -182,8 +179,8 @@ class StripeBook:
     async def _parked(self, window: Window, findings: Findings) -> None:
         values = {"since": window.since, "until": window.until, "limit": PARKED_MAX}
         async with self._pool.connection() as connection:
-            [waiting] = await (await connection.execute(self._sql["waiting_orders"])).fetchone() or (0,)
-            cursor = await connection.execute(self._sql["parked_events"], values)
+            [waiting] = await (await connection.execute(SQL["waiting_orders"])).fetchone() or (0,)
+            cursor = await connection.execute(SQL["parked_events"], values)
             parked = await cursor.fetchall()
         findings.counts["waiting for payment"] = waiting
         for event_id, kind, object_id, reason in parked:

@@ -73,7 +73,7 @@ GROUP BY customer_type, customer_id, model, refusal;
 -- logged
 -- What LiteLLM's spend log says that each line's calls cost. Read by its index on startTime.
 SELECT c.customer_type, c.customer_id, c.model, sum(s.spend::text::numeric)
-FROM {litellm_schema}."LiteLLM_SpendLogs" s
+FROM public."LiteLLM_SpendLogs" s
 JOIN billing."LiteLLM_StripeShadowCallTable" c
   ON c.call_id = s.metadata -> 'spend_logs_metadata' ->> 'billing_call_id'
 WHERE s."startTime" >= %(log_since)s AND c.created_at >= %(since)s AND c.created_at < %(until)s

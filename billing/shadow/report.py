@@ -42,9 +42,7 @@ class ReportLine:
         return self.logged_cost - self.provider_cost
 
 
-async def shadow_report(
-    books: Books, since: datetime, until: datetime, litellm_schema: str = "public"
-) -> list[ReportLine]:
+async def shadow_report(books: Books, since: datetime, until: datetime) -> list[ReportLine]:
     """The lines, the dearest first. Raises NotConfigured where LiteLLM has no spend log in this database."""
     values = {
         "since": since,
@@ -52,7 +50,6 @@ async def shadow_report(
         "limit": LINES_MAX,
         "log_since": (since - _SLACK).replace(tzinfo=None),
     }
-    logged_statement = SQL["logged"].replace(b"{litellm_schema}", f'"{litellm_schema}"'.encode())
     refusals: dict[_Key, dict[str, int]] = defaultdict(dict)
     async with books.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(ReportLine))
@@ -60,7 +57,7 @@ async def shadow_report(
         for *key, code, count in await (await connection.execute(SQL["refusals"], values)).fetchall():
             refusals[_key(key)][code] = count
         try:
-            rows = await (await connection.execute(logged_statement, values)).fetchall()
+            rows = await (await connection.execute(SQL["logged"], values)).fetchall()
         except psycopg.errors.UndefinedTable as error:
             raise NotConfigured(
                 "LiteLLM has no spend log in this database; run `proxyllm migrate`."

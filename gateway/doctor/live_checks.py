@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import stripe
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
 from billing.database.migrations import read_migrations
 from billing.database.pool import connect
 from billing.database.statements import load_statements
-from billing.database.url import read_url
+from billing.database.url import LITELLM_SCHEMA, read_url
 from billing.errors import BillingError
 from billing.local.litellm_database.client import package_directory
 from billing.settings import Settings
@@ -35,8 +34,7 @@ async def check_database(settings: Settings, litellm_pool: int) -> AsyncIterator
     try:
         async with asyncio.timeout(WITHIN_S), AsyncExitStack() as stack:
             connection = await stack.enter_async_context(await connect(read_url(url).conninfo))
-            [schema] = parse_qs(urlsplit(url).query).get("schema", ["public"])[:1]
-            await connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+            await connection.execute(f"SET search_path TO {LITELLM_SCHEMA}")
             for finding in await _migrations(connection):
                 yield finding
             yield await _connections(connection, litellm_pool + settings.billing_pool_max)

@@ -14,12 +14,11 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
-from billing.database.url import read_url
+from billing.database.url import LITELLM_SCHEMA, read_url
 from billing.local.failures import DatabaseUnusable
 from billing.local.litellm_database.client import package_directory
 from billing.local.litellm_database.progress import Progress
@@ -103,10 +102,9 @@ async def _connect(database_url: str) -> AsyncConnection:
     connection = await AsyncConnection.connect(
         target.conninfo, autocommit=True, connect_timeout=CONNECT_WITHIN_S
     )
-    [schema] = parse_qs(urlsplit(database_url).query).get("schema", ["public"])[:1]
-    if not await _is_true(connection, HAS_SCHEMA, schema):
-        await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
-    await connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+    if not await _is_true(connection, HAS_SCHEMA, LITELLM_SCHEMA):
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {LITELLM_SCHEMA}")
+    await connection.execute(f"SET search_path TO {LITELLM_SCHEMA}")
     return connection
 
 

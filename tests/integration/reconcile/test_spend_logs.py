@@ -8,7 +8,7 @@ import pytest
 
 from billing.ledger.schemas import HoldStatus, Settlement
 from billing.reconcile.schemas import PENDING, Book, Repair, Window, floor
-from billing.reconcile.spend_logs import SLICE, SpendLogs, statements
+from billing.reconcile.spend_logs import SLICE, SpendLogs
 from tests.integration.reconcile.conftest import INSERT_LOG, KEY_HASH, World
 
 SPEND_LOGS = Book.SPEND_LOGS
@@ -28,7 +28,9 @@ class TestAgrees:
         assert found.counts["calls"] == 3
         assert found.counts["logged calls"] == 3
 
-    async def test_a_logged_call_is_counted_once_however_near_to_two_slices_it_lies(self, world: World) -> None:
+    async def test_a_logged_call_is_counted_once_however_near_to_two_slices_it_lies(
+        self, world: World
+    ) -> None:
         await world.call()
         hour = floor(datetime.now(UTC), SLICE)
         for minutes in (-1, 1):
@@ -224,7 +226,7 @@ class TestTime:
         await world.settle(key, "0.0001")
         await world.log("call_nobody_knows", "0.25")
         now = datetime.now(UTC)
-        book = SpendLogs(world.pool, 300, statements())
+        book = SpendLogs(world.pool, 300)
         found = await book.compare(Window(now - timedelta(hours=1), now + timedelta(seconds=1)))
         assert found.differences == []
         assert found.counts[PENDING] == 1

@@ -60,13 +60,19 @@ class TestWrongUrls:
         "url",
         [
             "", "mysql://db/app", "postgresql://db", "postgresql://db/", "postgresql://db/app?nonsense=1",
-            "postgresql://[::1/app", "postgresql://db/app?sslidentity=/id.p12",
+            "postgresql://[::1/app", "postgresql://db/app?sslidentity=/id.p12", "postgresql://db/app?schema=app",
+            "postgresql://db/app?schema=",
         ],
     )  # fmt: skip
     def test_are_refused_by_name(self, url: str) -> None:
         with pytest.raises(DatabaseUrlInvalid, match="DATABASE_URL") as caught:
             read_url(url)
         assert isinstance(caught.value, NotConfigured)
+
+    def test_another_schema_is_refused_with_what_to_do(self) -> None:
+        """LiteLLM's migrations would fill it, while ours read the spend logs of `public`."""
+        with pytest.raises(DatabaseUrlInvalid, match=r"`schema` must be public.*database of its own"):
+            read_url("postgresql://u:p@db/app?schema=litellm")
 
     def test_never_show_the_password(self) -> None:
         with pytest.raises(DatabaseUrlInvalid) as caught:
