@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import psycopg
-from psycopg_pool import PoolClosed, PoolTimeout
-
 from billing.database import Connection, Pool, load_statements
-from billing.errors import BadRequest, LedgerUnavailable, NotFound
+from billing.errors import BadRequest, NotFound
 from billing.ledger.batches import SQL
-from billing.ledger.link import explained
+from billing.ledger.link import postgres_errors
 from billing.ledger.rows import account_from, hold_from, plain, transaction_from, unheard_from
 from billing.ledger.schemas import (
     Account,
@@ -46,13 +43,8 @@ class Books:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A pooled autocommit connection. Postgres's errors come out as billing's."""
-        try:
-            async with self._pool.connection() as connection:
-                yield connection
-        except (PoolTimeout, PoolClosed) as error:
-            raise LedgerUnavailable("Postgres cannot be reached.") from error
-        except psycopg.Error as error:
-            raise explained(error) from error
+        async with postgres_errors(), self._pool.connection() as connection:
+            yield connection
 
     async def account(self, payer: Payer) -> Account:
         """The payer's account; zeros and no id if they were never seen. Writes nothing."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from billing.database import Pool, connect_beside
 from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavailable
@@ -34,6 +36,17 @@ def explained(error: psycopg.Error) -> Exception:
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return LedgerUnavailable(f"Postgres did not do it: {' '.join(str(error).split())}")
     return error
+
+
+@asynccontextmanager
+async def postgres_errors() -> AsyncIterator[None]:
+    """The same for what a pool's connection is used for, and for a pool that has none to give."""
+    try:
+        yield
+    except (PoolTimeout, PoolClosed) as error:
+        raise LedgerUnavailable("Postgres cannot be reached.") from error
+    except psycopg.Error as error:
+        raise explained(error) from error
 
 
 class Link:

@@ -12,10 +12,10 @@ from decimal import Decimal
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg_pool import PoolClosed, PoolTimeout
 
 from billing.database import Connection, Pool, load_statements
 from billing.errors import BadRequest, Conflict, KeyConflict, LedgerUnavailable, NotFound
+from billing.ledger.link import postgres_errors
 from billing.ledger.schemas import Payer
 from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule, Scope
@@ -26,7 +26,6 @@ SQL = load_statements("billing.prices")
 RULES_MAX = 10_000  # of the API, in force or ahead, that may be made
 _READ_MAX = 2 * RULES_MAX  # requests that race each other may make some more
 _ID = "price_"
-_CHANGE = "Price rules cannot be read or changed now; try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ class Prices:
             raise BadRequest("valid_until must come after valid_from.", param="valid_until") from error
         made = rows[0] if rows else await _known(connection, str(values["idempotency_key"]))
         if made is None:
-            raise LedgerUnavailable(_CHANGE)
+            raise LedgerUnavailable("The price rule was not made; try again.")
         return made
 
     async def end(self, rule_id: str, ended_by: str | None) -> StoredRule:
@@ -217,11 +216,8 @@ class Prices:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        try:
-            async with self._pool.connection() as connection:
-                yield connection
-        except (PoolTimeout, PoolClosed, psycopg.OperationalError) as error:
-            raise LedgerUnavailable(_CHANGE) from error
+        async with postgres_errors(), self._pool.connection() as connection:
+            yield connection
 
 
 async def _rows(connection: Connection, name: str, **values: object) -> list[StoredRule]:

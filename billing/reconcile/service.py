@@ -6,12 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import psycopg
-from psycopg_pool import PoolClosed, PoolTimeout
-
 from billing.database import Pool
-from billing.errors import BadRequest, BillingError, LedgerUnavailable
-from billing.ledger.link import explained
+from billing.errors import BadRequest, BillingError
+from billing.ledger.link import postgres_errors
 from billing.ledger.service import Ledger
 from billing.proxy.sweeper import Sweeper
 from billing.reconcile import spend_logs, stripe_book
@@ -121,14 +118,3 @@ def check_window(window: Window) -> None:
         raise BadRequest("--since must be before --until.")
     if window.until - window.since > WINDOW_MAX:
         raise BadRequest("At most a year can be compared at once.")
-
-
-@asynccontextmanager
-async def postgres_errors() -> AsyncIterator[None]:
-    """Postgres's errors come out as billing's."""
-    try:
-        yield
-    except (PoolTimeout, PoolClosed) as error:
-        raise LedgerUnavailable("Postgres cannot be reached.") from error
-    except psycopg.Error as error:
-        raise explained(error) from error
