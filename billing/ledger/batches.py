@@ -23,7 +23,7 @@ Action = Literal["settle", "release", "expire"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EndingAsk:
     """How a call shall end: a settlement, a release or an expiry, ready to travel (`plain` texts)."""
 
     key: str
@@ -56,7 +56,7 @@ class HoldAsk:
     detail_text: str
 
 
-Request = HoldAsk | Ending
+Request = HoldAsk | EndingAsk
 Answer = Hold | KnownHold | Resolution
 Answers = dict[str, Answer | Exception]
 
@@ -147,7 +147,7 @@ def insufficient(available_nanos: int, required_nanos: int) -> InsufficientCredi
     )
 
 
-def ending_arrays(requests: Sequence[Ending]) -> tuple[str, ...]:
+def ending_arrays(requests: Sequence[EndingAsk]) -> tuple[str, ...]:
     """The parameters of `resolve_batch`."""
     return (
         text_array([request.key for request in requests]),
@@ -160,13 +160,13 @@ def ending_arrays(requests: Sequence[Ending]) -> tuple[str, ...]:
     )
 
 
-async def send_endings(link: Link, requests: Sequence[Ending]) -> Answers:
+async def send_endings(link: Link, requests: Sequence[EndingAsk]) -> Answers:
     """Ends calls, in the order given, however they stand. By key; NotFound for a call without a hold."""
     rows = await link.rows(SQL["resolve_batch"], ending_arrays(requests))
     return {request.key: resolution_from(request, row) for request, row in zip(requests, rows, strict=True)}
 
 
-def resolution_from(request: Ending, row: TupleRow) -> Resolution | BillingError:
+def resolution_from(request: EndingAsk, row: TupleRow) -> Resolution | BillingError:
     """One row of `resolve_batch`."""
     verdict, status, ending, charged_nanos, available_nanos = row
     if verdict == "unknown":

@@ -17,7 +17,7 @@ from billing.ledger.batches import (
     Action,
     Answer,
     Answers,
-    Ending,
+    EndingAsk,
     HoldAsk,
     Request,
     admitted,
@@ -71,7 +71,7 @@ async def exchange(
     Raises psycopg.Error if Postgres refuses the batch, and LedgerUnavailable.
     """
     holds = [request for request in requests if isinstance(request, HoldAsk)]
-    endings = [request for request in requests if isinstance(request, Ending)]
+    endings = [request for request in requests if isinstance(request, EndingAsk)]
     breaks = link.breaks
     try:
         if len(requests) == 1:
@@ -112,14 +112,14 @@ async def _lone_hold(link: Link, owner: str, memory: PayerMemory, ask: HoldAsk) 
     return {ask.key: admitted(request, available_nanos, decided_at)}
 
 
-def _ended(request: Ending, available_nanos: int) -> Resolution:
+def _ended(request: EndingAsk, available_nanos: int) -> Resolution:
     return Resolution(
         request.key, _STATUS[request.action], request.ending, request.amount_nanos, True, available_nanos
     )
 
 
 async def _usual(
-    link: Link, owner: str, memory: PayerMemory, holds: list[HoldAsk], endings: list[Ending]
+    link: Link, owner: str, memory: PayerMemory, holds: list[HoldAsk], endings: list[EndingAsk]
 ) -> Answers:
     payers: dict[PayerName, int] = {}
     open_endings, ending_places = _of_remembered_payers(memory, endings, payers)
@@ -162,10 +162,10 @@ async def _usual(
 
 
 def _of_remembered_payers(
-    memory: PayerMemory, endings: list[Ending], payers: dict[PayerName, int]
-) -> tuple[list[Ending], list[int]]:
+    memory: PayerMemory, endings: list[EndingAsk], payers: dict[PayerName, int]
+) -> tuple[list[EndingAsk], list[int]]:
     """Those whose payer is remembered, and the position of each one's payer among `payers`, which grow."""
-    known: list[Ending] = []
+    known: list[EndingAsk] = []
     places: list[int] = []
     for ending in endings:
         if payer := memory.recall(ending.key):

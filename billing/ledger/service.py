@@ -13,9 +13,19 @@ import psycopg
 from billing.database import Connection, Pool
 from billing.errors import InvalidAmount, KeyConflict, LedgerUnavailable, NotFound
 from billing.ledger import batches
-from billing.ledger.batches import SQL, Answer, Ending, HoldAsk, KnownHold, Request, insufficient, one_by_one
+from billing.ledger.batches import (
+    SQL,
+    Answer,
+    EndingAsk,
+    HoldAsk,
+    KnownHold,
+    Request,
+    insufficient,
+    one_by_one,
+)
 from billing.ledger.books import Books, bounded
 from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
+from billing.ledger.endings import Ending
 from billing.ledger.exchange import PayerMemory, exchange
 from billing.ledger.lanes import Lane
 from billing.ledger.link import Link, explained
@@ -33,8 +43,6 @@ from billing.ledger.schemas import (
     Transaction,
 )
 from billing.money import NANOS_MAX
-
-NO_EVENT = "no_event"
 
 
 class Ledger(Books):
@@ -156,7 +164,7 @@ class Ledger(Books):
         """
         check_charge(settlement.amount_nanos)
         return await self._end(
-            Ending(
+            EndingAsk(
                 key=settlement.key,
                 action="settle",
                 amount_nanos=settlement.amount_nanos,
@@ -170,7 +178,7 @@ class Ledger(Books):
 
     async def release(self, key: str, ending: str) -> Resolution:
         """Ends a call that costs nothing. If it had ended before, returns how. Raises NotFound."""
-        return await self._end(Ending(key, "release", 0, plain(ending)))
+        return await self._end(EndingAsk(key, "release", 0, plain(ending)))
 
     async def expire(
         self,
@@ -178,7 +186,7 @@ class Ledger(Books):
         charge_nanos: int,
         description: str,
         detail: Json | None = None,
-        ending: str = NO_EVENT,
+        ending: str = Ending.NO_EVENT,
     ) -> Resolution:
         """Ends an open hold whose lease is over with a charge by rule, an estimate that a real cost replaces.
 
@@ -187,7 +195,7 @@ class Ledger(Books):
         """
         check_charge(charge_nanos)
         return await self._end(
-            Ending(
+            EndingAsk(
                 key,
                 "expire",
                 charge_nanos,
@@ -198,7 +206,7 @@ class Ledger(Books):
             )
         )
 
-    async def _end(self, request: Ending) -> Resolution:
+    async def _end(self, request: EndingAsk) -> Resolution:
         check_key(request.key)
         try:
             answer = await self._lane.submit(request)
@@ -210,7 +218,7 @@ class Ledger(Books):
             return answer
         return await self._end_unheld(request, request.payer)
 
-    async def _end_unheld(self, request: Ending, payer: Payer) -> Resolution:
+    async def _end_unheld(self, request: EndingAsk, payer: Payer) -> Resolution:
         async with self.connection() as connection, connection.transaction():
             await connection.execute(
                 SQL["adopt_call"],
@@ -239,7 +247,7 @@ class Ledger(Books):
 
     def _orphaned(self, request: Request, answer: Answer | None) -> None:
         """Nobody waits for this hold: it must not bind the customer's money until its lease is over."""
-        if isinstance(request, Ending):
+        if isinstance(request, EndingAsk):
             return  # an ending is carried out for its own sake
         if isinstance(answer, KnownHold) and not answer.is_ours:
             return  # a repeat: the hold belongs to whoever asked first
@@ -268,10 +276,9 @@ class Ledger(Books):
     async def _release_orphan(self, key: str, payer: Payer) -> bool:
         """Releases one. Leaves a released record where Postgres may still be about to write the hold."""
         try:
-            if (
-                await self.account(payer)
-            ).id is not None:  # without an account nothing was or will be admitted
-                await self._end_unheld(Ending(key, "release", 0, "abandoned"), payer)
+            account = await self.account(payer)
+            if account.id is not None:  # without one nothing was or will be admitted
+                await self._end_unheld(EndingAsk(key, "release", 0, Ending.ABANDONED), payer)
         except LedgerUnavailable:
             return False
         return True

@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from billing.errors import BadRequest, Conflict, KeyConflict, NotFound
 from billing.ledger.books import Books, bounded
+from billing.ledger.endings import Ending
 from billing.ledger.schemas import Json, Payer, Resolution, Settlement
 from billing.ledger.service import Ledger
 from billing.money import nanos_from_cost
@@ -18,7 +19,6 @@ from billing.prices.service import SQL
 from billing.proxy.price import price_detail
 from billing.settings import CustomerType
 
-BY_HAND = "priced_by_hand"
 COST_MAX = Decimal(10_000)  # of one call; beyond it is a slip of the decimal point
 COST_DECIMALS = 20
 
@@ -87,12 +87,12 @@ async def price_by_hand(
     settlement = Settlement(
         key=call_id,
         amount_nanos=amount_nanos,
-        ending=BY_HAND,
+        ending=Ending.PRICED_BY_HAND,
         description=f"{known.detail.get('model') or 'call'}: priced by hand",
         payer=Payer(known.customer_type, known.customer_id),
         detail={
             **detail,
-            "ending": BY_HAND,
+            "ending": str(Ending.PRICED_BY_HAND),
             "rule": rule_detail if isinstance(rule_detail, dict) else rule.detail(),
             "price": price_detail("by_hand", cost, rule, amount_nanos),
             "reason": reason,

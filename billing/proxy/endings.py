@@ -12,30 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
+from billing.ledger.endings import Ending
 from billing.proxy.call import Admission, Call
 from billing.settings import FailedCallCharge, Settings
 
 # `google_genai/streaming_iterator.py` counts what it collected at the natural end of the stream alone.
 _SILENT_WHEN_CUT = frozenset({"agenerate_content_stream"})
-
-
-class Ending(StrEnum):
-    """Names as they stand in holds and transactions."""
-
-    FINISHED = "finished"
-    FINISHED_FREE = "finished_free"  # by declaration or by rule, beside others that are not
-    FINISHED_UNPRICED = "finished_unpriced"  # LiteLLM could not say what it cost: charged at the hold
-    CUT_MID_STREAM = "cut_mid_stream"
-    CREDIT_EXHAUSTED = "credit_exhausted"  # we ended the stream where the credit ended
-    BROKEN_MID_STREAM = "broken_mid_stream"
-    CUT_BEFORE_FIRST_CHUNK = "cut_before_first_chunk"
-    TIMED_OUT = "timed_out"  # no provider answered in time, no byte delivered
-    FAILED = "failed"  # after dispatch, no byte delivered
-    REJECTED = "rejected"  # by a guardrail or limit, after dispatch, no byte delivered
-    NOT_DISPATCHED = "not_dispatched"  # refused or failed before any provider was called
-    NO_EVENT = "no_event"  # nothing was ever heard of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import logging
 import time
 
 from billing.errors import BillingError, InvalidAmount, Unavailable
+from billing.ledger.endings import Ending
 from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
 from billing.ledger.service import Ledger
 from billing.proxy.call import Admission, Call
@@ -22,7 +23,6 @@ from billing.proxy.endings import (
     ChargeInput,
     Cost,
     Decision,
-    Ending,
     Release,
     ending_at_request_end,
 )

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing.errors import InvalidAmount
+from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
 from billing.money import format_nanos
 from billing.proxy.call import Admission, Call
-from billing.proxy.endings import Ending, cut_by
+from billing.proxy.endings import cut_by
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.price import (
     Basis,

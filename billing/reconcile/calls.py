@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from billing.ledger.endings import Ending
 from billing.money import NANOS_MAX, format_nanos
 from billing.reconcile.schemas import Book, Difference, Repair
 
 NANO = Decimal("0.000000001")
 _FAILURE = "failure"
-_BY_HAND = "priced_by_hand"  # LiteLLM's log never knew the cost
-_FREE = "finished_free"  # free by declaration or by rule, whatever the log says that it cost the operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,9 @@ def difference_of(
     logged = sum((_decimal(log.cost) for log in logs), Decimal(0))
     if call.estimate:
         return _of_estimate(call, logs, logged)
-    if call.ending == _BY_HAND:
-        return None
-    if call.ending == _FREE:
+    if call.ending == Ending.PRICED_BY_HAND:
+        return None  # LiteLLM's log never knew the cost
+    if call.ending == Ending.FINISHED_FREE:  # whatever the log says that it cost the operator
         logged, logs = Decimal(0), []
     if _is_released(call):
         logged = sum((_decimal(log.cost) for log in logs if log.status != _FAILURE), Decimal(0))

@@ -13,6 +13,7 @@ from billing.database import Pool
 from billing.errors import BillingError, InsufficientCredits, NotFound, Unavailable
 from billing.ledger.batches import insufficient
 from billing.ledger.books import Books
+from billing.ledger.endings import Ending
 from billing.ledger.lanes import Lane
 from billing.ledger.rows import json_text, plain
 from billing.ledger.schemas import (
@@ -28,7 +29,6 @@ from billing.ledger.schemas import (
 from billing.shadow.recorder import SQL, Note, Recorder
 
 OPEN_MAX = 100_000
-_NO_EVENT = "no_event"
 _QUEUE_MAX = 10_000
 _BATCH_MAX = 256
 
@@ -127,7 +127,7 @@ class ShadowLedger(Books):
         """Ends the calls that nobody renews any more, as the sweeper would."""
         now = time.monotonic()
         for key, call in [(k, c) for k, c in self._open.items() if c.lease_until < now]:
-            self._end(key, call.fallback_nanos, _NO_EVENT, call.detail)
+            self._end(key, call.fallback_nanos, Ending.NO_EVENT, call.detail)
 
     async def settle(self, settlement: Settlement) -> Resolution:
         """Notes what the call would have cost."""

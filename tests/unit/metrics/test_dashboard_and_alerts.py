@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from billing.errors import BillingError
+from billing.ledger.endings import Ending
 from billing.metrics import instruments
-from billing.proxy.endings import Ending
 from billing.reconcile.schemas import Book
 from billing.webhooks.schemas import InboxOutcome
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from billing.ledger.endings import Ending
 from billing.ledger.schemas import Payer
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import (
@@ -10,7 +11,6 @@ from billing.proxy.endings import (
     ChargeCounted,
     ChargeHold,
     ChargeInput,
-    Ending,
     Release,
     Wait,
     ending_at_request_end,
