@@ -27,7 +27,6 @@ from gateway.tailnet.plan import Forward
 
 GUARD = "billing.proxy.config_guard.guard"
 MODELS = "model_list"
-PRICES = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "input_cost_per_query")
 PRICE_FILE = "model_prices_and_context_window_backup.json"
 TAILNET_ADDRESSES = ipaddress.ip_network("100.64.0.0/10")
 Environment = Mapping[str, str]
@@ -113,7 +112,7 @@ def _model(model: Model, prices: PriceMap, environment: Environment) -> Iterator
 
 def _is_priced(model: Model, name: str, prices: PriceMap) -> bool:
     own = {**model.parameters, **model.info}
-    if any(own.get(price) is not None for price in PRICES):
+    if _prices_of(own):
         return _costs(own)
     if "*" in name:  # each model by its own entry; Ollama's are all zero
         return not name.startswith("ollama")
@@ -123,9 +122,13 @@ def _is_priced(model: Model, name: str, prices: PriceMap) -> bool:
 
 
 def _costs(entry: Section) -> bool:
-    """Whether anything costs something. Entries without a price a token are priced another way."""
-    given = [value for key, value in entry.items() if "cost_per" in key or key == "tiered_pricing"]
-    return any(not isinstance(value, int | float) or value > 0 for value in given)
+    return any(not isinstance(price, int | float) or price > 0 for price in _prices_of(entry))
+
+
+def _prices_of(entry: Section) -> list[object]:
+    """Whatever an entry asks for: a price a token, an image, a page, a second, or tiers of them."""
+    priced = {name: value for name, value in entry.items() if "cost_per" in name or name == "tiered_pricing"}
+    return [value for value in priced.values() if value is not None]
 
 
 def _price_map() -> PriceMap:

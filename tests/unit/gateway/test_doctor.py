@@ -20,7 +20,9 @@ GOOD = {
     "BILLING_PUBLIC_URL": "https://gateway.example.com",
     "OPENAI_API_KEY": "k",
 }
-CONFIGURATION: dict[str, object] = {
+Section = dict[str, object]
+GENERAL: Section = {"master_key": "os.environ/LITELLM_MASTER_KEY", "database_url": "os.environ/DATABASE_URL"}
+CONFIGURATION: Section = {
     "model_list": [
         {
             "model_name": "openai/*",
@@ -28,10 +30,7 @@ CONFIGURATION: dict[str, object] = {
         }
     ],
     "litellm_settings": {"callbacks": ["billing.proxy.config_guard.guard"]},
-    "general_settings": {
-        "master_key": "os.environ/LITELLM_MASTER_KEY",
-        "database_url": "os.environ/DATABASE_URL",
-    },
+    "general_settings": GENERAL,
 }
 
 
@@ -127,6 +126,14 @@ class TestConfiguration:
             ({"litellm_params": {"model": "ollama_chat/*"}}, "has no price"),
             ({"litellm_params": {"model": "openai/no-such-model"}}, "has no price"),
             (
+                {"litellm_params": {"model": "openai/mine"}, "model_info": {"output_cost_per_image": None}},
+                "has no price",
+            ),
+            (
+                {"litellm_params": {"model": "openai/gpt-4o"}, "model_info": {"input_cost_per_token": 0}},
+                "has no price",
+            ),
+            (
                 {"litellm_params": {"model": "ollama/llama3"}, "model_info": {"billing": "free"}},
                 "use ollama_chat/",
             ),
@@ -143,6 +150,13 @@ class TestConfiguration:
             {"litellm_params": {"model": "openai/gpt-4o-mini"}},
             {"litellm_params": {"model": "openai/mine"}, "model_info": {"base_model": "gpt-4o-mini"}},
             {"litellm_params": {"model": "openai/mine", "input_cost_per_token": 0.000001}},
+            {"litellm_params": {"model": "openai/mine"}, "model_info": {"output_cost_per_image": 0.04}},
+            {"litellm_params": {"model": "mistral/mine"}, "model_info": {"ocr_cost_per_page": 0.001}},
+            {"litellm_params": {"model": "openai/mine", "input_cost_per_character": 0.000015}},
+            {
+                "litellm_params": {"model": "dashscope/mine"},
+                "model_info": {"tiered_pricing": [{"input_cost_per_token": 0.000001, "range": [0, 1000]}]},
+            },
             {"litellm_params": {"model": "ollama_chat/x"}, "model_info": {"billing": "free"}},
             {"litellm_params": {"model": "ollama_chat/*"}, "model_info": {"output_cost_per_token": 0.000001}},
         ],
@@ -169,15 +183,14 @@ class TestConfiguration:
         assert finding.check == "model_info.id one"
 
     def test_allowed_ips_behind_railways_edge_would_lock_everybody_out(self, examine: Examine) -> None:
-        general = {**dict(CONFIGURATION["general_settings"]), "allowed_ips": ["203.0.113.7"]}  # type: ignore[call-overload]
-        configuration = {**CONFIGURATION, "general_settings": general}
+        configuration = {**CONFIGURATION, "general_settings": {**GENERAL, "allowed_ips": ["203.0.113.7"]}}
 
         assert examine(configuration) == []
         [finding] = examine(configuration, RAILWAY_ENVIRONMENT_ID="e")
         assert finding.check == "general_settings.allowed_ips"
 
     def test_health_checks_that_call_every_model_are_said(self, examine: Examine) -> None:
-        general = {**dict(CONFIGURATION["general_settings"]), "background_health_checks": True}  # type: ignore[call-overload]
+        general = {**GENERAL, "background_health_checks": True}
 
         [finding] = examine({**CONFIGURATION, "general_settings": general})
         assert finding.check == "general_settings.background_health_checks"
