@@ -115,7 +115,7 @@ class Store:
         order = "DESC" if newest_first else "ASC"
         rows = self.connection.execute(
             # `where` is made of constants of this package; values are bound
-            f"SELECT body FROM records WHERE {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608
+            f"SELECT body FROM records WHERE {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608 - see above
             (record_type.kind, *values, limit),
         )
         return [record_type.model_validate_json(row[0]) for row in rows]
