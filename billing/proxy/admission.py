@@ -8,11 +8,11 @@ from pydantic import JsonValue
 
 from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
-from billing.ledger.service import Ledger
 from billing.prices.book import CallPrices
 from billing.proxy.bound import CallBound, bound_call
 from billing.proxy.bound.moderation import check_moderation
 from billing.proxy.call import Admission, Call
+from billing.proxy.call_ledger import CallLedger
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.mcp.prices import CALL_TYPE as TOOL_CALL
 from billing.proxy.mcp.prices import bound_tool_call, known_servers
@@ -47,7 +47,7 @@ class Admissions:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: CallLedger,
         open_calls: OpenCalls,
         settings: Settings,
         router: RouterSource,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import cast
 
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
@@ -15,6 +14,7 @@ from billing.ledger.service import Ledger
 from billing.metrics.schemas import Standing
 from billing.proxy.admission import Admissions, Pricing
 from billing.proxy.call import Call
+from billing.proxy.call_ledger import CallLedger
 from billing.proxy.hooks import _PROXY_BillingLogger
 from billing.proxy.mount import mount_hooks, unmount_hooks
 from billing.proxy.open_calls import OpenCalls
@@ -43,10 +43,9 @@ class Enforcement:
         self._settler = Settler()
         self._sweeper = Sweeper(ledger, pool)
         self._shadow = Shadow(pool, settings) if settings.billing_mode == "shadow" else None
-        if self._shadow is not None:
-            ledger = cast(Ledger, self._shadow.ledger)  # it has all of a ledger that calls use
-        self._open_calls = OpenCalls(ledger, self._settler, settings)
-        admissions = Admissions(ledger, self._open_calls, settings, _router, prices)
+        calls: CallLedger = ledger if self._shadow is None else self._shadow.ledger
+        self._open_calls = OpenCalls(calls, self._settler, settings)
+        admissions = Admissions(calls, self._open_calls, settings, _router, prices)
         if self._shadow is not None:
             self._shadow.look_with(admissions, self._open_calls, prices)
         self._successes = Successes(self._open_calls, settings.billing_charge_cache_hit)

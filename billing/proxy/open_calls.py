@@ -14,8 +14,8 @@ import time
 from billing.errors import BillingError, InvalidAmount, Unavailable
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
-from billing.ledger.service import Ledger
 from billing.proxy.call import Admission, Call
+from billing.proxy.call_ledger import CallLedger
 from billing.proxy.endings import (
     ChargeCost,
     ChargeCounted,
@@ -38,7 +38,7 @@ _EVENT_WITHIN_S = 1.0
 class OpenCalls:
     """Registry of admitted, unresolved calls."""
 
-    def __init__(self, ledger: Ledger, settler: Settler, settings: Settings) -> None:
+    def __init__(self, ledger: CallLedger, settler: Settler, settings: Settings) -> None:
         self._ledger = ledger
         self._settler = settler
         self._settings = settings

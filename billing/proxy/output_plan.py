@@ -8,10 +8,10 @@ neither: the stream ends where the credit does (ADR 0007).
 from __future__ import annotations
 
 from billing.errors import InsufficientCredits
-from billing.ledger.service import Ledger
 from billing.money import format_nanos
 from billing.proxy.bound import CallBound
 from billing.proxy.call import Call
+from billing.proxy.call_ledger import CallLedger
 from billing.proxy.streams import CreditedStream, GrowingHold, dialect_named
 from billing.settings import Settings
 
@@ -69,7 +69,7 @@ class OutputPlan:
         """The output limit to write into the request."""
         return self._bound.output_tokens if self.grows else covered_tokens
 
-    def stream(self, ledger: Ledger, call: Call, covered_tokens: int) -> CreditedStream | None:
+    def stream(self, ledger: CallLedger, call: Call, covered_tokens: int) -> CreditedStream | None:
         """What watches the answer if it is streamed; None where we do not read its events."""
         if self._dialect is None:
             return None

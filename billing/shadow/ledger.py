@@ -54,7 +54,7 @@ class OpenCall:
 
 
 class ShadowLedger(Books):
-    """The part of `Ledger` that calls use. Balances are read; held and spent are this mode's own account.
+    """A `CallLedger`. Balances are read; held and spent are this mode's own account.
 
     A customer's running calls count within this process only.
     """
@@ -80,11 +80,15 @@ class ShadowLedger(Books):
         self._admit(request, available_nanos)
         return _hold(request, (available_nanos or 0) - request.amount_nanos)
 
-    async def resize(self, key: str, amount_nanos: int) -> Hold:
-        """Notes what would be set aside instead. Raises InsufficientCredits, NotFound."""
+    async def resize(self, key: str, amount_nanos: int, least_charge_nanos: int = 0) -> Hold:
+        """Notes what would be set aside instead, and what the call has cost so far, which only rises.
+
+        Raises InsufficientCredits, NotFound.
+        """
         call = self._open.get(key)
         if call is None:
             raise NotFound(f"No running call has the key {key}.")
+        call.fallback_nanos = max(call.fallback_nanos, least_charge_nanos)
         available_nanos = await self._available(call.payer)
         if available_nanos is not None:
             available_nanos += call.held_nanos

@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from billing.errors import BadRequest, BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
-from billing.ledger.service import Ledger
 from billing.money import format_nanos, nanos_from_cost
 from billing.proxy.call import Admission, Call
+from billing.proxy.call_ledger import CallLedger
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused
 from billing.proxy.realtime.prices import START_TOKENS, RealtimePrices
 from billing.settings import Settings
@@ -39,7 +39,12 @@ class RealtimeSession:
     """Follows both directions of one session."""
 
     def __init__(
-        self, ledger: Ledger, call: Call, prices: RealtimePrices, settings: Settings, cost_so_far: CostSoFar
+        self,
+        ledger: CallLedger,
+        call: Call,
+        prices: RealtimePrices,
+        settings: Settings,
+        cost_so_far: CostSoFar,
     ) -> None:
         self._ledger = ledger
         self._call = call

@@ -14,11 +14,11 @@ from billing.errors import (
     NotFound,
     Unavailable,
 )
-from billing.ledger.service import Ledger
 from billing.money import ceil_nanos
 from billing.proxy.bound.call import CallBound
 from billing.proxy.bound.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.call import Admission, Call
+from billing.proxy.call_ledger import CallLedger
 from billing.proxy.streams.dialects import Output
 from billing.proxy.streams.meter import OutputMeter
 from billing.settings import Settings
@@ -35,7 +35,7 @@ class GrowingHold:
     """Extends one call's hold ahead of its output; says when there is nothing left to extend it with."""
 
     def __init__(
-        self, ledger: Ledger, call: Call, bound: CallBound, covered_tokens: int, settings: Settings
+        self, ledger: CallLedger, call: Call, bound: CallBound, covered_tokens: int, settings: Settings
     ) -> None:
         self._ledger = ledger
         self._call = call

@@ -173,6 +173,21 @@ class TestWriting:
         [line] = await lines(shadow, pool)
         assert (line.calls, line.unfinished, line.charged) == (2, 1, UNIT // 10)
 
+    async def test_such_a_call_is_charged_what_it_had_cost_at_least(
+        self, shadow: ShadowLedger, recorder: Recorder, pool: Pool
+    ) -> None:
+        request = ask(6)
+        await shadow.hold(request)
+        await shadow.resize(request.key, 6 * UNIT, least_charge_nanos=2 * UNIT)
+        await shadow.resize(request.key, 7 * UNIT, least_charge_nanos=UNIT)
+        with pytest.raises(InsufficientCredits):
+            await shadow.resize(request.key, 11 * UNIT, least_charge_nanos=3 * UNIT)
+        await shadow.renew([request.key], 0)
+        shadow.sweep()
+        await recorder.flush()
+        [line] = await lines(shadow, pool)
+        assert line.charged == 3 * UNIT
+
     async def test_one_note_that_postgres_refuses_keeps_none_behind_it(
         self, shadow: ShadowLedger, recorder: Recorder, pool: Pool
     ) -> None:
