@@ -19,7 +19,6 @@ from billing.ledger.schemas import (
     TransactionQuery,
     UnheardCall,
 )
-from billing.settings import CustomerType
 
 PROOF = load_statements("billing.ledger", "proof.sql")
 PAGE_MAX = 1000
@@ -62,11 +61,9 @@ class Books:
     def _unseen(self, payer: Payer) -> Account:
         return Account(None, payer, None, self._currency, 0, 0, 0, 0, None, False, None, None, None, None)
 
-    async def accounts(
-        self, *, limit: int = 100, after_id: int = 0, customer_type: CustomerType | None = None
-    ) -> list[Account]:
+    async def accounts(self, *, limit: int = 100, after_id: int = 0) -> list[Account]:
         """Up to `limit` (1 to 1,000) accounts with an id above `after_id`, in order of their ids."""
-        values = {"limit": bounded(limit), "after_id": after_id, "customer_type": customer_type}
+        values = {"limit": bounded(limit), "after_id": after_id}
         async with self.connection() as connection:
             cursor = await connection.execute(SQL["accounts"], values)
             return [account_from(row) for row in await cursor.fetchall()]

@@ -125,7 +125,7 @@ FROM billing."LiteLLM_StripeBalanceTable" WHERE customer_type = %s AND customer_
 SELECT id, customer_type, customer_id, stripe_customer_id, currency, balance, held, total_topups, total_spent,
   low_balance_threshold, auto_topup_enabled, auto_topup_amount, auto_topup_threshold, created_at, updated_at
 FROM billing."LiteLLM_StripeBalanceTable"
-WHERE id > %(after_id)s AND (%(customer_type)s::text IS NULL OR customer_type = %(customer_type)s)
+WHERE id > %(after_id)s
 ORDER BY id LIMIT %(limit)s;
 
 -- transaction_by_id

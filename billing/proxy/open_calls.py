@@ -55,7 +55,7 @@ class OpenCalls:
         """The ledger has its ending; or nobody will bring one, and the sweeper shall."""
         self._calls.pop(call.id, None)
 
-    def settle(self, call: Call, admission: Admission, settlement: Settlement) -> None:
+    def settle(self, call: Call, settlement: Settlement) -> None:
         """A cost is known: charge it, whatever was decided before."""
         call.resolving = True
         self._settler.submit(call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call))
@@ -97,20 +97,20 @@ class OpenCalls:
             case ChargeInput(ending, amount_nanos):
                 why = f"{_words(ending)}, input only"
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "input")
-                self.settle(call, admission, estimate)
+                self.settle(call, estimate)
             case ChargeHold(ending, amount_nanos):
                 failed = "answered, but failed LiteLLM's validation"
                 why = (
                     f"{failed if ending is Ending.FINISHED_UNPRICED else _words(ending)}: charged at the hold"
                 )
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "hold")
-                self.settle(call, admission, estimate)
+                self.settle(call, estimate)
             case ChargeCounted(ending, amount_nanos):
                 why = f"{_words(ending)}, by our own count"
                 estimate = self._estimate(call, admission, ending, amount_nanos, why, "count")
                 self._settle_unless_heard(call, estimate)
             case ChargeCost(ending, cost):
-                self.settle(call, admission, self._recovered(call, admission, ending, cost))
+                self.settle(call, self._recovered(call, admission, ending, cost))
 
     def _settle_unless_heard(self, call: Call, settlement: Settlement) -> None:
         """Gives a success event a moment to come, which LiteLLM does not announce for all streams."""

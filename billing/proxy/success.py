@@ -64,7 +64,7 @@ class Successes:
         call.success_events[event_id] = None if settlement.estimate else settlement.amount_nanos
         more_nanos = _due(call, admission) - due_before_nanos
         if first:
-            self._open_calls.settle(call, admission, settlement)
+            self._open_calls.settle(call, settlement)
         elif more_nanos > 0:
             self._open_calls.charge_more(call, admission, _reduced(settlement, more_nanos), event_id)
 

@@ -26,7 +26,7 @@ class Registry:
     settled: list[Settlement] = field(default_factory=list)
     more: list[Settlement] = field(default_factory=list)
 
-    def settle(self, call: Call, admission: Admission, settlement: Settlement) -> None:
+    def settle(self, call: Call, settlement: Settlement) -> None:
         self.settled.append(settlement)
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:

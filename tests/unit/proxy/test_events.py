@@ -26,7 +26,7 @@ class Registry:
     settled: list[int] = field(default_factory=list)
     charged_more: list[tuple[str, int]] = field(default_factory=list)
 
-    def settle(self, call: Call, admission: Admission, settlement: Settlement) -> None:
+    def settle(self, call: Call, settlement: Settlement) -> None:
         self.settled.append(settlement.amount_nanos)
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:

@@ -56,7 +56,7 @@ class Registry:
     def __init__(self) -> None:
         self.charged: list[Charged] = []
 
-    def settle(self, call: Call, admission: Admission, settlement: Settlement) -> None:
+    def settle(self, call: Call, settlement: Settlement) -> None:
         self.charged.append(("settled", settlement.amount_nanos, settlement.estimate))
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
