@@ -126,7 +126,7 @@ install-dev: $(VENV)/installed-dev ## Installs everything that development needs
 install-test-deps: $(VENV)/installed-dev ## Installs what the tests need (the same lock as install-dev)
 
 .PHONY: install-proxy-dev
-install-proxy-dev: $(VENV)/installed-proxy ## Installs only what a deployed gateway needs
+install-proxy-dev: $(VENV)/installed-proxy ## Installs the gateway without what make run starts beside it
 
 .PHONY: lock
 lock: $(UV) ## Renews requirements/*.txt from pyproject.toml; keeps versions (ARGS=--upgrade raises them)

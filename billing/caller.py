@@ -28,7 +28,7 @@ class Caller:
         return self.is_admin or self.is_admin_viewer
 
 
-# Raises LiteLLM's own 401 for a missing, unknown or blocked key.
+# Raises Unauthorized, or Forbidden, for a key that LiteLLM does not accept; Unavailable where it cannot tell.
 Authenticate = Callable[[Request], Awaitable[Caller]]
 
 

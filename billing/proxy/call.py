@@ -47,34 +47,34 @@ class Admission:
 
 @dataclass(slots=True)
 class Call:
-    """Facts of one request, each written by one place (named beside it)."""
+    """Facts of one request. Beside each stands who writes it."""
 
-    path: str
+    path: str  # middleware; then the route guard, as LiteLLM reads it
     is_websocket: bool = False  # middleware
     route: Route | None = None  # route guard: what is declared of the route, for a billed key
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
-    admission: Admission | None = None  # pre-call hook
+    admission: Admission | None = None  # pre-call hook, or shadow mode
     refusal: BillingError | None = None  # pre-call hook or route guard
-    logging_obj: object | None = None  # pre-call hook: LiteLLM's, where it has made one
-    stream: CreditedStream | None = None  # pre-call hook: where the hold grows with the output
-    session: RealtimeSession | None = None  # pre-call hook: of a WebSocket that is billed
+    logging_obj: object | None = None  # pre-call or deployment hook: LiteLLM's, where it has made one
+    stream: CreditedStream | None = None  # pre-call hook: where the hold grows; shadow mode drops it
+    session: RealtimeSession | None = None  # pre-call hook: of a billed WebSocket; shadow mode drops it
     dispatched: bool = False  # deployment hook: a provider was about to be called
-    success_events: dict[str, int | None] = field(default_factory=dict)  # by litellm id; None: not priced
+    success_events: dict[str, int | None] = field(default_factory=dict)  # success hook; None: not priced
     client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
     timed_out: bool = False  # failure hook: a provider did not answer in time
     rejected: bool = False  # failure hook: a guardrail or limit of the gateway's said no, not a provider
     answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
-    recovered_cost: Decimal | float | None = None  # failure hook: what LiteLLM says that a failed call used
+    recovered_cost: Decimal | float | None = None  # failure hook, or session: what LiteLLM says it used
     recovered_from: Served = (None, None, None)  # failure hook: whose stream that was
     body_bytes: int = 0  # middleware: delivered to the client so far
     status: int | None = None  # middleware
-    client_gone: bool = False  # middleware
+    client_gone: bool = False  # middleware or realtime exchange
     answered_in_full: bool = False  # middleware: the response was sent to its end
-    credit_ended: bool = False  # middleware: the stream was ended where the credit was
-    ended_at: float | None = None  # middleware: the response is over
+    credit_ended: bool = False  # middleware or realtime exchange: we ended it where the credit was
+    ended_at: float | None = None  # open calls: when the response was over
     is_let_through: bool = False  # shadow mode: a session is not held to what was admitted
     would_be_refused: bool = False  # shadow mode: route guard or pre-call hook
-    resolving: bool = False  # settler: an ending was chosen
+    resolving: bool = False  # open calls: an ending was chosen
 
     @property
     def success_pending(self) -> bool:

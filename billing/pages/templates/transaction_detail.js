@@ -10,13 +10,17 @@ const PRICES = {
 };
 const ENDINGS = {
   finished: "finished",
-  finished_unpriced: "finished, but its price was not known: charged what was held",
+  finished_free: "finished, and free",
+  finished_unpriced: "finished, but its price was not known: charged an estimate",
   cut_mid_stream: "cut by the client: charged for what was generated",
+  credit_exhausted: "ended where the credit did: charged for what was generated",
   broken_mid_stream: "broke off: charged for what was generated",
   cut_before_first_chunk: "cut by the client before the answer: charged for the input",
+  timed_out: "not answered in time: charged for the input",
   failed: "failed after it was sent: charged for the input",
+  rejected: "stopped by a guardrail or limit after it was sent: charged for the input",
   priced_by_hand: "its cost was not known at first, and named later",
-  no_event: "its end was never heard: charged for the input",
+  no_event: "its end was never heard: charged an estimate",
 };
 
 /** What a transaction was for. Facts that it does not have are left out, never guessed. */

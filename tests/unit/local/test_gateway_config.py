@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import yaml
 
@@ -26,6 +28,11 @@ class TestDemoModels:
         assert served == MODELS.keys()
         for model in models.values():
             assert DEMO_URL.startswith(str(model["litellm_params"]["api_base"]))
+
+    def test_the_quickstart_names_each(self) -> None:
+        text = (Path(__file__).parents[3] / "docs" / "quickstart.md").read_text("utf-8")
+        table = text.partition("| model | what it does |")[2].partition("\n\n")[0]
+        assert set(re.findall(r"`(demo-[a-z-]+)`", table)) == _models({}).keys()
 
     def test_every_model_but_the_unpriced_one_has_a_price_and_a_bound(self) -> None:
         for name, model in _models({}).items():
