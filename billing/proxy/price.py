@@ -70,7 +70,7 @@ def charge_nanos_of(cost: object, rule: PriceRule) -> int:
 def price_detail(basis: Basis, cost: object, rule: PriceRule, amount_nanos: int) -> dict[str, JsonValue]:
     """The arithmetic of a charge: the rule's formula, with `cost` as the provider's cost, gives `amount`.
 
-    `basis` says what `cost` is. It is null for an estimate (`input`, `hold`), which no formula made.
+    `basis` says what `cost` is. It is null for an estimate (`input`, `count`, `hold`), which no formula made.
     """
     known = None if cost is None else format(Decimal(str(cost)), "f")
     return {
