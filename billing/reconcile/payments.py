@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import TypeVar
 
 import stripe
@@ -133,7 +134,7 @@ class StripeBooks:
     ) -> stripe.ListObject[stripe.checkout.Session]:
         params: stripe.params.checkout.SessionListParams = {
             "limit": self._page,
-            "created": {"gte": int(window.since.timestamp()), "lt": int(window.until.timestamp())},
+            "created": _created(window),
         }
         if after is not None:
             params["starting_after"] = after
@@ -145,7 +146,7 @@ class StripeBooks:
         async def page(window: Window, after: str | None) -> stripe.ListObject[stripe.Event]:
             params: stripe.params.EventListParams = {
                 "limit": self._page,
-                "created": {"gte": int(window.since.timestamp()), "lt": int(window.until.timestamp())},
+                "created": _created(window),
                 "types": types,
             }
             if after is not None:
@@ -169,6 +170,11 @@ class StripeBooks:
         raise StripeUnavailable(
             f"Stripe has more than {PAGES_MAX * self._page} objects in this time: narrow it."
         )
+
+
+def _created(window: Window) -> stripe.params.EventListParamsCreated:
+    """Stripe's times are whole seconds: the one in which the window ends belongs to it."""
+    return {"gte": floor(window.since.timestamp()), "lt": ceil(window.until.timestamp())}
 
 
 async def at_its_pace(ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 from fastapi import FastAPI
@@ -77,6 +78,15 @@ class TestAgrees:
 
 
 class TestDiffers:
+    async def test_a_payment_in_the_very_second_in_which_the_window_ends(
+        self, world: World, sandbox: Sandbox
+    ) -> None:
+        session_id = await paid(world, sandbox)
+        created = (await sandbox.get(f"/v1/checkout/sessions/{session_id}"))["created"]
+        until = datetime.fromtimestamp(cast(int, created), UTC) + timedelta(seconds=0.5)
+        found = await world.reconciliation.compare(STRIPE, Window(until - timedelta(hours=1), until))
+        assert session_id in [one.subject for one in found.differences]
+
     async def test_paid_and_not_credited_is_repaired_once(self, world: World, sandbox: Sandbox) -> None:
         session_id = await paid(world, sandbox)
         found = await world.only(STRIPE)

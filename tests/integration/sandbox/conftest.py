@@ -35,7 +35,7 @@ async def http(program: Program) -> AsyncIterator[httpx.AsyncClient]:
 async def shop(shop_server: Shop, http: httpx.AsyncClient) -> Shop:
     """The shop, with nothing left over from the test before."""
     (await http.post("/sandbox/drain", json={})).raise_for_status()
-    shop_server.take_all()
+    shop_server.forget()
     shop_server.refuse = 0
     return shop_server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -110,6 +111,12 @@ class Shop:
     def take_all(self) -> list[stripe.Event]:
         """What has come so far."""
         return self.take(self.taken.qsize())
+
+    def forget(self) -> None:
+        """Throws away what has come, however old its signature has grown."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.taken.get_nowait()
 
 
 @contextmanager
