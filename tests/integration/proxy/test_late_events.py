@@ -42,9 +42,9 @@ CREATE TABLE public."LiteLLM_SpendLogs" (request_id text, api_key text, spend fl
 class Process:
     """One gateway's part of a call, from its admission on."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, settings: Settings | None = None) -> None:
         self.settler = Settler()
-        self.open_calls = OpenCalls(ledger, self.settler, Settings())
+        self.open_calls = OpenCalls(ledger, self.settler, settings or Settings())
         self.successes = Successes(self.open_calls)
         self.call = Call("/v1/chat/completions", id=CALL)
         self.call.admission = Admission(ALICE, PriceRule(), False, HELD, INPUT, 0, {"model": "m"})
@@ -58,11 +58,16 @@ class Process:
 @pytest.fixture
 async def held(ledger: Ledger) -> Ledger:
     """A ledger with one running call."""
+    await admit(ledger, fallback_nanos=INPUT)
+    return ledger
+
+
+async def admit(ledger: Ledger, fallback_nanos: int) -> None:
+    """A customer with credit, and the hold of the call."""
     await ledger.post(
         Entry(ALICE, TransactionKind.TOPUP, CREDIT, "topup:1", "Top-up", stripe_object_id="cs_1")
     )
-    await ledger.hold(HoldRequest(CALL, ALICE, HELD, INPUT, 60, detail={"model": "m"}))
-    return ledger
+    await ledger.hold(HoldRequest(CALL, ALICE, HELD, fallback_nanos, 60, detail={"model": "m"}))
 
 
 @pytest.fixture
@@ -141,6 +146,20 @@ class TestSuccessEvent:
         await run_out()
         await Sweeper(held, pool).sweep()
         assert await books(held) == [(TransactionKind.CHARGE, -5_000, "no_event")]
+
+    async def test_that_never_comes_is_free_where_the_setting_says_so(
+        self, ledger: Ledger, pool: Pool, run_out: Callable[[], Awaitable[None]]
+    ) -> None:
+        await admit(ledger, fallback_nanos=0)  # as an admission does by this setting
+        process = Process(ledger, Settings(billing_charge_no_event="nothing"))
+        process.call.ended_at = -1e9
+        process.call.stream = Showed(5_000)  # type: ignore[assignment]  # all that is asked of it
+        await process.open_calls.renew_leases()
+        await run_out()
+        await Sweeper(ledger, pool).sweep()
+        assert await books(ledger) == []
+        assert (await ledger.account(ALICE)).available_nanos == CREDIT
+        assert [listed.hold.ending for listed in await ledger.for_review()] == ["no_event"]
 
 
 class Showed:

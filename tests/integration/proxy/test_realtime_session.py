@@ -173,6 +173,17 @@ class TestHold:
         assert caught.value.available_nanos == ONE + 10 * 1500
         assert (await ledger.hold_of(call.id)).amount_nanos > ONE
 
+    async def test_costs_nothing_without_an_event_where_the_setting_says_so(
+        self, ledger: Ledger, call: Call
+    ) -> None:
+        settings = Settings(_env_file=None, billing_charge_no_event="nothing")
+        session = await opened(ledger, call, settings, 100 * ONE)
+        provider = Provider()
+        await session.after_event(provider.create())
+        await session.after_event(provider.finish("resp_1", 7))
+        assert call.recovered_cost is not None
+        assert (await ledger.hold_of(call.id)).fallback_nanos == 0
+
     async def test_that_a_sweeper_has_ended_ends_the_session(
         self, ledger: Ledger, call: Call, settings: Settings
     ) -> None:

@@ -26,7 +26,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 class Build(Protocol):
     """Admissions in front of a ledger, under some price rules."""
 
-    def __call__(self, ledger: ScriptedLedger, *rules: PriceRule) -> Admissions: ...
+    def __call__(
+        self, ledger: ScriptedLedger, *rules: PriceRule, settings: Settings | None = ...
+    ) -> Admissions: ...
 
 
 @dataclass
@@ -89,9 +91,9 @@ def router() -> Router:
 
 @pytest.fixture
 def admissions(router: Router) -> Build:
-    def build(ledger: ScriptedLedger, *rules: PriceRule) -> Admissions:
-        prices = RulesNow(PriceBook(rules))
-        return Admissions(ledger, Registered(), Settings(), lambda: router, prices)  # type: ignore[arg-type]  # scripted
+    def build(ledger: ScriptedLedger, *rules: PriceRule, settings: Settings | None = None) -> Admissions:
+        prices, wanted = RulesNow(PriceBook(rules)), settings or Settings()
+        return Admissions(ledger, Registered(), wanted, lambda: router, prices)  # type: ignore[arg-type]  # scripted
 
     return build
 
@@ -136,6 +138,18 @@ class FreeLedger(ScriptedLedger):
 
     async def account(self, payer: Payer) -> Account:
         return Account(None, payer, None, "usd", 0, 0, 0, 0, None, False, None, None, None, None)
+
+
+class TestNoEvent:
+    """What a call costs of whose end nothing is ever heard is agreed with its hold."""
+
+    async def test_costs_the_input_or_by_setting_nothing(self, admissions: Build) -> None:
+        charged, free = ScriptedLedger([10**12]), ScriptedLedger([10**12])
+        forgiving = Settings(billing_charge_no_event="nothing")
+        await admissions(charged).admit(call(), FakeKey(), chat(max_tokens=9), "acompletion")
+        await admissions(free, settings=forgiving).admit(call(), FakeKey(), chat(max_tokens=9), "acompletion")
+        assert 0 < charged.holds[0].fallback_nanos < charged.holds[0].amount_nanos
+        assert free.holds[0].fallback_nanos == 0
 
 
 class TestOutputLimit:
