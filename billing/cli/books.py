@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
-from billing.cli.output import DONE, FAILED, complain, say
+from billing.cli.output import answer, say
 from billing.database.migrations import migrate
 from billing.database.pool import open_pool
-from billing.errors import BillingError, NotConfigured
+from billing.errors import NotConfigured
 from billing.ledger.books import Books
 from billing.ledger.schemas import Discrepancy
 from billing.local import litellm_database
-from billing.local.failures import RunFailure
 from billing.settings import Settings, get_settings
+from gateway.start.messages import DONE, FAILED
 
 
 def apply_migrations(*, as_json: bool) -> int:
@@ -29,25 +28,12 @@ def prove_books(*, as_json: bool) -> int:
     return answer(_prove(as_json=as_json))
 
 
-def answer(command: Coroutine[object, object, int]) -> int:
-    """Runs a command; an expected failure is one line and an exit code."""
-    try:
-        return asyncio.run(command)
-    except BillingError as error:
-        complain(error.message)
-        return FAILED
-
-
 async def _apply(*, as_json: bool) -> int:
     settings = get_settings()
     if settings.database_url is None:
         raise NotConfigured("DATABASE_URL is not set.")
     database_url = settings.database_url.get_secret_value()
-    try:
-        of_litellm = await litellm_database.migrate(database_url, lambda _text: None)
-    except RunFailure as failure:
-        complain(failure.message)
-        return failure.exit_code
+    of_litellm = await litellm_database.migrate(database_url, lambda _text: None)
     applied = await migrate(database_url)
     if as_json:
         say(json.dumps({"applied": applied, "applied_of_litellm": of_litellm}))

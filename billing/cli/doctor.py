@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from billing.cli.output import DONE, FAILED, complain, say
+from billing.cli.output import say
 from gateway.doctor.finding import Finding
 from gateway.doctor.service import before_start, examine
+from gateway.start.messages import DONE, FAILED, tell
 
 
 def examine_deployment(config: Path, *, offline: bool, as_json: bool) -> int:
@@ -32,7 +33,7 @@ def may_serve(config: Path, environment: dict[str, str]) -> bool:
     findings = before_start(config, environment)
     for finding in findings:
         if finding.level != "ok":
-            complain(f"{finding.level}: {finding.check}: {finding.message}")
+            tell(f"{finding.level}: {finding.check}: {finding.message}")
     return is_healthy(findings)
 
 

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from billing.cli.output import DONE, FAILED, complain, say
-from billing.errors import BillingError, NotConfigured
+from billing.cli.output import answer, say
+from billing.errors import NotConfigured
 from gateway.ollama.discovery import Discovered, Price, Wanted, discover, read_price
+from gateway.start.messages import DONE, tell
 
 HEADER = "# Written by `proxyllm ollama discover`: run it again to renew. Prices are US dollars a token.\n"
 
 
 def discover_node(base_url: str, wanted: Wanted, output: Path | None, *, as_json: bool) -> int:
-    """Prints or writes the entries of a node; an expected failure is one line and an exit code."""
-    try:
-        found = asyncio.run(discover(base_url, wanted))
-        if output is not None:
-            _write(output, found)
-    except BillingError as error:
-        complain(error.message)
-        return FAILED
+    """Prints or writes the entries of a node."""
+    return answer(_discover(base_url, wanted, output, as_json=as_json))
+
+
+async def _discover(base_url: str, wanted: Wanted, output: Path | None, *, as_json: bool) -> int:
+    found = await discover(base_url, wanted)
+    if output is not None:
+        _write(output, found)
     for reason in found.skipped:
-        complain(f"left out: {reason}")
+        tell(f"left out: {reason}")
     if as_json:
         say(json.dumps({"model_list": found.entries, "skipped": found.skipped}))
     elif output is None:

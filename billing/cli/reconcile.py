@@ -9,17 +9,18 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from billing.cli.output import DONE, FAILED, complain, say
+from billing.cli.output import aligned, say
+from billing.cli.times import DAYS, moment
 from billing.database.pool import open_pool
-from billing.errors import BadRequest, BillingError
+from billing.errors import BillingError
 from billing.ledger.service import Ledger
 from billing.money import format_nanos
 from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
 from billing.reconcile.service import Reconciliation, open_reconciliation
 from billing.settings import Settings, get_settings
+from gateway.start.messages import DONE, FAILED, tell
 
 CANNOT_RUN = 2
-DAYS = 7  # that are compared where nobody says from when
 _WAIT_S = 30.0
 
 
@@ -39,7 +40,7 @@ def reconcile(options: Options) -> int:
     try:
         report = asyncio.run(_run(options))
     except BillingError as error:
-        complain(error.message)
+        tell(error.message)
         return CANNOT_RUN
     say(json.dumps(_document(report)) if options.as_json else _table(report, is_repairing=options.apply))
     if any(book.open for book in report.books):
@@ -81,18 +82,9 @@ async def _reconciliation(settings: Settings) -> AsyncIterator[Reconciliation]:
 
 def _window(options: Options) -> Window:
     now = datetime.now(UTC)
-    since = _moment(options.since, "--since") or now - timedelta(days=DAYS)
-    return Window(since, min(_moment(options.until, "--until") or now, now))
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadRequest(f"{option} takes a time like 2026-11-21 or 2026-11-21T08:00:00+01:00.") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    since = moment(options.since, "--since") if options.since is not None else now - timedelta(days=DAYS)
+    until = moment(options.until, "--until") if options.until is not None else now
+    return Window(since, min(until, now))
 
 
 def _document(report: Report) -> dict[str, object]:
@@ -122,13 +114,13 @@ def _item(one: Difference) -> dict[str, object]:
 def _table(report: Report, *, is_repairing: bool) -> str:
     window = report.window
     lines = [f"compared {window.since:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC", ""]
-    lines += _aligned([("BOOK", "RESULT", "DRIFT", "COMPARED"), *map(_summary, report.books)])
+    lines += aligned([("BOOK", "RESULT", "DRIFT", "COMPARED"), *map(_summary, report.books)])
     for book in report.books:
         lines += [f"  {text}" for text in book.notes]
     found = [one for book in report.books for one in book.differences]
     if found:
         head = ("RULE", "SUBJECT", "CUSTOMER", "EXPECTED", "FOUND", "STATE")
-        lines += ["", *_aligned([head, *(_row(one) for one in found)]), ""]
+        lines += ["", *aligned([head, *(_row(one) for one in found)]), ""]
         lines += sorted({f"{one.rule}: {one.explanation}" for one in found})
     repairable = sum(1 for one in found if one.repair and not one.repaired)
     if repairable and not is_repairing:
@@ -149,10 +141,3 @@ def _summary(book: Findings) -> tuple[str, ...]:
 def _row(one: Difference) -> tuple[str, ...]:
     state = "repaired" if one.repaired else one.repair.value if one.repair else "for a person"
     return (one.rule, one.subject, one.customer or "-", one.expected, one.found, state)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]

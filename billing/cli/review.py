@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 
-from billing.cli.books import answer, open_books
-from billing.cli.output import DONE, say
+from billing.cli.books import open_books
+from billing.cli.output import answer, say
 from billing.database.pool import open_pool
 from billing.ledger.schemas import UnheardCall
 from billing.ledger.service import Ledger
 from billing.money import format_nanos
 from billing.prices.repricing import UnpricedCall, parse_cost, price_by_hand, unpriced_calls
 from billing.settings import get_settings
+from gateway.start.messages import DONE
 
 
 def list_for_review(limit: int, *, as_json: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Coroutine
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from billing.cli.books import apply_migrations
 from billing.cli.doctor import may_serve
-from billing.cli.output import DONE, FAILED, complain, say
-from billing.errors import BillingError
-from billing.local.failures import RunFailure
+from billing.cli.output import answer, say
 from billing.settings import get_settings
+from gateway.start.messages import DONE, FAILED
 from gateway.start.supervisor import Options, supervise
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ def run_everything(options: RunOptions) -> int:
     """`proxyllm run`."""
     from billing.local.run import run
 
-    return _until_failure(_done(run(options, say)))
+    return answer(_done(run(options, say)))
 
 
 def serve_gateway(options: Options, *, migrate_first: bool) -> int:
@@ -33,7 +31,7 @@ def serve_gateway(options: Options, *, migrate_first: bool) -> int:
         return failed
     if not may_serve(options.config, dict(options.environment)):
         return FAILED
-    code = _until_failure(supervise(options, get_settings()))
+    code = answer(supervise(options, get_settings()))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # all is closed; taking the interpreter apart would take longer than stopping the gateway
@@ -42,17 +40,3 @@ def serve_gateway(options: Options, *, migrate_first: bool) -> int:
 async def _done(running: Coroutine[object, object, None]) -> int:
     await running
     return DONE
-
-
-def _until_failure(serving: Coroutine[object, object, int]) -> int:
-    """Runs it; an expected failure is a few lines and an exit code."""
-    try:
-        return asyncio.run(serving)
-    except RunFailure as failure:
-        if failure.log_tail:
-            sys.stderr.write(f"{failure.log_tail}\n")
-        complain(failure.message)
-        return failure.exit_code
-    except BillingError as error:
-        complain(error.message)
-        return FAILED

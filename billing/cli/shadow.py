@@ -6,14 +6,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from billing.cli.books import answer, open_books
-from billing.cli.output import DONE, say
-from billing.errors import BadRequest
+from billing.cli.books import open_books
+from billing.cli.output import aligned, answer, say
+from billing.cli.times import DAYS, moment
 from billing.money import format_nanos
 from billing.settings import get_settings
 from billing.shadow.report import ReportLine, shadow_report
+from gateway.start.messages import DONE
 
-_DAYS = 7
 _HEAD = ("customer", "model", "calls", "would be charged", "would be refused", "why", "log less events")
 
 
@@ -23,8 +23,8 @@ def report_shadow(since: str | None, until: str | None, *, as_json: bool) -> int
 
 
 async def _report(since: str | None, until: str | None, *, as_json: bool) -> int:
-    end = _moment(until, "--until") if until else datetime.now(UTC)
-    start = _moment(since, "--since") if since else end - timedelta(days=_DAYS)
+    end = moment(until, "--until") if until is not None else datetime.now(UTC)
+    start = moment(since, "--since") if since is not None else end - timedelta(days=DAYS)
     async with open_books(get_settings()) as books:
         lines = await shadow_report(books, start, end)
     if as_json:
@@ -34,18 +34,9 @@ async def _report(since: str | None, until: str | None, *, as_json: bool) -> int
             )
         )
     else:
-        say(_table(lines) if lines else "shadow mode saw no call in this time")
+        table = aligned([_HEAD, *map(_row, lines)])
+        say("\n".join(table) if lines else "shadow mode saw no call in this time")
     return DONE
-
-
-def _moment(text: str, option: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadRequest(
-            f"{option}: {text} is no time in ISO 8601, like 2026-11-21 or 2026-11-21T05:00Z."
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _json(line: ReportLine) -> dict[str, object]:
@@ -67,12 +58,6 @@ def _json(line: ReportLine) -> dict[str, object]:
 
 def _plain(cost: Decimal) -> str:
     return format(cost.normalize() + 0, "f")
-
-
-def _table(lines: list[ReportLine]) -> str:
-    rows = [_HEAD, *map(_row, lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _row(line: ReportLine) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
-"""What the supervisor says: one line each, on standard error, where platforms collect logs."""
+"""What supervisor and commands say: one line each, on standard error, where platforms collect logs."""
 
 from __future__ import annotations
 
 import sys
+
+DONE, FAILED = 0, 1  # exit codes
 
 
 def tell(text: str) -> None:

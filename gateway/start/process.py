@@ -18,6 +18,7 @@ import uvicorn
 
 from billing.local.failures import PortTaken
 from gateway.start.listening import bind
+from gateway.start.messages import tell
 from gateway.start.readiness import WithTailnet
 from gateway.start.tailnet_seam import STATUS_VARIABLE
 
@@ -35,7 +36,7 @@ def main() -> None:
     try:
         listener = bind(options.host, options.port)
     except PortTaken as failure:
-        sys.stderr.write(f"proxyllm: {failure.message}\n")
+        tell(failure.message)
         sys.exit(failure.exit_code)
     app = importlib.import_module("billing.app").app
     status_file = os.environ.get(STATUS_VARIABLE)

@@ -28,14 +28,13 @@ from billing.settings import Settings
 from gateway.configuration.reading import read_configuration
 from gateway.configuration.serving import servable
 from gateway.start.environment import for_gateway, proxies_in
-from gateway.start.messages import tell, warn
+from gateway.start.messages import DONE, FAILED, tell, warn
 from gateway.start.readiness import STARTING, write_status
 from gateway.start.tailnet_seam import STATUS_VARIABLE
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 END_WITHIN_S = 9.0  # after `drain_s`: cut what still runs, resolve its holds, close; platforms kill at + 10
 LITELLM_WAITS = {"GRACEFUL_SHUTDOWN_TIMEOUT": "2"}  # seconds, of its own, after `drain_s` is over
-DONE, FAILED = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
