@@ -9,18 +9,13 @@ from pathlib import Path
 
 from billing.local import gateway_config, keys, ports, postgres
 from billing.local.demo_customer import CUSTOMER
+from billing.local.environment import NOT_FOR_US
 from billing.local.home import Home, write_private
 from billing.local.keys import Keys
 from billing.local.postgres import Place
 from billing.local.run_file import RunFile
 
 ANY_ADDRESS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared with, never bound to
-NOT_FOR_PARTS = frozenset(
-    (
-        "WEB_CONCURRENCY",  # would turn one process into several
-        "PYTHONDONTWRITEBYTECODE",  # would compile LiteLLM anew at each start
-    )
-)
 REAL_STRIPE = "https://api.stripe.com"
 
 
@@ -89,7 +84,7 @@ class Plan:
 
     def base_environment(self) -> dict[str, str]:
         """The user's, without what would break or slow every start."""
-        return {name: value for name, value in self.options.environment.items() if name not in NOT_FOR_PARTS}
+        return {name: value for name, value in self.options.environment.items() if name not in NOT_FOR_US}
 
     def gateway_environment(self, prisma: Mapping[str, str]) -> dict[str, str]:
         """The gateway's settings; `prisma` names the engine. What the user set himself wins."""

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from billing.local.environment import NOT_FOR_US
+
 TAILNET_KEYS = frozenset(("TAILSCALE_AUTH_KEY", "TS_AUTHKEY", "TS_AUTH_KEY"))
 """Whoever holds one can join the tailnet: the supervisor alone has them."""
 
 PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY"))
 """LiteLLM, Stripe's SDK and httpx read these, upper and lower case, for everything they send."""
-
-NOT_FOR_US = frozenset(
-    (
-        "WEB_CONCURRENCY",  # would turn one process into several; replicas are the way to more
-        "PYTHONDONTWRITEBYTECODE",  # would compile LiteLLM anew at each start
-    )
-)
 
 
 def proxies_in(environment: Mapping[str, str]) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from billing.local.home import write_private
 from gateway.tailnet.errors import DaemonFailed, JoinFailed
 from gateway.tailnet.localapi import LocalApi
 from gateway.tailnet.plan import Plan
@@ -80,7 +81,7 @@ class Daemon:
     async def join(self) -> None:
         """`tailscale up`. The key is in a file of our own for as long as that takes. Raises JoinFailed."""
         key_file = self._directory / "key"
-        _write_private(key_file, self._plan.auth_key)
+        write_private(key_file, self._plan.auth_key)
         try:
             code, said = await self._tailscale_up(key_file)
         finally:
@@ -185,13 +186,6 @@ def environment_for(ours: Mapping[str, str], home: Path) -> dict[str, str]:
         if name.startswith("TS_") and not any(word in name for word in _SECRETS)
     }
     return {name: ours[name] for name in _PASSED_ON if name in ours} | switches | {"HOME": str(home)}
-
-
-def _write_private(file: Path, text: str) -> None:
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        opened.write(text)
 
 
 def _last(said: str, secret: str) -> str:
