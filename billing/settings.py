@@ -37,15 +37,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     port: int = Field(4000, ge=1, le=65534, description="Where the gateway listens.")
-    proxyllm_home: Path = Field(
-        Path(".proxyllm"), description="Where `proxyllm run` keeps its state: database, keys, run.json."
-    )
     database_url: SecretStr | None = Field(
         None,
         description="The PostgreSQL that LiteLLM and billing share: LiteLLM in `public`, billing in a "
         "schema of its own. Prisma's `?schema=` with another one is refused.",
     )
-    litellm_master_key: SecretStr | None = Field(None, description="LiteLLM's admin key.")
 
     tailscale_auth_key: SecretStr | None = Field(
         None,

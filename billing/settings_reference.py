@@ -21,7 +21,9 @@ TAIL = """
 | variable | default | what |
 |---|---|---|
 | `HOST` | `::` for `serve`, `127.0.0.1` for `run` | The address to listen on; `::` is IPv6 and IPv4. |
+| `PROXYLLM_HOME` | `.proxyllm` | Where `run` keeps its state: database, keys, run.json. |
 | `CONFIG_FILE_PATH` | `proxy_server_config.yaml` | LiteLLM's configuration, for `serve` and `doctor`. |
+| `LITELLM_MASTER_KEY` |  | LiteLLM's admin key; `run` makes one where it is not set. |
 | `LITELLM_SALT_KEY` | the master key | What LiteLLM encrypts with; it cannot be changed later. |
 | `DOCS_URL` |  | Where LiteLLM shows its OpenAPI pages; `make run` sets `/docs`. |
 | `PROMETHEUS_MULTIPROC_DIR` |  | See [monitor](../how-to/monitor.md). |

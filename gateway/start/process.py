@@ -20,7 +20,7 @@ from billing.local.failures import PortTaken
 from gateway.start.listening import bind
 from gateway.start.messages import tell
 from gateway.start.readiness import WithTailnet
-from gateway.start.tailnet_seam import STATUS_VARIABLE
+from gateway.start.tailnet_status import STATUS_VARIABLE
 
 PARENT_POLL_S = 1
 KEEP_ALIVE_S = 75  # longer than the load balancers in front keep theirs, or they meet a closing connection

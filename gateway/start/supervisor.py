@@ -30,7 +30,7 @@ from gateway.configuration.serving import servable
 from gateway.start.environment import for_gateway, proxies_in
 from gateway.start.messages import DONE, FAILED, tell, warn
 from gateway.start.readiness import STARTING, write_status
-from gateway.start.tailnet_seam import STATUS_VARIABLE
+from gateway.start.tailnet_status import STATUS_VARIABLE
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 END_WITHIN_S = 9.0  # after `drain_s`: cut what still runs, resolve its holds, close; platforms kill at + 10

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from billing.errors import NotConfigured
 from billing.settings import Settings
-from gateway.start.tailnet_seam import Report
+from gateway.start.tailnet_status import Report
 from gateway.tailnet import socks5
 from gateway.tailnet.daemon import missing_programs
 from gateway.tailnet.forwarder import Forwarder
@@ -31,7 +31,14 @@ __all__ = ["open_tailnet"]
 
 @asynccontextmanager
 async def open_tailnet(settings: Settings, report: Report) -> AsyncIterator[None]:
-    """Opens the forwarders at once and joins behind; see `gateway.start.tailnet_seam.OpenTailnet`."""
+    """Entering checks the settings and opens the forwarders, within two seconds; joining goes on behind.
+
+    Leaving stops tailscaled and closes everything, within two seconds. What happens to the tailnet in
+    between is reported, retried and never raised. The key comes from `settings`, which the supervisor
+    has read before it took the key out of every environment.
+
+    Raises NotConfigured where the settings cannot work, whatever the tailnet does.
+    """
     plan = read_plan(settings)
     if missing := missing_programs():
         raise NotConfigured(f"TAILSCALE_AUTH_KEY is set, but {' and '.join(missing)} are not installed.")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.start.tailnet_seam import Report, TailnetStatus
+from gateway.start.tailnet_status import Report, TailnetStatus
 from gateway.tailnet.daemon import Daemon
 from gateway.tailnet.errors import DaemonFailed, JoinFailed, TailnetError
 from gateway.tailnet.localapi import LocalApi

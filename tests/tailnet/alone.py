@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 
 from billing.settings import Settings
-from gateway.start.tailnet_seam import TailnetStatus
+from gateway.start.tailnet_status import TailnetStatus
 from gateway.tailnet import open_tailnet
 
 

@@ -17,7 +17,7 @@ from billing.local.failures import PortTaken
 from gateway.start.environment import for_gateway, proxies_in
 from gateway.start.listening import bind
 from gateway.start.readiness import WithTailnet, write_status
-from gateway.start.tailnet_seam import TailnetStatus
+from gateway.start.tailnet_status import TailnetStatus
 
 
 class TestEnvironment:

@@ -8,11 +8,8 @@ forwarder to the end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-from billing.settings import Settings
+from typing import Literal
 
 STATUS_VARIABLE = "PROXYLLM_TAILNET_STATUS"
 """Names, in the gateway process's environment, the file that holds the latest TailnetStatus as JSON."""
@@ -28,18 +25,3 @@ class TailnetStatus:
 
 Report = Callable[[TailnetStatus], None]
 """Takes each change of status. Cheap, and never raises."""
-
-
-class OpenTailnet(Protocol):
-    """`gateway.tailnet.open_tailnet`."""
-
-    def __call__(self, settings: Settings, report: Report) -> AbstractAsyncContextManager[None]:
-        """Entering checks the settings and opens the forwarders, within two seconds; joining goes on behind.
-
-        Leaving stops tailscaled and closes everything, within two seconds. What happens to the tailnet in
-        between is reported, retried and never raised. The key comes from `settings`, which the supervisor
-        has read before it took the key out of every environment.
-
-        Raises NotConfigured where the settings cannot work, whatever the tailnet does.
-        """
-        ...
