@@ -17,9 +17,6 @@ from billing.ledger.endings import Ending
 from billing.proxy.call import Admission, Call
 from billing.settings import FailedCallCharge, Settings
 
-# `google_genai/streaming_iterator.py` counts what it collected at the natural end of the stream alone.
-_SILENT_WHEN_CUT = frozenset({"agenerate_content_stream"})
-
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -85,8 +82,6 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
     if counted_nanos is not None and not _may_be_finished(call):
         cut = call.client_gone or call.credit_ended
         return ChargeCounted(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos)
-    if _delivered(call) and call.client_gone and _silent_when_cut(call):
-        return ChargeHold(Ending.CUT_MID_STREAM, admission.hold_nanos)
     showed_nothing = call.stream is not None and not _may_be_finished(call)  # and broke off
     if call.logging_obj is None or (_delivered(call) and not showed_nothing):
         return Wait()
@@ -94,11 +89,6 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
         return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)
     ending = Ending.REJECTED if call.rejected else Ending.FAILED
     return _by_setting(settings.billing_charge_failed, ending, admission)
-
-
-def _silent_when_cut(call: Call) -> bool:
-    """Whether LiteLLM brings no event for a stream of this kind that its client cuts."""
-    return call.route is not None and not _SILENT_WHEN_CUT.isdisjoint(call.route.call_types)
 
 
 def cut_by(call: Call) -> Ending:

@@ -22,6 +22,13 @@ _SHOW_ALL = re.compile(r"(gpt-3\.5-|gpt-4(o|\.1|\.5)?($|-)|chatgpt-4o-)")
 _THINK_WHEN_ASKED = re.compile(r"claude-(3|(sonnet|opus|haiku)-4)")
 _THINKING_FIELDS = ("thinking", "reasoning_effort", "reasoning", "output_config", "include_reasoning")
 _NO_THINKING = (None, "none", "disabled", {"type": "disabled"})
+# Of Gemini's settings, those that neither hide output nor make it anything but text.
+_PLAIN_SETTINGS = frozenset(
+    (
+        "maxOutputTokens", "candidateCount", "temperature", "topP", "topK", "seed", "presencePenalty",
+        "frequencyPenalty", "stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema",
+    )
+)  # fmt: skip
 _HIDING_FIELDS = ("prediction", "audio", "web_search_options")
 
 
@@ -43,12 +50,16 @@ def streamed_output(
         return None
     if any(body.get(field) is not None for field in _HIDING_FIELDS):
         return None
+    config = body.get("generationConfig")
+    settings = config if isinstance(config, Mapping) else {}
+    if not _PLAIN_SETTINGS.issuperset(settings):
+        return None
     if not all(_shows_all(deployment, body) for deployment in encodings):
         return None
     names = set(encodings.values())
     return StreamedOutput(
         encoding=names.pop() if len(names) == 1 else None,
-        hidden_tokens=FRAME_TOKENS + _longest_stop(body),
+        hidden_tokens=FRAME_TOKENS + max(_longest_stop(body), _longest_stop(settings)),
     )
 
 
@@ -71,7 +82,7 @@ def _thinks(sources: Iterable[Mapping[str, object]]) -> bool:
 def _longest_stop(body: Mapping[str, object]) -> int:
     """UTF-8 bytes of the longest stop sequence, whose tokens are billed and cut off."""
     longest = 0
-    for field in ("stop", "stop_sequences"):
+    for field in ("stop", "stop_sequences", "stopSequences"):
         stops = body.get(field)
         for stop in stops if isinstance(stops, list) else (stops,):
             if isinstance(stop, str):

@@ -5,11 +5,13 @@ a finish reason, an error with the top-up URL, and the end.
 
 Sources: https://platform.openai.com/docs/api-reference/chat-streaming,
 https://platform.openai.com/docs/api-reference/responses-streaming,
-https://docs.claude.com/en/docs/build-with-claude/streaming
+https://docs.claude.com/en/docs/build-with-claude/streaming,
+https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,11 +34,17 @@ class Output:
     text: str = ""
     other_bytes: int = 0  # UTF-8 bytes of what is no plain text: arguments of tool calls, signatures
     frames: int = 0  # tool calls that begin here
+    reported_tokens: int = 0  # of all output so far, by the provider's own count; 0: it says nothing
 
     @property
     def is_empty(self) -> bool:
-        """Whether the event carries no output."""
-        return not self.text and not self.other_bytes and not self.frames
+        """Whether the event says nothing of output."""
+        return not self.shows and not self.reported_tokens
+
+    @property
+    def shows(self) -> bool:
+        """Whether the event carries output itself."""
+        return bool(self.text or self.other_bytes or self.frames)
 
 
 NOTHING = Output()
@@ -188,6 +196,37 @@ class ResponsesDialect:
         return event_of(failure, "error") + event_of(end, "response.incomplete")
 
 
+class GenerateDialect:
+    """Gemini's `:streamGenerateContent`, which LiteLLM asks for as events (`alt=sse`), never as a list.
+
+    Thoughts are billed as output whether they are shown or not; the usage in each chunk counts them so far.
+    """
+
+    def __init__(self) -> None:
+        self.failed = False
+        self._outer: dict[str, object] = {}
+
+    def read(self, data: Data) -> Output:
+        """The candidates' parts: their text, and calls of functions."""
+        self._outer = {name: data[name] for name in ("responseId", "modelVersion") if name in data}
+        self.failed = self.failed or bool(data.get("error"))
+        candidates = data.get("candidates")
+        parts = [part for one in candidates for part in _parts(one)] if isinstance(candidates, list) else []
+        texts = (part.get("text") for part in parts)
+        return Output(
+            text="".join(text for text in texts if isinstance(text, str)),
+            other_bytes=sum(map(_other_bytes, parts)),
+            frames=sum("functionCall" in part for part in parts),
+            reported_tokens=_reported_tokens(data.get("usageMetadata")),
+        )
+
+    def ending(self, error: ErrorDetail, output_tokens: int) -> bytes:
+        """A chunk with `finishReason: MAX_TOKENS`, and a chunk with the error."""
+        content = {"role": "model", "parts": [{"text": ""}]}
+        candidate = {"content": content, "finishReason": "MAX_TOKENS", "index": 0}
+        return event_of({**self._outer, "candidates": [candidate]}) + event_of({"error": error})
+
+
 def dialect_named(call_type: str) -> Dialect | None:
     """The dialect in which LiteLLM streams a call type; None: no stream of it is understood here."""
     match call_type:
@@ -199,12 +238,33 @@ def dialect_named(call_type: str) -> Dialect | None:
             return MessagesDialect()
         case "aresponses":
             return ResponsesDialect()
+        case "agenerate_content_stream":
+            return GenerateDialect()
     return None
 
 
 def _begins_call(call: object) -> bool:
     function = call.get("function") if isinstance(call, Mapping) else None
     return isinstance(function, Mapping) and bool(function.get("name"))
+
+
+def _parts(candidate: object) -> list[Mapping[str, object]]:
+    content = candidate.get("content") if isinstance(candidate, Mapping) else None
+    parts = content.get("parts") if isinstance(content, Mapping) else None
+    return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+
+
+def _other_bytes(part: Mapping[str, object]) -> int:
+    """Of what a part has beside text, as JSON; a thought's signature is no output."""
+    unbilled = ("text", "thought", "thoughtSignature")
+    rest = {name: value for name, value in part.items() if name not in unbilled}
+    return len(json.dumps(rest, ensure_ascii=False).encode("utf-8", "surrogatepass")) if rest else 0
+
+
+def _reported_tokens(usage: object) -> int:
+    names = ("candidatesTokenCount", "thoughtsTokenCount")
+    counts = [usage.get(name) for name in names] if isinstance(usage, Mapping) else []
+    return sum(count for count in counts if isinstance(count, int) and count > 0)
 
 
 def _text_bytes(value: object) -> int:

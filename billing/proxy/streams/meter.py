@@ -2,7 +2,8 @@
 
 At most: bytes first, tokens where it matters. No tokenizer makes more tokens than UTF-8 bytes, so a text is
 taken by its bytes until those would need more credit; then its tokens are counted, once (`bound/tokens.py`).
-Likely: the count itself, and never fewer than chunks, since a chunk is one token at least.
+Likely: the count itself, and never fewer than chunks, since a chunk is one token at least. Where the provider
+counts as it writes (Gemini), likely is its count, and ours of what came since.
 """
 
 from __future__ import annotations
@@ -28,28 +29,39 @@ class OutputMeter:
         self._counted = 0
         self._likely = 0
         self._chunks = 0
+        self._reported = 0
+        self._likely_when_reported = 0
         self._pending: list[str] = []
         self._pending_bytes = 0
 
     def add(self, output: Output) -> None:
-        """Counts one event that carries output."""
-        self._chunks += 1
+        """Counts one event that says something of output."""
+        self._chunks += output.shows
         self._frames += output.frames
         self._other_bytes += output.other_bytes
         self._pending.append(output.text)
         self._pending_bytes += len(output.text.encode("utf-8", "surrogatepass"))
         if self._pending_bytes > _PENDING_BYTES_MAX:
             self.tighten()
+        if output.reported_tokens > self._reported:
+            self.tighten()  # so that nothing of before is counted anew
+            self._reported = output.reported_tokens
+            self._likely_when_reported = self._own_likely
 
     @property
     def tokens_max(self) -> int:
         """What a provider bills for all of it, at most."""
         text = max(self._counted + self._pending_bytes, self._chunks)
-        return text + self._hidden + self._other_bytes + FRAME_TOKENS * self._frames
+        shown = text + self._other_bytes + FRAME_TOKENS * self._frames
+        return self._hidden + max(shown, self._reported)
 
     @property
     def tokens_likely(self) -> int:
         """What it is likely billed as."""
+        return self._reported + max(0, self._own_likely - self._likely_when_reported)
+
+    @property
+    def _own_likely(self) -> int:
         text = max(self._likely + self._pending_bytes // _BYTES_PER_TOKEN, self._chunks)
         return text + self._other_bytes // _BYTES_PER_TOKEN + _FRAME_LIKELY * self._frames
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -87,13 +88,34 @@ def responses(customer: Customer, question: str = QUESTION, limit: int = LIMIT) 
     return ended
 
 
+def generate(customer: Customer, question: str = QUESTION, limit: int = LIMIT) -> Ended:
+    ended = Ended()
+    body = {"contents": [{"parts": [{"text": question}]}], "generationConfig": {"maxOutputTokens": limit}}
+    path = "/v1beta/models/demo-gemini:streamGenerateContent"
+    with customer.http.stream("POST", path, json=body) as answer:
+        for line in answer.iter_lines():
+            event = json.loads(line.removeprefix("data:")) if line else {}
+            ended.error = event.get("error", ended.error)
+            for candidate in event.get("candidates", ()):
+                ended.pieces += [part["text"] for part in candidate["content"]["parts"]]
+                ended.finish = candidate.get("finishReason", ended.finish)
+    return ended
+
+
 APIS: dict[str, Callable[..., Ended]] = {
     "chat": chat,
     "completions": completions,
     "messages": messages,
     "responses": responses,
+    "generate": generate,
 }
-CUT = {"chat": "length", "completions": "length", "messages": "max_tokens", "responses": "max_output_tokens"}
+CUT = {
+    "chat": "length",
+    "completions": "length",
+    "messages": "max_tokens",
+    "responses": "max_output_tokens",
+    "generate": "MAX_TOKENS",
+}
 
 
 def _object(value: object) -> Mapping[str, object]:

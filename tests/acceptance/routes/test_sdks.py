@@ -137,8 +137,10 @@ class TestCutStreams:
         [charge] = customer.settled(charges=1)
         assert spent(charge) > 0
 
-    def test_a_gemini_stream_that_is_cut_costs_its_hold(self, new_customer: Callable[..., Customer]) -> None:
-        """LiteLLM counts nothing of it: the rest of the answer would be free."""
+    def test_a_gemini_stream_that_is_cut_costs_what_was_shown(
+        self, new_customer: Callable[..., Customer]
+    ) -> None:
+        """LiteLLM counts nothing of it, so it is our count."""
         customer = new_customer(credit="10")
         body = {
             "contents": [{"parts": [{"text": "in 15000 words"}]}],
@@ -148,7 +150,10 @@ class TestCutStreams:
         with customer.http.stream("POST", path, json=body) as answer:
             next(answer.iter_lines())
         [charge] = customer.settled(charges=1)
-        assert spent(charge) > 16_000 * SMALL_OUTPUT
+        assert SMALL_OUTPUT < spent(charge) < 8_000 * SMALL_OUTPUT  # some of 15,000 words
+        assert isinstance(charge["detail"], dict)
+        assert charge["detail"]["ending"] == "cut_mid_stream"
+        assert charge["detail"]["price"]["basis"] == "count"
 
 
 class TestFailures:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from billing.proxy.bound.streamed import FRAME_TOKENS
 from tests.unit.proxy.bound.conftest import Bounder, Row
 
 PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "max_output_tokens": 4000}
@@ -83,6 +84,36 @@ class TestRequests:
         assert not shows_all("anthropic/claude-sonnet-4-5", **fields)
         assert not shows_all("anthropic/claude-sonnet-4-5", params=fields)
         assert shows_all("anthropic/claude-sonnet-4-5", thinking={"type": "disabled"})
+
+    @pytest.mark.parametrize(
+        ("config", "shown"),
+        [
+            ({}, True),
+            ({"maxOutputTokens": 9, "temperature": 1}, True),
+            ({"stopSequences": ["é"]}, True),
+            ({"candidateCount": 2}, False),
+            ({"responseModalities": ["TEXT", "IMAGE"]}, False),
+            ({"thinkingConfig": {"thinkingBudget": 9}}, False),
+            ({"a_setting_of_next_year": 1}, False),
+        ],
+        ids=str,
+    )
+    def test_of_geminis_own_api_show_all_with_settings_that_are_known(
+        self,
+        config: dict[str, object],
+        shown: bool,
+        router: Callable[..., Any],
+        deployment: Callable[..., Row],
+        bounded: Bounder,
+    ) -> None:
+        models = router(deployment("m", "gemini/gemini-x", info={**PRICES, "supports_reasoning": False}))
+        asked = {"model": "m", "contents": [{"parts": [{"text": "hi"}]}], "stream": True}
+        found = bounded(
+            {**asked, "generationConfig": config}, router=models, call_type="agenerate_content_stream"
+        )
+        assert (found.streamed is not None) is shown
+        if found.streamed is not None:
+            assert found.streamed.hidden_tokens == FRAME_TOKENS + (2 if "stopSequences" in config else 0)
 
     def test_stop_sequences_are_billed_and_not_shown(
         self, router: Callable[..., Any], deployment: Callable[..., Row], bounded: Bounder

@@ -8,6 +8,7 @@ import pytest
 
 from billing.proxy.streams.dialects import (
     ChatDialect,
+    GenerateDialect,
     MessagesDialect,
     Output,
     ResponsesDialect,
@@ -137,6 +138,54 @@ class TestResponses:
         assert events[2].response.incomplete_details.reason == "max_output_tokens"
 
 
+def generated(*parts: dict[str, object], **outer: object) -> dict[str, object]:
+    """A chunk of Gemini's."""
+    candidate = {"content": {"role": "model", "parts": list(parts)}, "index": 0}
+    return {"candidates": [candidate], "modelVersion": "gemini-x", **outer}
+
+
+class TestGenerate:
+    @pytest.mark.parametrize(
+        ("chunk", "output"),
+        [
+            ({}, Output()),
+            ({"candidates": [{"finishReason": "STOP", "index": 0}]}, Output()),
+            (generated({"text": "héllo"}, {"text": " you"}), Output(text="héllo you")),
+            (generated({"text": "hm", "thought": True, "thoughtSignature": "AAAA"}), Output(text="hm")),
+            (
+                generated({"functionCall": {"name": "f", "args": {"a": 1}}}),
+                Output(other_bytes=len('{"functionCall": {"name": "f", "args": {"a": 1}}}'), frames=1),
+            ),
+            (
+                generated({"a_part_of_next_year": "abc"}),
+                Output(other_bytes=len('{"a_part_of_next_year": "abc"}')),
+            ),
+            (
+                generated({"text": "a"}, usageMetadata={"candidatesTokenCount": 3, "thoughtsTokenCount": 40}),
+                Output(text="a", reported_tokens=43),
+            ),
+            (generated(usageMetadata={"promptTokenCount": 9, "thoughtsTokenCount": None}), Output()),
+        ],
+        ids=str,
+    )
+    def test_counts_what_parts_say_and_what_the_provider_counted(
+        self, chunk: dict[str, object], output: Output
+    ) -> None:
+        assert GenerateDialect().read(chunk) == output
+
+    @pytest.mark.parametrize("chunk", [{"candidates": "x"}, {"candidates": [1, {"content": {"parts": [2]}}]}])
+    def test_nonsense_carries_nothing(self, chunk: dict[str, object]) -> None:
+        assert GenerateDialect().read(chunk).is_empty
+
+    def test_ends_with_a_finish_reason_and_the_error(self) -> None:
+        dialect = GenerateDialect()
+        dialect.read(generated({"text": "hello"}))
+        finish, error = events_of(dialect.ending(dict(ERROR), 1))
+        candidate = {"content": {"role": "model", "parts": [{"text": ""}]}, "finishReason": "MAX_TOKENS"}
+        assert finish == {"modelVersion": "gemini-x", "candidates": [{**candidate, "index": 0}]}
+        assert error == {"error": ERROR}
+
+
 @pytest.mark.parametrize(
     ("call_type", "data"),
     [
@@ -144,6 +193,7 @@ class TestResponses:
         ("atext_completion", {"error": {"message": "broken"}}),
         ("anthropic_messages", {"type": "error", "error": {}}),
         ("aresponses", {"type": "response.failed", "response": {}}),
+        ("agenerate_content_stream", {"error": {"message": "broken"}}),
     ],
 )
 def test_a_stream_says_that_it_broke(call_type: str, data: dict[str, object]) -> None:

@@ -134,6 +134,20 @@ class TestMeter:
         assert meter.tokens_max >= 20
         assert meter.tokens_likely == 20
 
+    def test_takes_the_providers_count_and_its_own_of_what_came_since(self) -> None:
+        """Thoughts that are not shown are billed: Gemini says how many so far."""
+        meter = OutputMeter(StreamedOutput("cl100k_base", hidden_tokens=0), by_bytes=False)
+        meter.add(Output(text="四十二 " * 40))
+        meter.add(Output(text=" word", reported_tokens=300))
+        assert meter.tokens_likely == 300
+        assert meter.tokens_max >= 300
+        for _ in range(3):
+            meter.add(WORD)
+        meter.tighten()
+        assert meter.tokens_likely == 303
+        meter.add(Output(reported_tokens=300))
+        assert meter.tokens_likely == 303
+
     def test_a_long_text_is_not_kept(self) -> None:
         meter = OutputMeter(StreamedOutput(None, hidden_tokens=0), by_bytes=False)
         for _ in range(100):
