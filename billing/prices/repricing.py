@@ -13,10 +13,8 @@ from billing.ledger.books import Books, bounded
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Json, Payer, Resolution, Settlement
 from billing.ledger.service import Ledger
-from billing.money import nanos_from_cost
-from billing.prices.rule import DEFAULT, PriceRule
+from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail, without_rules
 from billing.prices.service import SQL
-from billing.proxy.price import price_detail
 from billing.settings import CustomerType
 
 COST_MAX = Decimal(10_000)  # of one call; beyond it is a slip of the decimal point
@@ -80,10 +78,8 @@ async def price_by_hand(
     known = await _known(ledger, call_id)
     if known.is_open:
         raise Conflict(f"The call {call_id} has not ended yet.")
-    rule_detail = known.detail.get("rule")
-    rule = PriceRule.of_detail(rule_detail) if isinstance(rule_detail, dict) else DEFAULT
-    amount_nanos = rule.charge_nanos(nanos_from_cost(cost))
-    detail = {name: value for name, value in known.detail.items() if name != "rules"}
+    rule = rule_of_detail(known.detail, None, None)
+    amount_nanos = charge_nanos_of(cost, rule)
     settlement = Settlement(
         key=call_id,
         amount_nanos=amount_nanos,
@@ -91,9 +87,9 @@ async def price_by_hand(
         description=f"{known.detail.get('model') or 'call'}: priced by hand",
         payer=Payer(known.customer_type, known.customer_id),
         detail={
-            **detail,
+            **without_rules(known.detail),
             "ending": str(Ending.PRICED_BY_HAND),
-            "rule": rule_detail if isinstance(rule_detail, dict) else rule.detail(),
+            "rule": known.detail.get("rule", rule.detail()),
             "price": price_detail("by_hand", cost, rule, amount_nanos),
             "reason": reason,
             "priced_by": priced_by,

@@ -9,17 +9,19 @@ from pydantic import JsonValue
 from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.prices.book import CallPrices
+from billing.prices.detail import rules_detail
+from billing.prices.rule import PriceRule
 from billing.proxy.bound import CallBound, bound_call
 from billing.proxy.bound.moderation import check_moderation
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
+from billing.proxy.call_rules import CallRules
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
 from billing.proxy.mcp.prices import CALL_TYPE as TOOL_CALL
 from billing.proxy.mcp.prices import bound_tool_call, known_servers
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.output_plan import OutputPlan
 from billing.proxy.payer import Key, payer_of
-from billing.proxy.price import CallRules, PriceRule, rules_detail
 from billing.proxy.realtime.cost import cost_so_far
 from billing.proxy.realtime.prices import RealtimePrices, bound_session
 from billing.proxy.realtime.session import RealtimeSession

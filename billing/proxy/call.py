@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from billing.errors import BillingError
 from billing.ledger.schemas import Json, Payer
-from billing.proxy.price import CallRules, PriceRule
+from billing.prices.rule import PriceRule
+from billing.proxy.call_rules import CallRules
+from billing.proxy.charge_detail import Served
 from billing.proxy.routes import Route
 
 if TYPE_CHECKING:
     from billing.proxy.realtime.session import RealtimeSession
     from billing.proxy.streams import CreditedStream
-
-Served = tuple[str | None, str | None, str | None]  # group, deployment id, provider
 
 current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
 

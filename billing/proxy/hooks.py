@@ -21,7 +21,8 @@ from litellm.proxy._types import ProxyException
 
 from billing.errors import BillingError, LedgerUnavailable
 from billing.proxy.admission import Admissions
-from billing.proxy.call import Call, Served, current_call
+from billing.proxy.call import Call, current_call
+from billing.proxy.charge_detail import Served
 from billing.proxy.json_body import refuse_non_finite
 from billing.proxy.payer import is_exempt
 from billing.proxy.shadow import Shadow

@@ -14,6 +14,7 @@ import time
 from billing.errors import BillingError, InvalidAmount, Unavailable
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
+from billing.prices.detail import Basis, charge_nanos_of, price_detail
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
 from billing.proxy.endings import (
@@ -26,7 +27,6 @@ from billing.proxy.endings import (
     Release,
     ending_at_request_end,
 )
-from billing.proxy.price import Basis, charge_nanos_of, price_detail
 from billing.proxy.settler import Settler
 from billing.settings import Settings
 

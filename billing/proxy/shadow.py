@@ -15,10 +15,10 @@ from billing.ledger.schemas import Payer
 from billing.prices.rule import DEFAULT
 from billing.proxy.admission import Admissions, Pricing
 from billing.proxy.call import Admission, Call
+from billing.proxy.call_rules import CallRules
 from billing.proxy.json_body import refuse_non_finite
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.payer import Key, payer_of
-from billing.proxy.price import CallRules
 from billing.settings import Settings
 from billing.shadow.ledger import ShadowLedger
 from billing.shadow.recorder import Recorder

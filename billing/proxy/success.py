@@ -10,17 +10,12 @@ from billing.errors import InvalidAmount
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
 from billing.money import format_nanos
+from billing.prices.detail import Basis, charge_nanos_of, price_detail
+from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
+from billing.proxy.charge_detail import charge_detail, served_by
 from billing.proxy.endings import cut_by
 from billing.proxy.open_calls import OpenCalls
-from billing.proxy.price import (
-    Basis,
-    PriceRule,
-    charge_detail,
-    charge_nanos_of,
-    price_detail,
-    served_by,
-)
 from billing.settings import CacheHitCharge
 
 logger = logging.getLogger(__name__)

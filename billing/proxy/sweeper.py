@@ -19,7 +19,7 @@ from billing.ledger.endings import Ending
 from billing.ledger.schemas import Hold, HoldStatus, Json, Settlement
 from billing.ledger.service import Ledger
 from billing.metrics.instruments import SWEPT
-from billing.proxy.price import charge_nanos_of, price_detail, rule_of_detail
+from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail, without_rules
 
 logger = logging.getLogger(__name__)
 
@@ -127,16 +127,11 @@ def _by_rule(hold: Hold) -> Json:
     rule = rule_of_detail(hold.detail, None, None)
     price = price_detail("input", None, rule, hold.fallback_nanos)
     return {
-        **_own_detail(hold),
+        **without_rules(hold.detail),
         "ending": str(Ending.NO_EVENT),
         "rule": rule.detail(),
         "price": price,
     }
-
-
-def _own_detail(hold: Hold) -> Json:
-    """What a hold says of its call, without the rules of those who might have served it."""
-    return {name: value for name, value in hold.detail.items() if name != "rules"}
 
 
 def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
@@ -152,7 +147,7 @@ def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
         description=f"{hold.detail.get('model', 'call')}: from the spend log",
         payer=hold.payer,
         detail={
-            **_own_detail(hold),
+            **without_rules(hold.detail),
             "ending": str(ending),
             "provider_cost": str(cost),
             "prompt_tokens": last.prompt_tokens,

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.book import CallPrices
-from billing.prices.rule import DEFAULT
+from billing.prices.rule import DEFAULT, PriceRule
 from billing.proxy.bound.bridges import check_generate
 from billing.proxy.bound.candidate import Candidate, candidate_of, estimated_input
 from billing.proxy.bound.deployments import Deployment, Router, Servers, servers_of
@@ -21,7 +21,7 @@ from billing.proxy.bound.request import read_request
 from billing.proxy.bound.streamed import StreamedOutput, streamed_output
 from billing.proxy.bound.tokens import count_texts, exact_encoding_name
 from billing.proxy.bound.units import UnitCall, read_unit_call, unit_candidate
-from billing.proxy.price import PriceRule, provider_name
+from billing.proxy.call_rules import provider_name
 from billing.settings import Settings
 
 _OPENAI_TOKENIZERS = ("openai", "azure", "text-completion-openai")

@@ -14,9 +14,9 @@ from typing import Protocol
 from billing.errors import BadRequest, ModelNotPriced
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.book import CallPrices
+from billing.prices.rule import PriceRule
 from billing.proxy.bound import CallBound
 from billing.proxy.bound.prices import price_of
-from billing.proxy.price import PriceRule
 
 CALL_TYPE = "call_mcp_tool"
 

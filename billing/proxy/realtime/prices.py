@@ -12,12 +12,13 @@ import litellm
 from billing.errors import BadRequest, ModelNotPriced, RouteNotBillable
 from billing.money import ceil_nanos, nanos_from_cost
 from billing.prices.book import CallPrices
+from billing.prices.rule import PriceRule
 from billing.proxy.bound import CallBound
 from billing.proxy.bound.deployments import Deployment, Router, servers_of
 from billing.proxy.bound.output import max_input_tokens, max_output_tokens
 from billing.proxy.bound.price_map import Table, cost_adjustment, price_entry
 from billing.proxy.bound.prices import Ceiling, Usage, ceiling
-from billing.proxy.price import PriceRule, provider_name
+from billing.proxy.call_rules import provider_name
 
 CALL_TYPE = "_arealtime"
 START_TOKENS = 2048  # instructions and tools that a provider gives a session which brings none

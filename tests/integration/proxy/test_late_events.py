@@ -16,9 +16,9 @@ from billing.ledger.schemas import (
     TransactionKind,
     TransactionQuery,
 )
+from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
 from billing.proxy.open_calls import OpenCalls
-from billing.proxy.price import PriceRule
 from billing.proxy.settler import Settler
 from billing.proxy.success import Successes
 from billing.proxy.sweeper import Sweeper

@@ -15,8 +15,8 @@ from billing.database import open_pool
 from billing.errors import InsufficientCredits, KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Entry, HoldRequest, LedgerLimits, Payer, TransactionKind
 from billing.ledger.service import Ledger
+from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
-from billing.proxy.price import PriceRule
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.prices import RealtimePrices
 from billing.proxy.realtime.session import RESPONSES_AT_ONCE_MAX, RealtimeSession

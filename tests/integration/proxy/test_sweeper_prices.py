@@ -13,8 +13,8 @@ from pydantic import JsonValue
 from billing.database import Pool
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Transaction, TransactionKind
+from billing.prices.detail import rules_detail
 from billing.prices.rule import PriceRule
-from billing.proxy.price import rules_detail
 from billing.proxy.sweeper import Sweeper
 from tests.deadline import eventually
 

@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from billing.ledger.schemas import Payer, Settlement
+from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
 from billing.proxy.open_calls import OpenCalls
-from billing.proxy.price import PriceRule
 from billing.proxy.success import Successes
 from billing.settings import CacheHitCharge
 

@@ -9,9 +9,9 @@ import pytest
 
 from billing.ledger.schemas import Payer, Settlement
 from billing.ledger.service import Ledger
+from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
 from billing.proxy.open_calls import OpenCalls
-from billing.proxy.price import PriceRule
 from billing.proxy.settler import Settler
 from billing.proxy.success import Successes
 from billing.settings import Settings

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from billing.ledger.schemas import Payer
+from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
 from billing.proxy.hooks import label_spend_log
-from billing.proxy.price import PriceRule
 
 FORGED = {"billing_call_id": "call_of_another", "billing_free": "true", "team": "blue"}
 

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from billing.ledger.schemas import Payer, Settlement
+from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
-from billing.proxy.price import PriceRule
 from billing.proxy.success import Successes, cost_of
 
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import pytest
 
 from billing.prices.book import CallPrices
+from billing.prices.rule import PriceRule
 from billing.proxy.bound import CallBound, bound_call, load_encodings
-from billing.proxy.price import PriceRule
 from billing.settings import Settings
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"

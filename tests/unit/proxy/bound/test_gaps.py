@@ -10,8 +10,8 @@ import pytest
 
 from billing.errors import BadRequest, ModelNotPriced
 from billing.money import nanos_from_cost
+from billing.prices.rule import PriceRule
 from billing.proxy.bound import CallBound
-from billing.proxy.price import PriceRule
 
 # LiteLLM imports a provider when it is first used, and pydantic warns of its TypedDicts.
 pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")

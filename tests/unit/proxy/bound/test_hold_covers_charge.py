@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billing.errors import ModelNotPriced
+from billing.prices.detail import charge_nanos_of
+from billing.prices.rule import PriceRule
 from billing.proxy.bound import CallBound
-from billing.proxy.price import PriceRule, charge_nanos_of
 from billing.settings import Settings
 
 # LiteLLM imports a provider when it is first used, and pydantic warns of its TypedDicts.

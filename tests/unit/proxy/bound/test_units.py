@@ -12,9 +12,10 @@ import pytest
 
 from billing.errors import BadRequest, ModelNotPriced
 from billing.local.demo_upstream.media import silence
+from billing.prices.detail import charge_nanos_of
+from billing.prices.rule import PriceRule
 from billing.proxy.bound import CallBound
 from billing.proxy.bound.images import TOKENS_AN_IMAGE
-from billing.proxy.price import PriceRule, charge_nanos_of
 from billing.settings import Settings
 from tests.unit.proxy.bound.conftest import Bounder
 
