@@ -12,6 +12,9 @@ from tests.integration.endpoints.conftest import People, seat
 from tests.integration.endpoints.events import COMPLETED, about, kept, made_up
 from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, run_gateway
 
+PAYLOAD = b"""
+SELECT payload FROM billing."LiteLLM_StripeWebhookEventTable" WHERE event_id = %(event_id)s"""
+
 
 class TestRightlySignedButWrong:
     """Never credited; kept, so that the operator sees it."""
@@ -129,6 +132,30 @@ class TestEveryOtherEvent:
         row = await kept(gateway, event)
         assert row is not None
         assert row[0] == "ignored"
+
+    @pytest.mark.parametrize(
+        ("kind", "event_about"),
+        [
+            (
+                "charge.refunded",
+                {"id": "ch_1", "object": "charge", "refunded": True, "amount_refunded": 1000},
+            ),
+            (
+                "charge.dispute.created",
+                {"id": "dp_1", "object": "dispute", "amount": 1000, "status": "needs_response"},
+            ),
+        ],
+    )
+    async def test_money_that_went_back_is_recorded_whole_and_moves_no_balance_yet(
+        self, kind: str, event_about: Json, gateway: Gateway, people: People, paid: Json
+    ) -> None:
+        (await gateway.deliver(paid)).raise_for_status()
+        event = made_up({**event_about, "payment_intent": about(paid)["payment_intent"]}, kind)
+        for _ in range(2):
+            assert (await gateway.deliver(event)).json()["outcome"] == "ignored"
+        assert await kept(gateway, event) == ("ignored", "no handler for this type", 2)
+        assert await gateway.rows(PAYLOAD, event_id=event["id"]) == [(event,)]
+        assert await gateway.balance(people.alice) == Decimal("10.00")
 
     async def test_a_session_that_is_none_is_parked(self, gateway: Gateway) -> None:
         event = made_up({"id": 5, "mode": None}, COMPLETED)
