@@ -16,7 +16,6 @@ from billing.proxy.endings import (
     Wait,
     ending_at_request_end,
 )
-from billing.proxy.routes import route_of
 from billing.settings import Settings
 
 ADMISSION = Admission(
@@ -47,23 +46,6 @@ class TestEndingAtRequestEnd:
         for pending in (logging_obj(enqueued=True), logging_obj(streamed=True)):
             call = dispatched_call(logging_obj=pending, client_gone=True)
             assert ending_at_request_end(call, ADMISSION, Settings()) == Wait()
-
-    @pytest.mark.parametrize(
-        ("path", "decision"),
-        [
-            (
-                "/v1beta/models/{model_name:path}:streamGenerateContent",
-                ChargeHold(Ending.CUT_MID_STREAM, 1_000),
-            ),
-            ("/v1beta/models/{model_name:path}:generateContent", Wait()),
-            ("/v1/responses", Wait()),
-        ],
-    )
-    def test_a_cut_stream_that_litellm_says_nothing_of_costs_its_hold(
-        self, path: str, decision: object
-    ) -> None:
-        call = dispatched_call(route=route_of("POST", path), client_gone=True, body_bytes=500)
-        assert ending_at_request_end(call, ADMISSION, Settings()) == decision
 
     def test_refused_or_failed_before_dispatch_costs_nothing(self) -> None:
         call = dispatched_call(dispatched=False, status=429)
