@@ -27,7 +27,9 @@ def _currency(value: str) -> str:
     return value.lower()
 
 
-def _words(text: str) -> tuple[str, ...]:
+@lru_cache(maxsize=64)  # some are asked at each call
+def words(text: str) -> tuple[str, ...]:
+    """The entries of a comma-separated setting, in order, without blanks around them."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
@@ -252,31 +254,38 @@ class Settings(BaseSettings):
             raise ValueError("must be an http(s) URL")
         return value.rstrip("/")
 
-    @property
-    def bounds_by_bytes(self) -> bool:
-        """Whether texts count by their UTF-8 bytes, which no tokenizer exceeds."""
-        return self.billing_strict or self.billing_input_bound == "bytes"
-
     @field_validator("billing_reconcile_books")
     @classmethod
     def _are_books(cls, value: str) -> str:
-        unknown = set(_words(value)) - {"ledger", "spend_logs", "stripe"}
+        unknown = set(words(value)) - {"ledger", "spend_logs", "stripe"}
         if unknown and value.strip() != "none":
             raise ValueError("must be a list of ledger, spend_logs and stripe, or none")
         return value
 
     @property
+    def bounds_by_bytes(self) -> bool:
+        """Whether texts count by their UTF-8 bytes, which no tokenizer exceeds."""
+        return self.billing_strict or self.billing_input_bound == "bytes"
+
+    @property
+    def exempt_users(self) -> tuple[str, ...]:
+        """LiteLLM's ids of the users that are not billed."""
+        return words(self.billing_exempt_users)
+
+    @property
+    def return_hosts(self) -> tuple[str, ...]:
+        """Hosts, in lower case, that the browser may go to after Checkout besides our own."""
+        return words(self.billing_return_hosts.lower())
+
+    @property
     def reconcile_books(self) -> tuple[str, ...]:
         """What the gateway compares by itself."""
-        return () if self.billing_reconcile_books.strip() == "none" else _words(self.billing_reconcile_books)
+        return () if self.billing_reconcile_books.strip() == "none" else words(self.billing_reconcile_books)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The configured signing secrets; empty where the webhook is not configured."""
-        if self.stripe_webhook_secret is None:
-            return ()
-        parts = self.stripe_webhook_secret.get_secret_value().split(",")
-        return tuple(part.strip() for part in parts if part.strip())
+        return words(self.stripe_webhook_secret.get_secret_value()) if self.stripe_webhook_secret else ()
 
     @property
     def livemode(self) -> bool:

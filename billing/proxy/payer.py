@@ -36,8 +36,7 @@ def is_exempt(key: Key, settings: Settings) -> bool:
     """
     if role_of(key) in ADMIN_ROLES:
         return True
-    exempt = {part.strip() for part in settings.billing_exempt_users.split(",") if part.strip()}
-    return key.user_id is not None and key.user_id in exempt
+    return key.user_id is not None and key.user_id in settings.exempt_users
 
 
 def payer_of(key: Key, settings: Settings) -> Payer:

@@ -63,5 +63,5 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
 def _is_named(settings: Settings, target: SplitResult) -> bool:
     port = target.port or _DEFAULT_PORTS[target.scheme]
     with_port = f"{target.hostname}:{port}"
-    hosts = {host.strip().lower() for host in settings.billing_return_hosts.split(",") if host.strip()}
+    hosts = settings.return_hosts
     return with_port in hosts or (target.hostname in hosts and port == _DEFAULT_PORTS[target.scheme])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from billing.errors import NotConfigured
-from billing.settings import Settings
+from billing.settings import Settings, words
 
 OAUTH_SECRET = "tskey-client-"  # noqa: S105 - how such a secret begins, none itself
 FORWARDS_MAX = 64
@@ -76,7 +76,7 @@ def read_plan(settings: Settings) -> Plan:
 
 def read_forwards(settings: Settings) -> tuple[Forward, ...]:
     """TAILNET_FORWARD, in order. Raises NotConfigured where an entry is wrong or stands twice."""
-    forwards = tuple(_forward(entry) for entry in _entries(settings.tailnet_forward))
+    forwards = tuple(_forward(entry) for entry in words(settings.tailnet_forward))
     if len(forwards) > FORWARDS_MAX:
         raise NotConfigured(f"TAILNET_FORWARD has {len(forwards)} nodes; at most {FORWARDS_MAX} work.")
     used: set[str | int | None] = {settings.port, settings.tailnet_socks5_port}
@@ -134,7 +134,7 @@ def _auth_key(settings: Settings) -> str:
 
 
 def _tags(settings: Settings) -> Iterator[str]:
-    tags = _entries(settings.tailscale_tags)
+    tags = words(settings.tailscale_tags)
     if not tags:
         raise NotConfigured("TAILSCALE_TAGS names no tag: the gateway must not join as a person.")
     for tag in tags:
@@ -149,7 +149,7 @@ def _login_server(settings: Settings) -> str | None:
 
 
 def _routes(settings: Settings) -> Iterator[str]:
-    for route in _entries(settings.tailscale_advertise_routes):
+    for route in words(settings.tailscale_advertise_routes):
         try:
             network = ipaddress.ip_network(route)
         except ValueError as error:
@@ -163,7 +163,3 @@ def _matching(pattern: re.Pattern[str], text: str, variable: str, what: str) -> 
     if pattern.fullmatch(text) is None:
         raise NotConfigured(f"{variable}: {text!r} is not {what}.")
     return text
-
-
-def _entries(text: str) -> list[str]:
-    return [entry.strip() for entry in text.split(",") if entry.strip()]
