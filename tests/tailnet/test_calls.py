@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -10,10 +11,13 @@ import pytest
 
 from tests.acceptance.customers import Customer
 from tests.deadline import eventually
-from tests.tailnet.gateway import INPUT_PRICE, OUTPUT_PRICE, Running
+from tests.tailnet.conftest import Home
+from tests.tailnet.control import HUGO
+from tests.tailnet.gateway import CLOUD, INPUT_PRICE, OUTPUT_PRICE, Running
 from tests.tailnet.ollama import PROMPT_TOKENS, words_for
 
 MESSAGES = [{"role": "user", "content": "hello"}]
+OLLAMA_PORT = 11434
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -22,8 +26,14 @@ def price_of(output_tokens: int) -> Decimal:
 
 
 class TestHugo:
-    def test_is_in_no_network_but_the_tailnet(self, running: Running) -> None:
+    def test_is_in_no_network_but_the_tailnet(self, running: Running, home: Home) -> None:
         assert running.readiness()["tailnet"] == "connected"
+        with running.host.entered():
+            socket.create_connection((CLOUD, OLLAMA_PORT), timeout=5).close()  # this way others are reached
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((home.host.address, OLLAMA_PORT), timeout=5)
+            with pytest.raises(OSError, match=r"unreachable|timed out"):
+                socket.create_connection((HUGO, OLLAMA_PORT), timeout=2)
 
     def test_answers_and_is_charged(self, running: Running, new_customer: Callable[..., Customer]) -> None:
         customer = new_customer("1.00")

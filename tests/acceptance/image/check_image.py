@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import psutil
 
+from gateway.tailnet.membership import TESTED_VERSION
 from tests.acceptance.image.image import Image, InContainer
 from tests.acceptance.run.serve.deployment import Deployment
 from tests.acceptance.run.serve.promises import TestServing, TestStopping
@@ -46,8 +46,18 @@ class TestWhatIsInside:
         assert writable == []
 
     def test_tailscale_is_of_the_version_that_the_forwarder_knows(self, image: Image) -> None:
-        for program in ("tailscale", "tailscaled"):
-            assert os.access(image.root / "usr/local/bin" / program, os.X_OK)
+        for program, question in (("tailscale", "version"), ("tailscaled", "--version")):
+            command = [
+                "/usr/sbin/chroot",
+                f"--userspec={image.config.user}",
+                str(image.root),
+                program,
+                question,
+            ]
+            said = subprocess.run(
+                command, env=image.config.environment, capture_output=True, text=True, check=True, timeout=60
+            )
+            assert said.stdout.startswith(TESTED_VERSION)
 
     def test_it_is_described(self, image: Image) -> None:
         assert image.config.user == "10001:10001"
