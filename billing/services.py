@@ -7,18 +7,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Security
+from fastapi import Depends, Query, Security
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
-from billing.caller import Authenticate, Caller
+from billing.caller import Authenticate, Caller, CustomerChoice
 from billing.credits.service import Credits
 from billing.database import Pool
 from billing.errors import NotConfigured
 from billing.ledger.service import Ledger
 from billing.prices.config import configured_rules
 from billing.prices.service import Prices
-from billing.settings import Settings
+from billing.request_fields import CustomerId
+from billing.settings import CustomerType, Settings
 from billing.stripe_api import connect_stripe
 from billing.topups.fulfilment import Fulfilment
 from billing.topups.poller import TopupPoller
@@ -85,5 +86,13 @@ async def _caller(request: Request, _key: Annotated[object, Security(_key_header
     return await billing_of(request).authenticate(request)
 
 
+def _choice(
+    customer_id: Annotated[CustomerId | None, Query(description="For admins only.")] = None,
+    customer_type: Annotated[CustomerType | None, Query(description="For admins only.")] = None,
+) -> CustomerChoice:
+    return CustomerChoice(customer_type, customer_id)
+
+
 BillingDep = Annotated[Billing, Depends(billing_of)]
 CallerDep = Annotated[Caller, Depends(_caller)]
+ChoiceDep = Annotated[CustomerChoice, Depends(_choice)]

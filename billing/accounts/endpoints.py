@@ -5,35 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, Response
 
-from billing.accounts.cursors import decode_cursor, encode_cursor
 from billing.accounts.schemas import Balance, BalancePage, TransactionLine, TransactionPage
 from billing.accounts.transactions_csv import MEDIA_TYPE, prefers_csv, render_csv
-from billing.caller import CustomerChoice, payer_to_read, require_reads_all
+from billing.caller import payer_to_read, require_reads_all
 from billing.http import BillingRoute, errors
 from billing.ledger.schemas import TransactionKind, TransactionQuery
-from billing.request_fields import CustomerId
-from billing.services import BillingDep, CallerDep
-from billing.settings import CustomerType
+from billing.paging import Cursor, Limit, decode_cursor, next_cursor
+from billing.services import BillingDep, CallerDep, ChoiceDep
 
-PAGE_MAX = 100
 _NO_STORE = {"cache-control": "no-store", "vary": "accept, authorization"}
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
-
-
-def _choice(
-    customer_id: Annotated[CustomerId | None, Query(description="For admins only.")] = None,
-    customer_type: Annotated[CustomerType | None, Query(description="For admins only.")] = None,
-) -> CustomerChoice:
-    return CustomerChoice(customer_type, customer_id)
-
-
-ChoiceDep = Annotated[CustomerChoice, Depends(_choice)]
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
-Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")]
 
 
 @router.get("/stripe/balance", summary="What the customer has", responses=errors(400, 401, 403, 503))
@@ -79,11 +64,11 @@ async def list_transactions(
     )
     transactions = await billing.ledger.transactions(payer, query)
     lines = [TransactionLine.of(transaction) for transaction in transactions]
-    next_cursor = encode_cursor(transactions[-1].id) if len(transactions) == limit else None
-    headers = {**_NO_STORE, **({"x-next-cursor": next_cursor} if next_cursor else {})}
+    behind = next_cursor(transactions, limit)
+    headers = {**_NO_STORE, **({"x-next-cursor": behind} if behind else {})}
     if prefers_csv(accept):
         return Response(render_csv(lines), media_type=f"{MEDIA_TYPE}; charset=utf-8", headers=headers)
-    page = TransactionPage(data=lines, next_cursor=next_cursor)
+    page = TransactionPage(data=lines, next_cursor=behind)
     return JSONResponse(page.model_dump(mode="json"), headers=headers)
 
 
@@ -98,10 +83,8 @@ async def list_balances(
     """All customers, in the order in which they came."""
     require_reads_all(caller)
     accounts = await billing.ledger.accounts(limit=limit, after_id=decode_cursor(cursor) or 0)
-    last_id = accounts[-1].id if len(accounts) == limit else None
     return BalancePage(
-        data=[Balance.of(account) for account in accounts],
-        next_cursor=encode_cursor(last_id) if last_id is not None else None,
+        data=[Balance.of(account) for account in accounts], next_cursor=next_cursor(accounts, limit)
     )
 
 

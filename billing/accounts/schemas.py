@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from billing.ledger.schemas import Account, Transaction, TransactionKind
 from billing.money import format_nanos
+from billing.paging import NextCursor
 from billing.settings import CustomerType
 
 _MONEY = "Decimal string in the major unit."
@@ -62,7 +63,7 @@ class BalancePage(BaseModel):
     """Customers in the order in which they came."""
 
     data: list[Balance]
-    next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+    next_cursor: NextCursor
 
 
 class TransactionLine(BaseModel):
@@ -96,7 +97,7 @@ class TransactionPage(BaseModel):
     """Newest first."""
 
     data: list[TransactionLine]
-    next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+    next_cursor: NextCursor
 
 
 def _detail(transaction: Transaction) -> dict[str, JsonValue]:

@@ -6,12 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from billing.accounts.cursors import decode_cursor, encode_cursor
-from billing.accounts.endpoints import ChoiceDep, Cursor, Limit
 from billing.caller import CustomerChoice, require_admin, require_reads_all
 from billing.http import BillingRoute, errors
 from billing.ledger.schemas import Payer
 from billing.money import format_nanos
+from billing.paging import Cursor, Limit, decode_cursor, next_cursor
 from billing.prices.repricing import parse_cost, price_by_hand, unpriced_calls
 from billing.prices.schemas import (
     CallPriceRequest,
@@ -25,7 +24,7 @@ from billing.prices.schemas import (
     Text,
 )
 from billing.prices.service import HistoryQuery, StoredRule
-from billing.services import Billing, BillingDep, CallerDep
+from billing.services import Billing, BillingDep, CallerDep, ChoiceDep
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
 
@@ -53,7 +52,7 @@ async def list_prices(
             if (ended or rule.valid_until is None or rule.valid_until > at)
             and customer in (None, rule.scope.customer)
         ]
-    return PricePage(data=lines, next_cursor=encode_cursor(stored[-1].id) if len(stored) == limit else None)
+    return PricePage(data=lines, next_cursor=next_cursor(stored, limit))
 
 
 @router.get(
@@ -125,7 +124,7 @@ async def list_calls_to_price(
             )
             for call in calls
         ],
-        next_cursor=encode_cursor(calls[-1].id) if len(calls) == limit else None,
+        next_cursor=next_cursor(calls, limit),
     )
 
 

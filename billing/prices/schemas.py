@@ -21,6 +21,7 @@ from pydantic import (
 from billing.errors import InvalidAmount
 from billing.ledger.schemas import Payer
 from billing.money import decimal_from_nanos, format_nanos, parse_amount
+from billing.paging import NextCursor
 from billing.prices.rule import (
     ANY_END,
     MULTIPLIER_MAX,
@@ -178,7 +179,7 @@ class PricePage(BaseModel):
     """Rules of the configuration file first, then those of the API, newest first."""
 
     data: list[PriceLine]
-    next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+    next_cursor: NextCursor
 
 
 class CallToPrice(BaseModel):
@@ -197,7 +198,7 @@ class CallsToPrice(BaseModel):
     """Newest first."""
 
     data: list[CallToPrice]
-    next_cursor: str | None = Field(description="Ask with it for the next page; null on the last one.")
+    next_cursor: NextCursor
 
 
 class CallPriceRequest(BaseModel):
