@@ -27,6 +27,11 @@ class Caller:
         """Whether it may look at every customer."""
         return self.is_admin or self.is_admin_viewer
 
+    @property
+    def name(self) -> str | None:
+        """Who it is, for the books: its user, or its key where it has none."""
+        return self.user_id or self.key_hash
+
 
 # Raises Unauthorized, or Forbidden, for a key that LiteLLM does not accept; Unavailable where it cannot tell.
 Authenticate = Callable[[Request], Awaitable[Caller]]
@@ -38,6 +43,11 @@ class CustomerChoice:
 
     customer_type: CustomerType | None
     customer_id: str | None
+
+
+def customer_of(customer_type: CustomerType | None, customer_id: str, charge_by: CustomerType) -> Payer:
+    """The customer of this id; of the kind that STRIPE_CHARGE_BY says where none is named."""
+    return Payer(customer_type or charge_by, customer_id)
 
 
 def payer_to_read(caller: Caller, choice: CustomerChoice, charge_by: CustomerType) -> Payer:
@@ -65,7 +75,7 @@ def require_reads_all(caller: Caller) -> None:
 def _payer(caller: Caller, choice: CustomerChoice, charge_by: CustomerType, *, allowed: bool) -> Payer:
     if choice.customer_id is None:
         return _own_payer(caller, choice)
-    named = Payer(choice.customer_type or charge_by, choice.customer_id)
+    named = customer_of(choice.customer_type, choice.customer_id, charge_by)
     if named != caller.payer and not allowed:
         raise AdminOnly("A key sees and tops up its own customer only: leave customer_id out.")
     return named

@@ -39,6 +39,8 @@ AmountNanos = Annotated[
         }
     ),
 ]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PLAIN_TEXT)]
 # An id as LiteLLM takes it: of a user, a team, an end user, or the hash of a key.
 CustomerId = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT), AfterValidator(_printable)

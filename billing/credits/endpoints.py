@@ -5,10 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from billing.accounts.schemas import TransactionLine
-from billing.caller import require_admin
+from billing.caller import customer_of, require_admin
 from billing.credits.schemas import CreditRequest, CreditResponse
 from billing.http import BillingRoute, errors
-from billing.ledger.schemas import Payer
 from billing.services import BillingDep, CallerDep
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
@@ -22,9 +21,9 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
 async def give_credit(billing: BillingDep, caller: CallerDep, body: CreditRequest) -> CreditResponse:
     """Adds to a customer's balance without a payment, and writes down who gave it and why."""
     require_admin(caller)
-    payer = Payer(body.customer_type or billing.settings.stripe_charge_by, body.customer_id)
+    payer = customer_of(body.customer_type, body.customer_id, billing.settings.stripe_charge_by)
     transaction = await billing.credits.give(
-        payer, body.amount_nanos, body.reason, caller.user_id or caller.key_hash, body.idempotency_key
+        payer, body.amount_nanos, body.reason, caller.name, body.idempotency_key
     )
     line = TransactionLine.of(transaction)
     return CreditResponse(

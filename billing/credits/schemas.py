@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from billing.accounts.schemas import TransactionLine
-from billing.request_fields import PLAIN_TEXT, AmountNanos, CustomerId
+from billing.request_fields import AmountNanos, CustomerId, Reason, Text
 from billing.settings import CustomerType
 
 
@@ -19,10 +17,8 @@ class CreditRequest(BaseModel):
     customer_type: CustomerType | None = Field(None, description="Default: what STRIPE_CHARGE_BY says.")
     customer_id: CustomerId
     amount_nanos: AmountNanos = Field(alias="amount")
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PLAIN_TEXT)]
-    idempotency_key: Annotated[
-        str | None, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT)
-    ] = Field(
+    reason: Reason
+    idempotency_key: Text | None = Field(
         None, description="The same key with the same content is credited once; with other content: 409."
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from billing.caller import CustomerChoice, require_admin, require_reads_all
+from billing.caller import CustomerChoice, customer_of, require_admin, require_reads_all
 from billing.http import BillingRoute, errors
 from billing.ledger.schemas import Payer
 from billing.money import format_nanos
@@ -21,9 +21,9 @@ from billing.prices.schemas import (
     PriceLine,
     PricePage,
     PriceRequest,
-    Text,
 )
 from billing.prices.service import HistoryQuery, StoredRule
+from billing.request_fields import Text
 from billing.services import Billing, BillingDep, CallerDep, ChoiceDep
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
@@ -83,9 +83,7 @@ async def read_effective_price(
 async def make_price(billing: BillingDep, caller: CallerDep, body: PriceRequest) -> PriceLine:
     """Prices calls that are admitted from `valid_from` on. Calls that run, and charges, stay as they are."""
     require_admin(caller)
-    made = await billing.prices.make(
-        body, billing.settings.stripe_charge_by, caller.user_id or caller.key_hash
-    )
+    made = await billing.prices.make(body, billing.settings.stripe_charge_by, caller.name)
     return _line(billing, made)
 
 
@@ -97,7 +95,7 @@ async def make_price(billing: BillingDep, caller: CallerDep, body: PriceRequest)
 async def end_price(billing: BillingDep, caller: CallerDep, rule_id: Text) -> PriceLine:
     """Ends a rule from now on. It stays in the history; ending it again changes nothing."""
     require_admin(caller)
-    return _line(billing, await billing.prices.end(rule_id, caller.user_id or caller.key_hash))
+    return _line(billing, await billing.prices.end(rule_id, caller.name))
 
 
 @router.get(
@@ -143,7 +141,7 @@ async def price_call(
         call_id,
         parse_cost(body.cost),
         reason=body.reason,
-        priced_by=caller.user_id or caller.key_hash,
+        priced_by=caller.name,
     )
     return PricedCall(
         call_id=call_id,
@@ -156,7 +154,7 @@ async def price_call(
 def _customer(billing: Billing, choice: CustomerChoice) -> Payer | None:
     if choice.customer_id is None:
         return None
-    return Payer(choice.customer_type or billing.settings.stripe_charge_by, choice.customer_id)
+    return customer_of(choice.customer_type, choice.customer_id, billing.settings.stripe_charge_by)
 
 
 def _line(billing: Billing, stored: StoredRule) -> PriceLine:

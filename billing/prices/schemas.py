@@ -13,13 +13,12 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    StringConstraints,
     WithJsonSchema,
     model_validator,
 )
 
+from billing.caller import customer_of
 from billing.errors import InvalidAmount
-from billing.ledger.schemas import Payer
 from billing.money import decimal_from_nanos, format_nanos, parse_amount
 from billing.paging import NextCursor
 from billing.prices.rule import (
@@ -30,11 +29,9 @@ from billing.prices.rule import (
     Scope,
     Source,
 )
-from billing.request_fields import PLAIN_TEXT, CustomerId
+from billing.request_fields import CustomerId, Reason, Text
 from billing.settings import CustomerType
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PLAIN_TEXT)]
 Status = Literal["scheduled", "active", "ended"]
 
 
@@ -107,7 +104,7 @@ class Terms(BaseModel):
 
     def scope(self, charge_by: CustomerType) -> Scope:
         """Whom it is for."""
-        customer = Payer(self.customer_type or charge_by, self.customer_id) if self.customer_id else None
+        customer = customer_of(self.customer_type, self.customer_id, charge_by) if self.customer_id else None
         return Scope(customer, self.team_id, self.model, self.provider)
 
 
