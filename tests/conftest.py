@@ -29,7 +29,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByWhatIsS
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """One server a test process: pytest-xdist's workers do not share it."""
-    server = PostgresServer()
+    server = PostgresServer(in_memory=True)
     yield server
     server.close()
 
@@ -43,15 +43,17 @@ def migrated_template(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: PostgresServer, migrated_template: str) -> str:
+def database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
     """A migrated database of the test's own."""
-    return postgres.create_database(migrated_template)
+    with postgres.database(migrated_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
-def module_database_url(postgres: PostgresServer, migrated_template: str) -> str:
+def module_database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
     """A migrated database that the tests of a module share."""
-    return postgres.create_database(migrated_template)
+    with postgres.database(migrated_template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -144,8 +144,9 @@ def both_template(postgres: PostgresServer, migrated_template: str) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: PostgresServer, both_template: str) -> str:
-    return postgres.create_database(both_template)
+def database_url(postgres: PostgresServer, both_template: str) -> Iterator[str]:
+    with postgres.database(both_template) as url:
+        yield url
 
 
 @pytest.fixture
