@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 from pydantic import JsonValue
 
-from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
+from billing.errors import InsufficientCredits
 from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.prices.book import CallPrices
 from billing.prices.detail import rules_detail
@@ -73,7 +73,6 @@ class Admissions:
             return
         if call_type == TOOL_CALL and call.admission is not None:
             return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
-        _refuse_tricks(body)
         refuse_steering(body)
         payer = payer_of(key, self._settings)
         prices = self._prices.prices_for(payer, key.team_id)
@@ -160,15 +159,6 @@ class Admissions:
         if self._settings.billing_charge_no_event == "nothing":
             return 0
         return min(bound.input_charge_nanos, amount_nanos)
-
-
-def _refuse_tricks(body: Body) -> None:
-    model = body.get("model")
-    if isinstance(model, str) and "," in model:
-        raise BadRequest("`model` must name one model; several at once cannot be billed.")
-    tools = body.get("tools")
-    if isinstance(tools, list) and any(isinstance(t, dict) and t.get("type") == "mcp" for t in tools):
-        raise RouteNotBillable("Tools of type `mcp` cannot be billed yet, so prepaid keys may not use them.")
 
 
 def _detail(key: Key, body: Body, bound: CallBound, call: Call) -> Json:

@@ -89,6 +89,14 @@ class RequestShape:
     service_tier: object
 
 
+def model_of(body: Mapping[str, object]) -> str:
+    """The model asked for. Raises BadRequest for none, and for several: LiteLLM would call each of them."""
+    model = body.get("model")
+    if not isinstance(model, str) or not model.strip() or "," in model:
+        raise BadRequest("`model` must name one model.", param="model")
+    return model
+
+
 def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
     """Reads a body. Raises BadRequest for what is malformed, RouteNotBillable for other call types."""
     if not isinstance(body.get("stream", False), bool | None):  # LiteLLM streams for some, and fails after
@@ -98,9 +106,7 @@ def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
         return replace(read_request(form.body, "acompletion"), limit_field=form.limit_field)
     if call_type not in CHAT | TEXT | EMBEDDING | MESSAGES:
         raise RouteNotBillable(f"Calls of type {call_type} cannot be billed yet.")
-    model = body.get("model")
-    if not isinstance(model, str) or not model.strip() or "," in model:
-        raise BadRequest("`model` must name one model.")
+    model = model_of(body)
     reading = _Reading()
     makes_output = call_type not in EMBEDDING
     prompts = _read_input(body, call_type, reading)

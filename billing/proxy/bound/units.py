@@ -17,6 +17,7 @@ from billing.proxy.bound.images import image_cost, read_images
 from billing.proxy.bound.price_map import cost_adjustment
 from billing.proxy.bound.prices import Usage, ceiling, price_of, service_tiers_of
 from billing.proxy.bound.recordings import read_recording, transcription_cost
+from billing.proxy.bound.request import model_of
 from billing.proxy.bound.tokens import TextTokens, count_texts
 from billing.settings import Settings
 
@@ -43,10 +44,7 @@ async def read_unit_call(body: Body, call_type: str, settings: Settings) -> Unit
     reader = _READERS.get(call_type)
     if reader is None:
         return None
-    model = body.get("model")
-    if not isinstance(model, str) or not model.strip() or "," in model:
-        raise BadRequest("`model` must name one model.")
-    return await reader(body, model, settings)
+    return await reader(body, model_of(body), settings)
 
 
 def unit_candidate(call: UnitCall, deployment: Deployment) -> Candidate:

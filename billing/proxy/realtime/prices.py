@@ -9,7 +9,7 @@ from typing import cast
 
 import litellm
 
-from billing.errors import BadRequest, ModelNotPriced, RouteNotBillable
+from billing.errors import ModelNotPriced, RouteNotBillable
 from billing.money import ceil_nanos, nanos_from_cost
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
@@ -18,6 +18,7 @@ from billing.proxy.bound.deployments import Deployment, Router, servers_of
 from billing.proxy.bound.output import max_input_tokens, max_output_tokens
 from billing.proxy.bound.price_map import Table, cost_adjustment, price_entry
 from billing.proxy.bound.prices import Ceiling, Usage, ceiling
+from billing.proxy.bound.request import model_of
 from billing.proxy.call_rules import provider_name
 
 CALL_TYPE = "_arealtime"
@@ -76,9 +77,7 @@ def bound_session(
 
     Raises BadRequest, ModelNotPriced, and RouteNotBillable for a session whose cost LiteLLM does not say.
     """
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise BadRequest("A realtime session needs `?model=`.", param="model")
+    model = model_of(body)
     query = body.get("query_params")
     if isinstance(query, Mapping) and query.get("intent") is not None:
         raise RouteNotBillable("Only conversations can be billed: leave `intent` out.", param="intent")

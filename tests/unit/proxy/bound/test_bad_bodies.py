@@ -68,6 +68,24 @@ def test_a_chat_of_wrong_types_is_refused(body: dict[str, object]) -> None:
         read_request(body, "acompletion")
 
 
+@pytest.mark.parametrize(
+    ("call_type", "body"),
+    [
+        ("acompletion", {"messages": HELLO}),
+        ("anthropic_messages", {"messages": HELLO}),
+        ("atext_completion", {"prompt": "hello"}),
+        ("aembedding", {"input": "hello"}),
+        ("aresponses", {"input": "hello"}),
+        ("agenerate_content", {"contents": []}),
+    ],
+)
+def test_tools_of_an_mcp_server_are_refused(call_type: str, body: dict[str, object]) -> None:
+    """LiteLLM or the provider calls them, and feeds what they say to the model."""
+    tools = [{"type": "mcp", "server_label": "x", "server_url": "litellm_proxy"}]
+    with pytest.raises(ModelNotPriced, match="mcp"):
+        read_request({"model": "m", "tools": tools, **body}, call_type)
+
+
 @pytest.mark.parametrize("prompt", [None, 7, [], {}, [[]], [None], [1, "a"], [True], ["a"] * 2_049, [[1.5]]])
 @pytest.mark.parametrize(("call_type", "field"), [("atext_completion", "prompt"), ("aembedding", "input")])
 def test_a_prompt_of_wrong_types_is_refused(call_type: str, field: str, prompt: object) -> None:

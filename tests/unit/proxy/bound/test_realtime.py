@@ -130,14 +130,15 @@ class TestAdmission:
         with pytest.raises(ModelNotPriced):
             bound_session({"model": "m"}, router(deployment("m", model, info=info)), PriceRule())
 
-    def test_refuses_transcription_and_a_missing_model(
+    def test_refuses_transcription_and_what_is_not_one_model(
         self, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
         models = router(deployment("m", "openai/gpt-realtime"))
         with pytest.raises(RouteNotBillable):
             prices_of(models, query_params={"model": "m", "intent": "transcription"})
-        with pytest.raises(BadRequest):
-            bound_session({}, models, PriceRule())
+        for body in ({}, {"model": ""}, {"model": "m,m"}):
+            with pytest.raises(BadRequest, match="one model"):
+                bound_session(body, models, PriceRule())
 
     @pytest.mark.parametrize(("logged", "fine"), [("*", True), (["session.created"], False), ([], False)])
     def test_refuses_where_litellm_is_told_not_to_log_what_its_cost_is_made_from(

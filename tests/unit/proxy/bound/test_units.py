@@ -263,6 +263,13 @@ class TestPages:
             bound(body, "aocr")
 
 
+@pytest.mark.parametrize("model", [None, "", "a,b", ["a"]])
+@pytest.mark.parametrize("call_type", ["image_generation", "aspeech", "transcription", "rerank", "aocr"])
+def test_what_does_not_name_one_model_is_400(call_type: str, model: object, bound: Bound) -> None:
+    with pytest.raises(BadRequest, match="one model"):
+        bound({"model": model}, call_type)
+
+
 class TestTextsThatAreCountedByTheByte:
     WORDS = "Quite ordinary words of English, which take about four bytes a token. " * 50
 
