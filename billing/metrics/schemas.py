@@ -14,7 +14,7 @@ class Waiting(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProcessStanding:
     """What one process has in hand."""
 
     open_calls: int
@@ -25,4 +25,4 @@ class Standing:
 class Enforcing(Protocol):
     """What knows the calls of this process."""
 
-    def standing(self) -> Standing: ...  # pragma: no cover
+    def standing(self) -> ProcessStanding: ...  # pragma: no cover

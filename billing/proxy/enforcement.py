@@ -11,7 +11,7 @@ from billing.background import Background
 from billing.database.pool import Pool
 from billing.errors import BillingError
 from billing.ledger.service import Ledger
-from billing.metrics.schemas import Standing
+from billing.metrics.schemas import ProcessStanding
 from billing.proxy.admission import Admissions, Pricing
 from billing.proxy.call import Call
 from billing.proxy.call_ledger import CallLedger
@@ -82,9 +82,9 @@ class Enforcement:
         """For the middleware, at the end of each response."""
         self._open_calls.request_ended(call)
 
-    def standing(self) -> Standing:
+    def standing(self) -> ProcessStanding:
         """What this process has in hand."""
-        return Standing(len(self._open_calls), self._settler.waiting, self._successes.without_call)
+        return ProcessStanding(len(self._open_calls), self._settler.waiting, self._successes.without_call)
 
     def would_refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
         """For the route guard in shadow mode, where enforcing mode would refuse."""

@@ -57,7 +57,7 @@ class Returned:
     disputed_minor: int = 0
 
 
-class StripeBooks:
+class StripePayments:
     """Reads Stripe through the SDK. Everything raises StripeUnavailable."""
 
     def __init__(self, api: StripeApi, page: int = PAGE) -> None:

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BookStanding:
     """How a book stood when it was last compared. `finished_at` is seconds since 1970."""
 
     book: str
@@ -65,11 +65,11 @@ class ReconcileSchedule:
                 found.append(await self._compare(Book(book), claim))
         return found
 
-    async def standings(self) -> list[Standing]:
+    async def standings(self) -> list[BookStanding]:
         """How each book stood at its last comparison, on whichever replica."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(SQL["standings"])
-            return [Standing(*row) for row in await cursor.fetchall()]
+            return [BookStanding(*row) for row in await cursor.fetchall()]
 
     async def _claim(self, book: Book) -> _Claim | None:
         values = {"book": book.value, "interval_s": self._settings.billing_reconcile_interval_s}

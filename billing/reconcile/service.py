@@ -12,8 +12,8 @@ from billing.ledger.link import postgres_errors
 from billing.ledger.service import Ledger
 from billing.proxy.sweeper import Sweeper
 from billing.reconcile import spend_logs, stripe_book
-from billing.reconcile.books import compare_books
-from billing.reconcile.payments import StripeBooks
+from billing.reconcile.ledger_book import compare_ledger
+from billing.reconcile.payments import StripePayments
 from billing.reconcile.repairs import Repairs
 from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
 from billing.reconcile.spend_logs import SpendLogs
@@ -41,7 +41,7 @@ class Reconciliation:
         self._ledger = ledger
         grace_s = settings.billing_reconcile_grace_s
         self._spend_logs = SpendLogs(pool, grace_s)
-        self._stripe = StripeBook(pool, StripeBooks(stripe_api), settings.billing_currency, grace_s)
+        self._stripe = StripeBook(pool, StripePayments(stripe_api), settings.billing_currency, grace_s)
         self._repairs = repairs
 
     async def run(
@@ -80,7 +80,7 @@ class Reconciliation:
         return await self._repairs.apply(difference)
 
     async def _compare_ledger(self) -> Findings:
-        return await compare_books(self._ledger, self._settings.billing_reconcile_grace_s)
+        return await compare_ledger(self._ledger, self._settings.billing_reconcile_grace_s)
 
     async def _step(self, findings: Findings, compare: Callable[[], Awaitable[Findings]]) -> bool:
         """Adds what one part finds; False, and why, where it cannot be compared."""

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from billing.database import Pool
 from billing.money import format_nanos, nanos_from_minor
-from billing.reconcile.payments import Payment, Returned, StripeBooks
+from billing.reconcile.payments import Payment, Returned, StripePayments
 from billing.reconcile.schemas import PENDING, Book, Difference, Findings, Repair, Window
 from billing.reconcile.statements import SQL
 from billing.topups.schemas import CheckoutSession
@@ -42,22 +42,22 @@ class Credit:
 class StripeBook:
     """Compares one slice of time after the other."""
 
-    def __init__(self, pool: Pool, stripe_books: StripeBooks, currency: str, grace_s: float) -> None:
+    def __init__(self, pool: Pool, payments: StripePayments, currency: str, grace_s: float) -> None:
         self._pool = pool
-        self._stripe = stripe_books
+        self._payments = payments
         self._currency = currency
         self._grace_s = grace_s
 
     async def compare(self, window: Window) -> Findings:
         """Raises StripeUnavailable, and NotConfigured without a key."""
         findings = Findings(Book.STRIPE)
-        paid = await self._stripe.paid_sessions(window)
+        paid = await self._payments.paid_sessions(window)
         await self._compare_paid(paid, findings)
         async for credit in self._credits(window):
             findings.count("top-ups")
             if credit.session_id not in paid:
                 await self._compare_credit(credit, findings)
-        await self._compare_returned(await self._stripe.returned(window), findings)
+        await self._compare_returned(await self._payments.returned(window), findings)
         await self._parked(window, findings)
         return findings
 
@@ -131,13 +131,13 @@ class StripeBook:
     async def _compare_credit(self, credit: Credit, findings: Findings) -> None:
         """A credit whose session was not among the window's: Stripe is asked for its payment alone."""
         if credit.session_id is not None:
-            session = await self._stripe.session(credit.session_id)
+            session = await self._payments.session(credit.session_id)
             if session is not None and session.is_paid:
                 self._compare_amount(session, credit.amount, credit.customer, findings)
                 return
             text = "Stripe does not know the session" if session is None else "its session is not paid"
         elif credit.stripe_object_id is not None and credit.stripe_object_id.startswith("pi_"):
-            intent = await self._stripe.intent(credit.stripe_object_id)
+            intent = await self._payments.intent(credit.stripe_object_id)
             if intent is not None and intent.status == "succeeded":
                 received_nanos = nanos_from_minor(intent.amount_received, intent.currency)
                 if received_nanos != credit.amount or intent.currency != self._currency:

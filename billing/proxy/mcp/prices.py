@@ -28,22 +28,24 @@ class Server(Protocol):
     mcp_info: Mapping[str, object] | None
 
 
-class Servers(Protocol):
+class McpServers(Protocol):
     """What we use of LiteLLM's `MCPServerManager`."""
 
     def get_mcp_server_by_id(self, server_id: str) -> Server | None: ...
     def get_mcp_server_by_name(self, server_name: str) -> Server | None: ...
 
 
-def known_servers() -> Servers:
+def known_servers() -> McpServers:
     """LiteLLM's own; imported late, as LiteLLM does."""
     from litellm.proxy._experimental.mcp_server.mcp_server_manager import global_mcp_server_manager
 
-    servers: Servers = global_mcp_server_manager
+    servers: McpServers = global_mcp_server_manager
     return servers
 
 
-def bound_tool_call(body: Mapping[str, object], servers: Servers, rule: PriceRule | CallPrices) -> CallBound:
+def bound_tool_call(
+    body: Mapping[str, object], servers: McpServers, rule: PriceRule | CallPrices
+) -> CallBound:
     """The bound of one call: the dearest price of its server. Raises BadRequest and ModelNotPriced."""
     from litellm.proxy._experimental.mcp_server.tool_search import VIRTUAL_TOOL_NAMES
 

@@ -11,7 +11,7 @@ from billing.database import Pool
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, Payer, TransactionKind
 from billing.metrics.sampling import Sampler
-from billing.metrics.schemas import Standing
+from billing.metrics.schemas import ProcessStanding
 from billing.proxy.sweeper import Sweeper
 from billing.reconcile.schedule import ReconcileSchedule
 from billing.reconcile.service import open_reconciliation
@@ -32,8 +32,8 @@ LATER_S = 10  # the database's clock runs on between writing an age and reading 
 class Process:
     """What one process has in hand."""
 
-    def standing(self) -> Standing:
-        return Standing(open_calls=4, settling=3, events_without_call=7)
+    def standing(self) -> ProcessStanding:
+        return ProcessStanding(open_calls=4, settling=3, events_without_call=7)
 
 
 def gauge(name: str, **labels: str) -> float:

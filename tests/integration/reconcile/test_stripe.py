@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from billing.errors import BadRequest
 from billing.ledger.schemas import Entry, TransactionKind
-from billing.reconcile.payments import StripeBooks
+from billing.reconcile.payments import StripePayments
 from billing.reconcile.schemas import PENDING, Book, Repair, Window
 from billing.reconcile.stripe_book import StripeBook
 from billing.settings import Settings
@@ -71,7 +71,7 @@ class TestAgrees:
             await world.billing.fulfilment.fulfil(await paid(world, sandbox, "1.00"))
         now = datetime.now(UTC)
         async with connect_stripe(world.settings) as api:
-            book = StripeBook(world.pool, StripeBooks(api, page=2), "usd", 0)
+            book = StripeBook(world.pool, StripePayments(api, page=2), "usd", 0)
             found = await book.compare(Window(now - timedelta(hours=1), now + timedelta(seconds=1)))
         assert found.differences == []
         assert found.counts["top-ups"] == 3

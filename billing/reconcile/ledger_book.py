@@ -12,7 +12,7 @@ FOUND_MAX = 1000  # of one rule
 _WORDS = frozenset(("open_holds_are_listed",))  # rules whose numbers are not money
 
 
-async def compare_books(books: Books, overdue_slack_s: float) -> Findings:
+async def compare_ledger(books: Books, overdue_slack_s: float) -> Findings:
     """All rules, on all rows. A hold is overdue when its lease ended `overdue_slack_s` seconds ago."""
     findings = Findings(Book.LEDGER)
     findings.differences += [_difference(one) for one in await books.prove(limit=FOUND_MAX)]
