@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,9 +28,9 @@ def examine_deployment(config: Path, *, offline: bool, as_json: bool) -> int:
     return DONE if healthy else FAILED
 
 
-def may_serve(config: Path, environment: dict[str, str]) -> bool:
+def may_serve(config: Path, environment: Mapping[str, str], drain_s: int) -> bool:
     """Whether `proxyllm serve` may start. Says what stands against it, and what is odd."""
-    findings = before_start(config, environment)
+    findings = before_start(config, environment, drain_s)
     for finding in findings:
         if finding.level != "ok":
             tell(f"{finding.level}: {finding.check}: {finding.message}")

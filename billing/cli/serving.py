@@ -29,7 +29,7 @@ def serve_gateway(options: Options, *, migrate_first: bool) -> int:
     """`proxyllm serve`: the gateway under its supervisor, until SIGTERM. Returns only if it may not start."""
     if migrate_first and (failed := apply_migrations(as_json=False)):
         return failed
-    if not may_serve(options.config, dict(options.environment)):
+    if not may_serve(options.config, options.environment, options.drain_s):
         return FAILED
     code = answer(supervise(options, get_settings()))
     sys.stdout.flush()

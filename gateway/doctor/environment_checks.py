@@ -13,11 +13,11 @@ from billing.settings import Settings
 from billing.startup_checks import check_settings
 from gateway.doctor.finding import Finding, failed, ok, warning
 from gateway.start.environment import proxies_in
+from gateway.start.supervisor import KILLED_AFTER_S
 from gateway.tailnet.daemon import missing_programs
 from gateway.tailnet.plan import read_plan
 
 MASTER_KEY_LENGTH_MIN = 16
-RESOLVING_S = 10  # what the gateway needs after its drain
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 ENGINE = "PRISMA_QUERY_ENGINE_BINARY"
 DRAINING = "RAILWAY_DEPLOYMENT_DRAINING_SECONDS"
@@ -32,13 +32,13 @@ def read_settings() -> Settings | list[Finding]:
         return [failed(".".join(map(str, one["loc"])).upper(), one["msg"]) for one in error.errors()]
 
 
-def check_environment(settings: Settings, environment: Environment) -> Iterator[Finding]:
+def check_environment(settings: Settings, environment: Environment, drain_s: int) -> Iterator[Finding]:
     """Everything but the configuration file. Asks nobody over the network."""
     yield from _billing(settings)
     yield from _keys(environment)
     yield from _public_url(settings)
     yield from _proxies(settings, environment)
-    yield from _draining(settings, environment)
+    yield from _draining(drain_s, environment)
     yield from _tailnet(settings)
     engine = environment.get(ENGINE)
     if engine and not os.access(engine, os.X_OK):
@@ -93,9 +93,9 @@ def _proxies(settings: Settings, environment: Environment) -> Iterator[Finding]:
         yield warning("proxies", f"{names}: Stripe, providers and every other call go through this proxy")
 
 
-def _draining(settings: Settings, environment: Environment) -> Iterator[Finding]:
+def _draining(drain_s: int, environment: Environment) -> Iterator[Finding]:
     given = environment.get(DRAINING, "")
-    needed_s = settings.billing_drain_s + RESOLVING_S
+    needed_s = drain_s + KILLED_AFTER_S
     if given.isdigit() and int(given) < needed_s:
         yield failed(DRAINING, f"{given} is less than {needed_s}: calls that still drain would be killed")
 

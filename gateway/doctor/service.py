@@ -17,14 +17,17 @@ LITELLM_POOL = 10  # `database_connection_pool_limit` where the configuration sa
 Environment = Mapping[str, str]
 
 
-def before_start(path: Path, environment: Environment) -> list[Finding]:
-    """What can be told without asking anybody, in no time. `proxyllm serve` refuses where one has failed."""
+def before_start(path: Path, environment: Environment, drain_s: int | None = None) -> list[Finding]:
+    """What can be told without asking anybody, in no time. `proxyllm serve` refuses where one has failed.
+
+    `drain_s` is what `serve` was told; BILLING_DRAIN_S where it is left out.
+    """
     settings = read_settings()
     if isinstance(settings, list):
         return [*settings, *check_configuration(path, environment, ())]
     return [
         *check_configuration(path, environment, _forwards(settings)),
-        *check_environment(settings, environment),
+        *check_environment(settings, environment, drain_s or settings.billing_drain_s),
     ]
 
 

@@ -33,7 +33,8 @@ from gateway.start.readiness import STARTING, write_status
 from gateway.start.tailnet_status import STATUS_VARIABLE
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-END_WITHIN_S = 9.0  # after `drain_s`: cut what still runs, resolve its holds, close; platforms kill at + 10
+KILLED_AFTER_S = 10  # after `drain_s`, by the platform, at the earliest
+END_WITHIN_S = KILLED_AFTER_S - 1.0  # of it for the gateway: cut what still runs, resolve its holds, close
 LITELLM_WAITS = {"GRACEFUL_SHUTDOWN_TIMEOUT": "2"}  # seconds, of its own, after `drain_s` is over
 
 

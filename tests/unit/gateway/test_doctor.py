@@ -39,7 +39,9 @@ Examine = Callable[..., list[Finding]]
 
 @pytest.fixture
 def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
-    def examine(configuration: dict[str, object] | None = None, **changes: str | None) -> list[Finding]:
+    def examine(
+        configuration: Section | None = None, drain_s: int | None = None, **changes: str | None
+    ) -> list[Finding]:
         """What stands out with these variables; None takes one away."""
         file = tmp_path / "config.yaml"
         file.write_text(yaml.safe_dump(configuration or CONFIGURATION))
@@ -48,7 +50,7 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
             monkeypatch.delenv(name, raising=False)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        return [finding for finding in before_start(file, environment) if finding.level != "ok"]
+        return [finding for finding in before_start(file, environment, drain_s) if finding.level != "ok"]
 
     return examine
 
@@ -103,6 +105,11 @@ class TestEnvironment:
 
     def test_a_drain_that_the_platform_allows_is_fine(self, examine: Examine) -> None:
         assert examine(RAILWAY_DEPLOYMENT_DRAINING_SECONDS="35") == []
+
+    def test_the_drain_that_serve_was_told_counts_before_the_setting(self, examine: Examine) -> None:
+        [finding] = examine(drain_s=26, RAILWAY_DEPLOYMENT_DRAINING_SECONDS="35")
+        assert finding.message.startswith("35 is less than 36")
+        assert examine(drain_s=5, RAILWAY_DEPLOYMENT_DRAINING_SECONDS="15") == []
 
 
 class TestConfiguration:
