@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from billing.ledger.endings import Ending
 from billing.proxy.call import Admission, Call
@@ -26,27 +27,12 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeInput:
-    """The call costs its input, by our own count; an estimate."""
+class ChargeEstimate:
+    """Nobody can say what the call cost: an estimate. `basis` says of what."""
 
     ending: Ending
     amount_nanos: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeHold:
-    """The call was answered and delivered, and nobody can say what it cost: its hold, an estimate."""
-
-    ending: Ending
-    amount_nanos: int
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeCounted:
-    """The call costs what its stream had shown, by our own count; an estimate."""
-
-    ending: Ending
-    amount_nanos: int
+    basis: Literal["input", "count", "hold"]  # its input; what its stream had shown; all that was set aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +49,7 @@ class Wait:
 
 
 Cost = Decimal | float  # in major units, as LiteLLM has it
-Decision = Release | ChargeInput | ChargeHold | ChargeCounted | ChargeCost | Wait
+Decision = Release | ChargeEstimate | ChargeCost | Wait
 
 
 def ending_at_request_end(call: Call, admission: Admission, settings: Settings) -> Decision:
@@ -77,11 +63,11 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
     if not call.dispatched:
         return Release(Ending.NOT_DISPATCHED)
     if call.answer_rejected:
-        return ChargeHold(Ending.FINISHED_UNPRICED, admission.hold_nanos)
+        return ChargeEstimate(Ending.FINISHED_UNPRICED, admission.hold_nanos, "hold")
     counted_nanos = call.stream.likely_nanos if call.stream is not None else None
     if counted_nanos is not None and not _may_be_finished(call):
         cut = call.client_gone or call.credit_ended
-        return ChargeCounted(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos)
+        return ChargeEstimate(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos, "count")
     showed_nothing = call.stream is not None and not _may_be_finished(call)  # and broke off
     if call.logging_obj is None or (_delivered(call) and not showed_nothing):
         return Wait()
@@ -117,5 +103,5 @@ def _delivered(call: Call) -> bool:
 
 def _by_setting(setting: FailedCallCharge, ending: Ending, admission: Admission) -> Decision:
     if setting == "input" and admission.input_charge_nanos > 0:
-        return ChargeInput(ending, admission.input_charge_nanos)
+        return ChargeEstimate(ending, admission.input_charge_nanos, "input")
     return Release(ending)

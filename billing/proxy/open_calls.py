@@ -14,14 +14,12 @@ import time
 from billing.errors import BillingError, InvalidAmount, Unavailable
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
-from billing.prices.detail import Basis, charge_nanos_of, price_detail
+from billing.prices.detail import charge_nanos_of, price_detail
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
 from billing.proxy.endings import (
     ChargeCost,
-    ChargeCounted,
-    ChargeHold,
-    ChargeInput,
+    ChargeEstimate,
     Cost,
     Decision,
     Release,
@@ -33,6 +31,11 @@ from billing.settings import Settings
 logger = logging.getLogger(__name__)
 
 _EVENT_WITHIN_S = 1.0
+_WHY = {
+    "input": "{ending}, input only",
+    "count": "{ending}, by our own count",
+    "hold": "answered, but failed LiteLLM's validation: charged at the hold",
+}
 
 
 class OpenCalls:
@@ -94,21 +97,10 @@ class OpenCalls:
                 self._settler.submit(
                     call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
                 )
-            case ChargeInput(ending, amount_nanos):
-                why = f"{_words(ending)}, input only"
-                estimate = self._estimate(call, admission, ending, amount_nanos, why, "input")
-                self.settle(call, estimate)
-            case ChargeHold(ending, amount_nanos):
-                failed = "answered, but failed LiteLLM's validation"
-                why = (
-                    f"{failed if ending is Ending.FINISHED_UNPRICED else _words(ending)}: charged at the hold"
-                )
-                estimate = self._estimate(call, admission, ending, amount_nanos, why, "hold")
-                self.settle(call, estimate)
-            case ChargeCounted(ending, amount_nanos):
-                why = f"{_words(ending)}, by our own count"
-                estimate = self._estimate(call, admission, ending, amount_nanos, why, "count")
-                self._settle_unless_heard(call, estimate)
+            case ChargeEstimate(ending, _, basis):
+                why = _WHY[basis].format(ending=_words(ending))
+                settle = self._settle_unless_heard if basis == "count" else self.settle
+                settle(call, _estimate(call, admission, decision, why))
             case ChargeCost(ending, cost):
                 self.settle(call, self._recovered(call, admission, ending, cost))
 
@@ -128,24 +120,6 @@ class OpenCalls:
 
         self._settler.submit(call.id, resolve, done)
 
-    def _estimate(
-        self, call: Call, admission: Admission, ending: Ending, amount_nanos: int, why: str, basis: Basis
-    ) -> Settlement:
-        return Settlement(
-            key=call.id,
-            amount_nanos=amount_nanos,
-            ending=ending,
-            description=f"{_model_of(admission)}: {why}",
-            estimate=True,
-            payer=admission.payer,
-            detail={
-                **admission.detail,
-                "ending": str(ending),
-                "rule": admission.rule.detail(),
-                "price": price_detail(basis, None, admission.rule, amount_nanos),
-            },
-        )
-
     def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: Cost) -> Settlement:
         rule = admission.rule_of(*call.recovered_from)
         try:
@@ -153,8 +127,8 @@ class OpenCalls:
         except InvalidAmount as error:
             logger.error("call %s broke with no cost (%s): charged at its hold, for review", call.id, error)
             why = "broken mid-stream, price unknown, charged at the hold"
-            unpriced = Ending.FINISHED_UNPRICED
-            return self._estimate(call, admission, unpriced, admission.hold_nanos, why, "hold")
+            unpriced = ChargeEstimate(Ending.FINISHED_UNPRICED, admission.hold_nanos, "hold")
+            return _estimate(call, admission, unpriced, why)
         return Settlement(
             key=call.id,
             amount_nanos=amount_nanos,
@@ -204,6 +178,23 @@ class OpenCalls:
             await self._ledger.resize(call.id, call.admission.hold_nanos, least_charge_nanos=shown_nanos)
         except BillingError as error:
             logger.warning("call %s may be charged less than it showed: %s", call.id, error)
+
+
+def _estimate(call: Call, admission: Admission, charge: ChargeEstimate, why: str) -> Settlement:
+    return Settlement(
+        key=call.id,
+        amount_nanos=charge.amount_nanos,
+        ending=charge.ending,
+        description=f"{_model_of(admission)}: {why}",
+        estimate=True,
+        payer=admission.payer,
+        detail={
+            **admission.detail,
+            "ending": str(charge.ending),
+            "rule": admission.rule.detail(),
+            "price": price_detail(charge.basis, None, admission.rule, charge.amount_nanos),
+        },
+    )
 
 
 def _given_up(call: Call, deadline: float) -> bool:

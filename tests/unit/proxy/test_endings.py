@@ -9,9 +9,7 @@ from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
 from billing.proxy.endings import (
     ChargeCost,
-    ChargeCounted,
-    ChargeHold,
-    ChargeInput,
+    ChargeEstimate,
     Release,
     Wait,
     ending_at_request_end,
@@ -53,7 +51,7 @@ class TestEndingAtRequestEnd:
 
     @pytest.mark.parametrize(
         ("setting", "decision"),
-        [("nothing", Release(Ending.FAILED)), ("input", ChargeInput(Ending.FAILED, 70))],
+        [("nothing", Release(Ending.FAILED)), ("input", ChargeEstimate(Ending.FAILED, 70, "input"))],
     )
     def test_failed_after_dispatch_costs_what_the_setting_says(self, setting: str, decision: object) -> None:
         settings = Settings(billing_charge_failed=setting)
@@ -63,7 +61,7 @@ class TestEndingAtRequestEnd:
     @pytest.mark.parametrize(
         ("setting", "decision"),
         [
-            ("input", ChargeInput(Ending.CUT_BEFORE_FIRST_CHUNK, 70)),
+            ("input", ChargeEstimate(Ending.CUT_BEFORE_FIRST_CHUNK, 70, "input")),
             ("nothing", Release(Ending.CUT_BEFORE_FIRST_CHUNK)),
         ],
     )
@@ -82,8 +80,8 @@ class TestEndingAtRequestEnd:
 
     def test_an_answer_inside_an_error_is_not_free(self) -> None:
         call = dispatched_call(answer_rejected=True, status=500, body_bytes=400)
-        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeHold(
-            Ending.FINISHED_UNPRICED, ADMISSION.hold_nanos
+        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeEstimate(
+            Ending.FINISHED_UNPRICED, ADMISSION.hold_nanos, "hold"
         )
 
     def test_content_that_went_out_is_never_free(self) -> None:
@@ -113,13 +111,13 @@ class TestStreams:
         self, facts: dict[str, object], ending: Ending
     ) -> None:
         call = dispatched_call(body_bytes=99, stream=stream_that_showed(33), **facts)
-        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCounted(ending, 33)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeEstimate(ending, 33, "count")
 
     def test_that_say_themselves_that_they_broke_cost_what_they_showed(self) -> None:
         stream = stream_that_showed(33, failed=True)
         call = dispatched_call(body_bytes=99, stream=stream, answered_in_full=True)
-        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCounted(
-            Ending.BROKEN_MID_STREAM, 33
+        assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeEstimate(
+            Ending.BROKEN_MID_STREAM, 33, "count"
         )
 
     def test_that_went_to_their_end_wait_for_the_event(self) -> None:
@@ -129,7 +127,7 @@ class TestStreams:
     def test_that_broke_off_before_any_output_are_as_if_none_had_begun(self) -> None:
         call = dispatched_call(body_bytes=99, stream=stream_that_showed(None), client_gone=True)
         cut = ending_at_request_end(call, ADMISSION, Settings())
-        assert cut == ChargeInput(Ending.CUT_BEFORE_FIRST_CHUNK, 70)
+        assert cut == ChargeEstimate(Ending.CUT_BEFORE_FIRST_CHUNK, 70, "input")
 
 
 class TestTimeouts:
@@ -137,7 +135,7 @@ class TestTimeouts:
         ("client_set", "recovered", "decision"),
         [
             (True, Decimal("0.000002"), ChargeCost(Ending.TIMED_OUT, Decimal("0.000002"))),
-            (True, None, ChargeInput(Ending.TIMED_OUT, 70)),
+            (True, None, ChargeEstimate(Ending.TIMED_OUT, 70, "input")),
             (False, Decimal("0.000002"), Release(Ending.TIMED_OUT)),
             (False, None, Release(Ending.TIMED_OUT)),
         ],
@@ -165,4 +163,6 @@ class TestRejected:
         call = dispatched_call(rejected=True, status=400, body_bytes=80)
         assert ending_at_request_end(call, ADMISSION, Settings()) == Release(Ending.REJECTED)
         settings = Settings(billing_charge_failed="input")
-        assert ending_at_request_end(call, ADMISSION, settings) == ChargeInput(Ending.REJECTED, 70)
+        assert ending_at_request_end(call, ADMISSION, settings) == ChargeEstimate(
+            Ending.REJECTED, 70, "input"
+        )
