@@ -61,7 +61,11 @@ async def connect_stripe(settings: Settings) -> AsyncIterator[StripeApi]:
 
 
 def _meter_events_base(api_base: str) -> str:
-    """Real Stripe takes meter events on a host of its own; a local one takes them where it takes all."""
+    """Real Stripe takes meter events on a host of its own; a local one takes them where it takes all.
+
+    A guard: nothing sends them yet, but the SDK's own default would send what is meant for a local Stripe,
+    key and all, to the real one.
+    """
     if api_base == stripe.DEFAULT_API_BASE:
         return stripe.DEFAULT_METER_EVENTS_API_BASE
     return api_base

@@ -18,6 +18,15 @@ def test_before_start_up_has_finished_it_is_503() -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (503, "not_configured")
 
 
+def test_no_endpoint_takes_a_secret_in_its_address() -> None:
+    app = FastAPI()
+    app.include_router(build_router())
+    operations = [operation for path in app.openapi()["paths"].values() for operation in path.values()]
+    parameters = {one["name"] for operation in operations for one in operation.get("parameters", ())}
+    assert "cursor" in parameters
+    assert not {name for name in parameters if "secret" in name or "key" in name}
+
+
 async def test_a_key_without_a_base_speaks_to_stripe_itself() -> None:
     async with connect_stripe(Settings.model_validate({"stripe_api_key": "sk_test_x"})) as stripe_api:
         options = stripe_api.require()._requestor._options
@@ -27,7 +36,7 @@ async def test_a_key_without_a_base_speaks_to_stripe_itself() -> None:
     assert options.max_network_retries == 2
 
 
-async def test_a_local_stripe_takes_meter_events_too() -> None:
+async def test_nothing_that_is_meant_for_a_local_stripe_goes_to_the_real_one() -> None:
     local = {"stripe_api_key": "sk_test_x", "stripe_api_base": "http://127.0.0.1:1"}
     async with connect_stripe(Settings.model_validate(local)) as stripe_api:
         options = stripe_api.require()._requestor._options
