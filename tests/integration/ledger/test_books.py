@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from billing.database import Pool
+from billing.database import Pool, open_pool
 from billing.ledger import Ledger
-from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
+from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind, TransactionQuery
+from tests.postgres_server import database_of
 
 ALICE = Payer("user_id", "alice")
 HOLD = HoldRequest("k", ALICE, 60, 5, 60)
@@ -49,6 +51,26 @@ class TestTheDatabaseRefuses:
         account = await funded.account(ALICE)
         assert (account.balance_nanos, account.held_nanos, account.available_nanos) == (10, 60, -50)
         await funded.resize("k", 50)
+
+
+class TestTimes:
+    @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles"])
+    async def test_are_moments_whatever_the_databases_time_zone(
+        self, zone: str, database_url: str, pool: Pool
+    ) -> None:
+        async with pool.connection() as connection:
+            name = database_of(database_url)
+            await connection.execute(f"ALTER DATABASE {name} SET timezone = '{zone}'".encode())
+        elsewhere = await open_pool(database_url, wait_s=10.0)
+        async with Ledger(elsewhere, owner="test") as ledger:
+            posted = await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
+            held = await ledger.hold(HOLD)
+            now = datetime.now(UTC)
+            assert abs(now - posted.created_at) < timedelta(minutes=1)
+            assert abs(now + timedelta(seconds=HOLD.lease_s) - held.lease_expires_at) < timedelta(minutes=1)
+            since = TransactionQuery(since=now - timedelta(minutes=1), until=now + timedelta(minutes=1))
+            assert await ledger.transactions(ALICE, since) == [posted]
+        await elsewhere.close()
 
 
 class TestTheProof:
