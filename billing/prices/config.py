@@ -16,7 +16,8 @@ from pydantic import Field, ValidationError
 
 from billing.errors import NotConfigured
 from billing.prices.rule import PriceRule, Scope
-from billing.prices.schemas import Terms, Text
+from billing.prices.schemas import Terms
+from billing.request_fields import Text
 from billing.settings import CustomerType, Settings
 
 SECTION = "price_rules"
