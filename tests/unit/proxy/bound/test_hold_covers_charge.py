@@ -6,6 +6,7 @@ usages are split at random among cached, written, hour-long, reasoning, audio, t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,6 +74,15 @@ FAMOUS = (
     "xai/grok-4",
     "mistral/mistral-large-latest",
 )
+# As Anthropic and OpenAI write them; the last is no kind that anybody knows.
+MEDIA_PARTS = (
+    {"type": "image_url", "image_url": {"url": "https://example.com/cat.png", "detail": "high"}},
+    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}},
+    {"type": "input_audio", "input_audio": {"data": "aGVsbG8=", "format": "wav"}},
+    {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+    {"type": "hologram", "hologram": "1"},
+)
+TOOLS_PROMPT_TOKENS = 530  # Anthropic's own, at most
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 RULES = (
     PriceRule(),
@@ -150,7 +160,47 @@ def asks(draw: st.DrawFn) -> dict[str, Any]:
         body["speed"] = "fast"
     if draw(st.booleans()):
         body["cache_control"] = {"type": "ephemeral", "ttl": "1h"}
+    if draw(st.booleans()):
+        body["tools"] = draw(st.lists(tools, min_size=1, max_size=5))
+    if draw(st.integers(0, 3)) == 0:
+        parts = draw(st.lists(st.sampled_from(MEDIA_PARTS), min_size=1, max_size=3))
+        text = {"type": "text", "text": body["messages"][0]["content"]}
+        body["messages"][0]["content"] = [text, *parts]
     return body
+
+
+tools = st.builds(
+    lambda number, words: {
+        "type": "function",
+        "function": {
+            "name": f"tool_{number}",
+            "description": "é tool " * words,
+            "parameters": {"type": "object", "properties": {"where": {"type": "string"}}},
+        },
+    },
+    st.integers(0, 9),
+    st.integers(0, 2_000),
+)
+
+
+def with_system(draw: Draw, body: dict[str, Any]) -> dict[str, Any]:
+    """The same as a call of /v1/messages, which may have its instructions beside its messages."""
+    text = "Be brief. " * draw(st.integers(1, 4_000))
+    system = draw(st.sampled_from([None, text, [{"type": "text", "text": text}]]))
+    return body if system is None else {**body, "system": system}
+
+
+def has_media(body: Mapping[str, Any]) -> bool:
+    return isinstance(body["messages"][0]["content"], list)
+
+
+def input_tokens_max(litellm: Any, name: str, body: Mapping[str, Any]) -> int:
+    """What a provider may count as input: a token a byte, its own prompt for tools, or all that it takes."""
+    said = [body["messages"][0]["content"], body.get("system", ""), body.get("tools", "")]
+    texts = (text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in said)
+    tokens = sum(len(text.encode()) for text in texts) + (TOOLS_PROMPT_TOKENS if "tools" in body else 0)
+    context = litellm.model_cost[name].get("max_input_tokens") or litellm.model_cost[name].get("max_tokens")
+    return max(tokens, context or 0) if has_media(body) else tokens
 
 
 def split(draw: Draw, total: int, ways: int) -> list[int]:
@@ -162,12 +212,16 @@ def reported_usage(draw: Draw, litellm: Any, body: Mapping[str, Any], input_max:
     """A usage block as providers report it, within the bounded tokens."""
     prompt = input_max if draw(st.booleans()) else draw(st.integers(0, input_max))
     completion = output_max if draw(st.booleans()) else draw(st.integers(0, output_max))
-    text, cached, written, for_an_hour = split(draw, prompt, 4)
+    text, cached, written, for_an_hour, image, heard = split(draw, prompt, 6)
     if "cache_control" not in body:
         written, for_an_hour = written + for_an_hour, 0
+    if "messages" not in body or not has_media(body):
+        text, image, heard = text + image + heard, 0, 0
     types = litellm.types.utils
     details = types.PromptTokensDetailsWrapper(
         text_tokens=text,
+        image_tokens=image,
+        audio_tokens=heard,
         cached_tokens=cached,
         cache_creation_tokens=written + for_an_hour,
         cache_creation_token_details=types.CacheCreationTokenDetails(
@@ -218,16 +272,23 @@ def test_of_chat_and_messages(world: World, bounded: Any, data: st.DataObject) -
     name = data.draw(st.sampled_from(world.names))
     body = {**data.draw(asks()), "model": f"group:{name}"}
     call_type = "anthropic_messages" if "n" not in body and data.draw(st.booleans()) else "acompletion"
+    if call_type == "anthropic_messages":
+        body = with_system(data.draw, body)
+    served = name
+    if data.draw(st.booleans()):  # the client's own choice of who stands in
+        others = data.draw(st.lists(st.sampled_from(world.names), min_size=1, max_size=3))
+        body["fallbacks"] = [f"group:{other}" for other in others]
+        served = data.draw(st.sampled_from([name, *others]))
     rule = data.draw(st.sampled_from(RULES))
     try:
         bound: CallBound = bounded(body, router=world.router, call_type=call_type, rule=rule, settings=BYTES)
     except ModelNotPriced:
         return
-    input_max = len(body["messages"][0]["content"].encode())
+    input_max = input_tokens_max(world.litellm, served, body)
     output_max = bound.output_tokens * body.get("n", 1)
     usage = reported_usage(data.draw, world.litellm, body, input_max, output_max)
-    charge = charge_nanos_of(cost_of(data.draw, world, name, body, usage), rule)
-    assert charge <= bound.amount_nanos(), (name, usage)
+    charge = charge_nanos_of(cost_of(data.draw, world, served, body, usage), rule)
+    assert charge <= bound.amount_nanos(), (name, served, usage)
 
 
 @settings(EACH, max_examples=150)
