@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from billing.errors import NotConfigured
+from billing.database.url import read_url
+from billing.errors import DatabaseUrlInvalid, NotConfigured
 from billing.settings import Settings
 from billing.startup_checks import check_settings
 from gateway.doctor.finding import Finding, failed, ok, warning
@@ -35,6 +36,7 @@ def read_settings() -> Settings | list[Finding]:
 def check_environment(settings: Settings, environment: Environment, drain_s: int) -> Iterator[Finding]:
     """Everything but the configuration file. Asks nobody over the network."""
     yield from _billing(settings)
+    yield from _database_url(settings)
     yield from _keys(environment)
     yield from _public_url(settings)
     yield from _proxies(settings, environment)
@@ -54,6 +56,15 @@ def _billing(settings: Settings) -> Iterator[Finding]:
     for text in warnings:
         yield warning("billing", text)
     yield ok("billing", f"prepaid in {settings.billing_currency}, paid by {settings.stripe_charge_by}")
+
+
+def _database_url(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url is None:  # told by the check of the configuration
+        return
+    try:
+        read_url(settings.database_url.get_secret_value())
+    except DatabaseUrlInvalid as error:
+        yield failed("DATABASE_URL", error.message)
 
 
 def _keys(environment: Environment) -> Iterator[Finding]:

@@ -81,6 +81,8 @@ class TestEnvironment:
             ({"LITELLM_SALT_KEY": None}, "warning", "LITELLM_SALT_KEY"),
             ({"LITELLM_SALT_KEY": GOOD["LITELLM_MASTER_KEY"]}, "warning", "LITELLM_SALT_KEY"),
             ({"DATABASE_URL": None}, "failed", "general_settings.database_url"),
+            ({"DATABASE_URL": "mysql://u:p@db/x"}, "failed", "DATABASE_URL"),
+            ({"DATABASE_URL": "postgresql://u:p@db/x?schema=app"}, "failed", "DATABASE_URL"),
             ({"STRIPE_WEBHOOK_SECRET": None}, "warning", "billing"),
             ({"STRIPE_WEBHOOK_SECRET": None, "STRIPE_API_KEY": "sk_live_1"}, "failed", "billing"),
             ({"BILLING_PUBLIC_URL": None}, "warning", "BILLING_PUBLIC_URL"),
