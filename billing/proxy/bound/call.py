@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from typing import cast
@@ -18,10 +18,10 @@ from billing.proxy.bound.deployments import Deployment, Router, Servers, servers
 from billing.proxy.bound.limits import write_limit
 from billing.proxy.bound.output import OutputLimit, output_limit_of
 from billing.proxy.bound.request import read_request
+from billing.proxy.bound.rules import rules_of, stored_rules
 from billing.proxy.bound.streamed import StreamedOutput, streamed_output
 from billing.proxy.bound.tokens import count_texts, exact_encoding_name
 from billing.proxy.bound.units import UnitCall, read_unit_call, unit_candidate
-from billing.proxy.call_rules import provider_name
 from billing.settings import Settings
 
 _OPENAI_TOKENIZERS = ("openai", "azure", "text-completion-openai")
@@ -98,53 +98,42 @@ async def bound_call(
         return _bound_units(unit_call, servers_of(body, unit_call.model, cast("Router | None", router)), rule)
     shape = read_request(body, call_type)
     servers = servers_of(body, shape.model, cast("Router | None", router))
-    everyone = (*servers.first, *servers.fallbacks)
-    for deployment in everyone:
+    for deployment in servers.everyone:
         check_generate(deployment, call_type)
-    encodings = {deployment: _encoding_name(deployment) for deployment in everyone}
+    encodings = {deployment: _encoding_name(deployment) for deployment in servers.everyone}
     texts = await count_texts(shape.text, tuple(encodings.values()))
     estimate = estimated_input(shape, texts[encodings[servers.first[0]]])
     limit = output_limit_of(shape, servers.first, estimate, settings)
     passes = 1 + servers.hops if shape.streams else 1
 
-    rules = {d: rule.rule_for(d.groups, provider_name(d.provider)) for d in everyone}
+    def candidate(d: Deployment) -> Candidate:
+        return candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings)
 
-    def candidates(deployments: Sequence[Deployment]) -> list[Priced]:
-        return [
-            Priced(candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings), rules[d])
-            for d in deployments
-            if not d.free and not rules[d].free
-        ]
-
-    bound = _joined(shape.model, candidates(servers.first), candidates(servers.fallbacks), limit)
-    bound = _with_rules(bound, rule, rules, servers)
+    bound = _bound_on(servers, shape.model, rule, limit, candidate)
     return replace(bound, answers=shape.answers, streamed=streamed_output(body, shape, encodings))
 
 
 def _bound_units(call: UnitCall, servers: Servers, rule: PriceRule | CallPrices) -> CallBound:
     """The bound of a call whose units are known before it is made: all of it is input."""
-    rules = {
-        d: rule.rule_for(d.groups, provider_name(d.provider)) for d in (*servers.first, *servers.fallbacks)
-    }
-
-    def candidates(deployments: Sequence[Deployment]) -> list[Priced]:
-        return [
-            Priced(unit_candidate(call, d), rules[d]) for d in deployments if not d.free and not rules[d].free
-        ]
-
     limit = OutputLimit(0, None, client_set=True)
-    bound = _joined(call.model, candidates(servers.first), candidates(servers.fallbacks), limit)
-    return _with_rules(bound, rule, rules, servers)
+    return _bound_on(servers, call.model, rule, limit, lambda d: unit_candidate(call, d))
 
 
-def _with_rules(
-    bound: CallBound,
-    rule: PriceRule | CallPrices,
-    rules: Mapping[Deployment, PriceRule],
+def _bound_on(
     servers: Servers,
+    model: str,
+    rule: PriceRule | CallPrices,
+    limit: OutputLimit,
+    candidate: Callable[[Deployment], Candidate],
 ) -> CallBound:
-    by_deployment = {} if isinstance(rule, PriceRule) else {d.key: each for d, each in rules.items()}
-    return replace(bound, rule=rules[servers.first[0]], rules=by_deployment)
+    """The bound over what is not free, whichever of these serves."""
+    rules = rules_of(servers, rule)
+    first, fallbacks = (
+        [Priced(candidate(d), rules[d]) for d in some if not d.free and not rules[d].free]
+        for some in (servers.first, servers.fallbacks)
+    )
+    bound = _joined(model, first, fallbacks, limit)
+    return replace(bound, rule=rules[servers.first[0]], rules=stored_rules(rule, rules))
 
 
 def _encoding_name(deployment: Deployment) -> str | None:

@@ -63,6 +63,11 @@ class Servers:
     fallbacks: tuple[Deployment, ...]
     hops: int  # how often a call may move on to another group
 
+    @property
+    def everyone(self) -> tuple[Deployment, ...]:
+        """Whoever may serve the call."""
+        return (*self.first, *self.fallbacks)
+
 
 def servers_of(body: Table, model: str, router: Router | None) -> Servers:
     """Finds them. Raises ModelNotPriced for an unknown model, BadRequest for fallbacks that are no names."""

@@ -16,7 +16,7 @@ def check_moderation(body: Mapping[str, object], router: object) -> None:
     if not isinstance(model, str):
         return  # OpenAI's own default
     servers = servers_of(body, model, cast("Router | None", router))
-    for deployment in (*servers.first, *servers.fallbacks):
+    for deployment in servers.everyone:
         priced = any(value for key, value in deployment.prices.items() if is_token_price(key))
         if priced and not deployment.free:
             raise ModelNotPriced(f"Moderation by {deployment.model} has a price, and cannot be billed yet.")

@@ -19,7 +19,7 @@ from billing.proxy.bound.output import max_input_tokens, max_output_tokens
 from billing.proxy.bound.price_map import Table, cost_adjustment, price_entry
 from billing.proxy.bound.prices import Ceiling, Usage, ceiling
 from billing.proxy.bound.request import model_of
-from billing.proxy.call_rules import provider_name
+from billing.proxy.bound.rules import rules_of, stored_rules
 
 CALL_TYPE = "_arealtime"
 START_TOKENS = 2048  # instructions and tools that a provider gives a session which brings none
@@ -83,12 +83,10 @@ def bound_session(
         raise RouteNotBillable("Only conversations can be billed: leave `intent` out.", param="intent")
     _check_logged_events()
     servers = servers_of(body, model, cast("Router | None", router))
-    everyone = (*servers.first, *servers.fallbacks)
-    rules = {d: rule.rule_for(d.groups, provider_name(d.provider)) for d in everyone}
+    rules = rules_of(servers, rule)
     billed = {d: _of_deployment(d, each) for d, each in rules.items() if not d.free and not each.free}
     prices = _dearest(list(billed.values()))
-    by_deployment = {} if isinstance(rule, PriceRule) else {d.key: each for d, each in rules.items()}
-    return _first_response(model, prices, rules[servers.first[0]], by_deployment), prices
+    return _first_response(model, prices, rules[servers.first[0]], stored_rules(rule, rules)), prices
 
 
 def _first_response(
