@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from litellm.types.utils import StandardCallbackDynamicParams, all_litellm_params
 
 from billing.errors import BadRequest
+from billing.proxy.bound.deployments import FALLBACK_FIELDS
 
 RETRIES_MAX = 10  # each attempt may cost the operator what a failed call does not charge
 
@@ -60,7 +61,6 @@ _OF_ITS_LOG = frozenset(
 # fmt: on
 _PASSED = _HARMLESS | _LITELLMS_OWN | frozenset(StandardCallbackDynamicParams.__annotations__)
 _STEERING = (frozenset(all_litellm_params) - _PASSED) | _OTHERS | _OF_ITS_LOG
-_FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
 def refuse_steering(body: Mapping[str, object]) -> None:
@@ -103,7 +103,7 @@ def with_key_fallbacks(body: Mapping[str, object]) -> Mapping[str, object]:
     override = body.get("router_settings_override")
     if not isinstance(override, Mapping):
         return body
-    more = {field: list(_targets(override.get(field))) for field in _FALLBACK_FIELDS}
+    more = {field: list(_targets(override.get(field))) for field in FALLBACK_FIELDS}
     return {**body, **{field: _joined(body.get(field), names) for field, names in more.items() if names}}
 
 

@@ -16,7 +16,7 @@ from billing.errors import BadRequest, ModelNotPriced
 from billing.proxy.bound.price_map import Table, price_entry
 
 FALLBACK_GROUPS_MAX = 50
-_FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
 class Router(Protocol):
@@ -128,7 +128,7 @@ def _targets(body: Table, group: str, router: Router) -> Iterator[str]:
         get_fallback_model_group,
     )
 
-    for field in _FALLBACK_FIELDS:
+    for field in FALLBACK_FIELDS:
         asked = body.get(field)
         if asked is not None:
             yield from _client_targets(asked, field)
