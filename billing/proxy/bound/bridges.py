@@ -8,11 +8,9 @@ cost, and a stream that is cut brings no event at all. Gemini's own models do no
 from __future__ import annotations
 
 from billing.errors import ModelNotPriced
-from billing.proxy.bound.deployments import Deployment, prices_without_info
+from billing.proxy.bound.deployments import GOOGLE, Deployment, prices_without_info
 from billing.proxy.bound.price_map import Table
 from billing.proxy.bound.prices import is_token_price
-
-_NATIVE = ("gemini", "vertex_ai", "vertex_ai_beta")
 
 
 def check_generate(deployment: Deployment, call_type: str) -> None:
@@ -33,7 +31,7 @@ def check_generate(deployment: Deployment, call_type: str) -> None:
 
 
 def _is_native(deployment: Deployment) -> bool:
-    return deployment.provider in _NATIVE and deployment.bare_model.startswith("gemini")
+    return deployment.provider in GOOGLE and deployment.bare_model.startswith("gemini")
 
 
 def _token_prices(table: Table) -> dict[str, object]:

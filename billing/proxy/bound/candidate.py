@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.errors import ModelNotPriced
-from billing.proxy.bound.deployments import Deployment, takes_output_limit
+from billing.proxy.bound.deployments import GOOGLE, Deployment, takes_output_limit
 from billing.proxy.bound.output import max_input_tokens
 from billing.proxy.bound.price_map import cost_adjustment
 from billing.proxy.bound.prices import Usage, ceiling, price_of, service_tiers_of
-from billing.proxy.bound.request import RequestShape
+from billing.proxy.bound.request import PART_TOKENS, RequestShape
 from billing.proxy.bound.tokens import TextTokens
 from billing.settings import Settings
 
-# Tokens that providers add and bill: turns of the chat template, the system prompt that tools bring, and the
+# Tokens that providers add and bill: the chat template, the system prompt that tools bring, and the
 # definitions of predefined tools (Anthropic documents up to 735 for one and 530 for the prompt).
 BASE_TOKENS = 64
-PART_TOKENS = 8
 TOOL_TOKENS = 64
 TOOLS_PROMPT_TOKENS = 1024
 PREDEFINED_TOOL_TOKENS = 1024
@@ -28,7 +27,6 @@ MEDIA_TOKENS_ESTIMATE = 250  # what LiteLLM counts an image as
 # models are charged for one (`tool_call_cost_tracking._count_web_search_calls`).
 _OPTIONS_SEARCHES = 10
 _OPENAI = ("openai", "azure")
-_GOOGLE = ("gemini", "vertex_ai", "vertex_ai_beta")
 _SEARCH_DEFAULT = Decimal("0.035")  # LiteLLM's own default a search, where the map names none (Google)
 _ANSWERS_WITH_SEARCH = ("perplexity",)
 _ROUTED = ("model-router", "model_router", "openrouter/auto", "groq/compound", "compound-beta")
@@ -128,6 +126,6 @@ def _search_fee(deployment: Deployment, searches: int) -> Decimal:
     table = fees if isinstance(fees, Mapping) else {}
     dearest = max(
         (price_of(fee, "search_context_cost_per_query", deployment.model) for fee in table.values()),
-        default=_SEARCH_DEFAULT if deployment.provider in _GOOGLE or searches else Decimal(0),
+        default=_SEARCH_DEFAULT if deployment.provider in GOOGLE or searches else Decimal(0),
     )
     return dearest * max(searches, 1 if always else 0)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
 
 from billing.errors import BadRequest, ModelNotPriced
 from billing.proxy.bound.price_map import Table, price_entry
+from billing.proxy.bound.prices import price_of
 
 FALLBACK_GROUPS_MAX = 50
+GOOGLE = ("gemini", "vertex_ai", "vertex_ai_beta")  # LiteLLM's names of Gemini's two clouds
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
 
@@ -172,6 +175,12 @@ def _deployment(row: Table, called: str) -> Deployment:
         own_server=bool(params.get("api_base")) and provider != "azure",
         groups=(called, str(row.get("model_name", called))),
     )
+
+
+def unit_price(deployment: Deployment, key: str) -> Decimal:
+    """What a unit costs by this entry, in major units; 0 where it has none. Raises ModelNotPriced."""
+    value = deployment.prices.get(key)
+    return Decimal(0) if value is None else price_of(value, key, deployment.model)
 
 
 def listed_prices(deployment: Deployment) -> Table:

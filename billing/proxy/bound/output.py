@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from billing.errors import ModelNotPriced
 from billing.proxy.bound.deployments import Deployment
 from billing.proxy.bound.limits import OUTPUT_TOKENS_MAX
-from billing.proxy.bound.request import RequestShape
+from billing.proxy.bound.request import PART_TOKENS, RequestShape
 from billing.settings import Settings
 
 # OpenAI's documented default of `max_tokens` in /v1/completions; its models write until they meet a limit.
 COMPLETIONS_DEFAULT = 16
 _COMPLETIONS_PROVIDERS = ("openai", "azure", "text-completion-openai", "azure_text", "hosted_vllm")
 _ESTIMATE_MARGIN = 1.25  # other tokenizers than the one counted with
-_PART_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,7 @@ def _room(shape: RequestShape, first: Sequence[Deployment], estimate: int, setti
     context = _least(max_input_tokens(d.prices) for d in first)
     if context is None:
         return OUTPUT_TOKENS_MAX
-    taken = math.ceil(estimate * _ESTIMATE_MARGIN) + _PART_TOKENS * (
-        shape.parts + shape.tools.definitions + 8
-    )
+    taken = math.ceil(estimate * _ESTIMATE_MARGIN) + PART_TOKENS * (shape.parts + shape.tools.definitions + 8)
     return max(context - taken, settings.billing_output_tokens_min)
 
 

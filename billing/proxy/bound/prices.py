@@ -32,8 +32,12 @@ _KEY = re.compile(
     (?:_(?P<tier_after>flex|balanced|priority|ultrafast))?""",
     re.VERBOSE,
 )
-_TIERS = {"flex": "flex", "balanced": "balanced", "priority": "priority", "fast": "priority"} | {
-    "ultrafast": "ultrafast"
+_TIERS = {
+    "flex": "flex",
+    "balanced": "balanced",
+    "priority": "priority",
+    "fast": "priority",
+    "ultrafast": "ultrafast",
 }
 _BASE_TIERS = (None, "default", "standard", "standard_only")
 _UPLIFTS = (

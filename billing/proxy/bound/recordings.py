@@ -13,9 +13,9 @@ from decimal import Decimal
 from io import BytesIO
 
 from billing.errors import BadRequest, ModelNotPriced
-from billing.proxy.bound.deployments import Deployment
+from billing.proxy.bound.deployments import Deployment, unit_price
 from billing.proxy.bound.output import max_input_tokens
-from billing.proxy.bound.prices import Usage, ceiling, is_token_price, price_of, service_tiers_of
+from billing.proxy.bound.prices import Usage, ceiling, is_token_price, service_tiers_of
 from billing.proxy.bound.recording_length import seconds_of_data
 
 BYTES_A_SECOND_MIN = 500  # 4 kbit/s: no codec in use says anything intelligible in less
@@ -58,19 +58,14 @@ def _measured(file: BytesIO) -> float | None:
 
 def transcription_cost(deployment: Deployment, recording: Recording, prompt_tokens: int) -> Decimal:
     """The most it can cost on a deployment, in major units. Raises ModelNotPriced."""
-    by_time = max(_price_a_second(deployment, name) for name in ("input", "output")) * recording.seconds_max
+    price = max(unit_price(deployment, key) for key in ("input_cost_per_second", "output_cost_per_second"))
+    by_time = price * recording.seconds_max
     by_tokens = (
         _by_tokens(deployment, recording, prompt_tokens) if _has_token_prices(deployment) else Decimal(0)
     )
     if by_time == by_tokens == 0:
         raise ModelNotPriced(f"{deployment.model} has no price a second or a token, so it cannot be billed.")
     return max(by_time, by_tokens)
-
-
-def _price_a_second(deployment: Deployment, side: str) -> Decimal:
-    key = f"{side}_cost_per_second"
-    value = deployment.prices.get(key)
-    return Decimal(0) if value is None else price_of(value, key, deployment.model)
 
 
 def _has_token_prices(deployment: Deployment) -> bool:

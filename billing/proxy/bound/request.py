@@ -22,6 +22,7 @@ MESSAGES = frozenset({"anthropic_messages"})
 
 PROMPTS_MAX = 2048  # OpenAI's own maximum of an embeddings call
 PARTS_MAX = 100_000
+PART_TOKENS = 8  # that the chat template adds to a message or a part of one, at most
 
 # fmt: off
 _NOT_PROMPT = frozenset(

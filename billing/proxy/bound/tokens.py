@@ -22,6 +22,7 @@ from typing import Protocol
 OFF_LOOP_CHARS_MIN = 20_000  # beyond this, counting leaves the event loop (about 1 ms)
 COUNTED_CHARS_MAX = 2_000_000  # beyond this, bytes alone are used: counting would take a second of CPU
 GENERIC_ENCODING = "cl100k_base"
+_AT_HAND = (GENERIC_ENCODING, "o200k_base")  # in the files that LiteLLM ships
 
 _EXACT_MARGIN = 1.02  # a joined text may split differently at its seams
 _UNKNOWN_FACTOR = 2
@@ -62,12 +63,12 @@ def exact_encoding_name(model: str) -> str | None:
         name = tiktoken.encoding_name_for_model(model)
     except KeyError:
         return None
-    return name if name in ("cl100k_base", "o200k_base") else None
+    return name if name in _AT_HAND else None
 
 
 def load_encodings() -> None:
     """Reads the encodings in use, half a second of disk and CPU: run it in a thread at start-up."""
-    for name in ("cl100k_base", "o200k_base"):
+    for name in _AT_HAND:
         encoding_named(name).encode_ordinary("warm")
 
 

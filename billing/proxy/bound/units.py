@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from billing.errors import BadRequest, ModelNotPriced
 from billing.proxy.bound.candidate import Candidate
-from billing.proxy.bound.deployments import Deployment, listed_prices
+from billing.proxy.bound.deployments import Deployment, listed_prices, unit_price
 from billing.proxy.bound.images import image_cost, read_images
 from billing.proxy.bound.price_map import cost_adjustment
 from billing.proxy.bound.prices import Usage, ceiling, price_of, service_tiers_of
@@ -111,8 +111,8 @@ async def _rerank(body: Body, model: str, settings: Settings) -> UnitCall:
     tokens = text.ceiling + len(texts) * (query.ceiling + 8)
 
     def cost(deployment: Deployment) -> Decimal:
-        searched = _price(deployment, "input_cost_per_query") * searches
-        read = _price(deployment, "input_cost_per_token") * tokens
+        searched = unit_price(deployment, "input_cost_per_query") * searches
+        read = unit_price(deployment, "input_cost_per_token") * tokens
         if searched == read == 0:
             raise ModelNotPriced(f"{deployment.model} has no price a search or a token.")
         return max(searched, read)
@@ -128,8 +128,8 @@ async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
         prices = deployment.prices
         if prices.get("ocr_cost_per_credit") or not prices.get("ocr_cost_per_page"):
             raise ModelNotPriced(f"{deployment.model} has no price a page, so it cannot be billed.")
-        read = _price(deployment, "ocr_cost_per_page")
-        noted = _price(deployment, "annotation_cost_per_page") or read
+        read = unit_price(deployment, "ocr_cost_per_page")
+        noted = unit_price(deployment, "annotation_cost_per_page") or read
         annotates = any(str(name).endswith("annotation_format") for name in body if body[name] is not None)
         return pages * (read + (noted if annotates else 0))
 
@@ -173,11 +173,6 @@ async def _counted(text: str, settings: Settings) -> TextTokens:
     if not settings.bounds_by_bytes:
         return counted
     return TextTokens(counted.estimate, counted.utf8_bytes, counted.utf8_bytes)
-
-
-def _price(deployment: Deployment, key: str) -> Decimal:
-    value = deployment.prices.get(key)
-    return Decimal(0) if value is None else price_of(value, key, deployment.model)
 
 
 def _input_cost(deployment: Deployment, table: Body, tokens: int) -> Decimal:
