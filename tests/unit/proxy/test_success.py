@@ -1,6 +1,9 @@
+from decimal import Decimal
 from types import SimpleNamespace
 
+import litellm
 import pytest
+from litellm.types.utils import PromptTokensDetailsWrapper
 
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
@@ -93,3 +96,48 @@ class TestSeveralEvents:
         call.stream = SimpleNamespace(likely_nanos=1_234)  # type: ignore[assignment]  # all that is asked of it
         Successes(registry).charge(call, event(0.0, tokens=0))  # type: ignore[arg-type]  # as above
         assert registry.charged == [("settled", 1_234, True)]
+
+
+class TestUsagesThatCannotBe:
+    """More tokens from the cache than the prompt had, as some providers report."""
+
+    @pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-haiku-4-5", "gemini/gemini-2.5-flash"])
+    @pytest.mark.parametrize("cached", [101, 1_000, 1_000_000])
+    def test_cost_what_litellm_logs_and_never_less_than_the_prompt_from_the_cache(
+        self, cached: int, model: str
+    ) -> None:
+        least, cost = priced(model, cached=100), priced(model, cached=cached)
+        usage = {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": cached}}
+        logged = {"response_cost": cost, "total_tokens": 120, "metadata": {"usage_object": usage}}
+        registry = Registry()
+        Successes(registry).charge(  # type: ignore[arg-type]  # as above
+            Call("/v1/chat/completions", admission=ADMISSION), event(cost, standard_logging_object=logged)
+        )
+        [(_, amount_nanos, is_estimate)] = registry.charged
+        assert not is_estimate
+        assert amount_nanos == nanos_of(cost) >= nanos_of(least) > 0
+
+    @pytest.mark.parametrize("cost", [-1e-06, float("nan"), float("inf")])
+    def test_whose_cost_is_no_cost_are_charged_at_the_hold(self, cost: float) -> None:
+        registry = Registry()
+        Successes(registry).charge(  # type: ignore[arg-type]  # as above
+            Call("/v1/chat/completions", admission=ADMISSION), event(cost)
+        )
+        assert registry.charged == [("settled", ADMISSION.hold_nanos, True)]
+
+
+def priced(model: str, cached: int) -> float:
+    """LiteLLM's own cost of 100 tokens in, so many of them from the cache, and 20 out."""
+    usage = litellm.Usage(
+        prompt_tokens=100,
+        completion_tokens=20,
+        total_tokens=120,
+        prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=cached),
+    )
+    response = litellm.ModelResponse(model=model.split("/")[-1], usage=usage)
+    cost: float = litellm.completion_cost(response, model=model)
+    return cost
+
+
+def nanos_of(cost: float) -> int:
+    return round(Decimal(str(cost)) * 10**9)
