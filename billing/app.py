@@ -35,12 +35,13 @@ from billing.ledger.strict import StrictLedger  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
-from billing.proxy.auth import authenticator, guard_routes  # noqa: E402
+from billing.proxy.auth import authenticator  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
+from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
 from billing.reconcile.service import open_reconciliation  # noqa: E402

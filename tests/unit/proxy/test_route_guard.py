@@ -3,7 +3,7 @@ import json
 import pytest
 
 from billing.errors import Forbidden
-from billing.proxy.auth import check_key_metadata
+from billing.proxy.route_guard import check_key_metadata
 
 
 @pytest.mark.parametrize("field", ["billing_trusted_backend", "allow_client_pricing_override"])

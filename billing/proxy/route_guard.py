@@ -1,0 +1,103 @@
+"""Which of LiteLLM's routes a billed key may call, and what only an admin may write into a key."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from litellm.proxy.auth import user_api_key_auth as auth_module
+from litellm.proxy.auth.auth_utils import get_request_route_template
+from starlette.requests import Request
+
+from billing.errors import BillingError, Forbidden, RouteNotBillable
+from billing.proxy.call import Call, current_call
+from billing.proxy.hooks import refused
+from billing.proxy.payer import TRUSTED_BACKEND, Key, is_exempt
+from billing.proxy.routes import Handling, check_route
+from billing.settings import Settings
+
+if TYPE_CHECKING:
+    from litellm.proxy._types import UserAPIKeyAuth
+
+# Metadata of keys and teams, and what it lets their calls choose. By the second LiteLLM leaves prices and
+# `model_info` in a body, from which it may reckon the cost (`litellm_pre_call_utils`).
+_ADMINS_TO_SET = {TRUSTED_BACKEND: "who pays", "allow_client_pricing_override": "its own prices"}
+_AUTHORIZE_PARAMETERS = ("user_api_key_auth_obj", "request", "request_data", "route", "api_key")
+
+# Takes down a call that would have been refused: call, key, body, refusal.
+NoteRefusal = Callable[[Call, Key, object, BillingError], None]
+
+
+def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
+    """Refuses billed keys on every route that billing cannot price, before LiteLLM authorizes the request.
+
+    Every way into LiteLLM, WebSockets and MCP too, authorizes through one function, which is wrapped here.
+    (Overriding the FastAPI dependency instead makes FastAPI analyse all dependencies anew on each request:
+    5 % of a call's CPU, ADR 0006.) In shadow mode `note` is told instead. Raises RuntimeError where LiteLLM's
+    function is not the one we know.
+    """
+    authorize = auth_module._authorize_authenticated_request
+    if tuple(inspect.signature(authorize).parameters)[:5] != _AUTHORIZE_PARAMETERS:
+        raise RuntimeError("LiteLLM authorizes requests in another way; refusing to serve unbilled.")
+
+    @functools.wraps(authorize)
+    async def guarded(
+        user_api_key_auth_obj: UserAPIKeyAuth,
+        request: Request,
+        request_data: dict[str, object],
+        route: str,
+        api_key: str,
+        **options: object,
+    ) -> UserAPIKeyAuth | None:
+        if not is_exempt(user_api_key_auth_obj, settings):
+            try:
+                _check(request, route, request_data)
+            except RouteNotBillable as refusal:
+                call = current_call.get()
+                if note is None or call is None:
+                    raise refused(call, refusal) from refusal
+                note(call, user_api_key_auth_obj, request_data, refusal)
+            except BillingError as refusal:
+                raise refused(current_call.get(), refusal) from refusal
+        return await authorize(
+            user_api_key_auth_obj=user_api_key_auth_obj,
+            request=request,
+            request_data=request_data,
+            route=route,
+            api_key=api_key,
+            **options,
+        )
+
+    auth_module._authorize_authenticated_request = guarded
+
+
+def _check(request: Request, path: str, body: object) -> None:
+    call = current_call.get()
+    if call is not None:
+        call.path = path
+    method = "WS" if call is not None and call.is_websocket else request.method
+    route = check_route(method, get_request_route_template(request) or path, path)
+    if call is not None:
+        call.route = route
+    if request.method != "GET" and route.handling is not Handling.BILLED:
+        check_key_metadata(body)
+
+
+def check_key_metadata(body: object) -> None:
+    """Raises Forbidden where anybody but an admin would make a key or team that chooses payer or price."""
+    match body:
+        case dict():
+            named = next((field for field in _ADMINS_TO_SET if field in body), None)
+            nested: list[object] = list(body.values())
+        case list():
+            named, nested = None, body
+        case str():
+            named, nested = next((field for field in _ADMINS_TO_SET if field in body), None), []
+        case _:
+            return
+    if named is not None:
+        raise Forbidden(f"Only a proxy admin may set {named}: such a key chooses {_ADMINS_TO_SET[named]}.")
+    for value in nested:
+        check_key_metadata(value)
