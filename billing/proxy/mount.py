@@ -12,8 +12,11 @@ def mount_hooks(hook: CustomLogger) -> None:
     """Last in the pre-call order, so that all who may still refuse or rewrite have had their say; first in
     the success order, so that no slow callback eats our part of a logging event's time.
 
-    Raises RuntimeError where LiteLLM did not take the hook (it silently refuses a 31st callback).
+    Raises RuntimeError where LiteLLM did not take the hook (it silently refuses a 31st callback), and where
+    its configuration leaves streams without the event that names their cost.
     """
+    if litellm.disable_streaming_logging:
+        raise RuntimeError("Take `disable_streaming_logging` out: streams would be served unbilled.")
     litellm.global_disable_no_log_param = True
     callbacks = litellm.callbacks
     for guard in [one for one in callbacks if type(one).__name__ == GUARD_CLASS]:

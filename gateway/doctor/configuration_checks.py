@@ -47,9 +47,7 @@ def check_configuration(
 
 def _sections(configuration: Section, environment: Environment) -> Iterator[Finding]:
     general, litellm = section(configuration, "general_settings"), section(configuration, "litellm_settings")
-    callbacks = litellm.get("callbacks") or []
-    if GUARD not in (callbacks if isinstance(callbacks, list) else [callbacks]):
-        yield warning("litellm_settings.callbacks", f"lacks {GUARD}: `litellm` alone would serve unbilled")
+    yield from _callbacks(litellm)
     if not general.get("key_management_system"):
         for name, value in configuration.items():
             if name != MODELS:
@@ -68,6 +66,17 @@ def _sections(configuration: Section, environment: Environment) -> Iterator[Find
     if general.get("allowed_ips") and environment.get("RAILWAY_ENVIRONMENT_ID"):
         yield warning(
             "general_settings.allowed_ips", "sees Railway's edge, not your clients: it locks all out"
+        )
+
+
+def _callbacks(litellm: Section) -> Iterator[Finding]:
+    callbacks = litellm.get("callbacks") or []
+    if GUARD not in (callbacks if isinstance(callbacks, list) else [callbacks]):
+        yield warning("litellm_settings.callbacks", f"lacks {GUARD}: `litellm` alone would serve unbilled")
+    if litellm.get("disable_streaming_logging"):
+        yield failed(
+            "litellm_settings.disable_streaming_logging",
+            "streams would have no cost: the gateway does not start",
         )
 
 

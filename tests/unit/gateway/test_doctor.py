@@ -120,6 +120,11 @@ class TestConfiguration:
         [finding] = examine({**CONFIGURATION, "litellm_settings": {}})
         assert finding.check == "litellm_settings.callbacks"
 
+    def test_streams_without_their_event_would_be_unbilled(self, examine: Examine) -> None:
+        settings = {"callbacks": ["billing.proxy.config_guard.guard"], "disable_streaming_logging": True}
+        [finding] = examine({**CONFIGURATION, "litellm_settings": settings})
+        assert (finding.level, finding.check) == ("failed", "litellm_settings.disable_streaming_logging")
+
     def test_a_model_whose_key_is_not_set_is_named_with_the_variable(self, examine: Examine) -> None:
         more = {"model_name": "x", "litellm_params": {"model": "x/y", "api_key": "os.environ/X_API_KEY"}}
         listed = CONFIGURATION["model_list"]

@@ -40,6 +40,13 @@ class TestMountHooks:
         mount_hooks(CustomLogger())
         assert litellm.global_disable_no_log_param is True
 
+    def test_a_configuration_without_events_of_streams_is_not_served(
+        self, others: list[CustomLogger], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(litellm, "disable_streaming_logging", True)
+        with pytest.raises(RuntimeError, match="disable_streaming_logging"):
+            mount_hooks(CustomLogger())
+
     def test_a_hook_that_litellm_lost_is_noticed(self, others: list[CustomLogger]) -> None:
         hook = CustomLogger()
         mount_hooks(hook)
