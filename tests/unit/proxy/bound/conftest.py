@@ -6,6 +6,7 @@ import asyncio
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Protocol
 
 import pytest
@@ -19,8 +20,13 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 DEFAULTS = Settings(_env_file=None)
 
+HELLO = [{"role": "user", "content": "hello"}]
+WORDS = "Seven hundred wise owls. " * 400  # about 2,400 tokens
+CLAUDE, GPT, GEMINI = "anthropic/claude-sonnet-4-5-20250929", "openai/gpt-4o-mini", "gemini/gemini-2.5-pro"
+
 Body = dict[str, object]
 Row = Mapping[str, object]
+Make = Callable[..., Any]
 
 
 class Bounder(Protocol):
@@ -94,3 +100,20 @@ def row(name: str, model: str, *, info: Row | None = None, **params: object) -> 
 @pytest.fixture(scope="session")
 def deployment() -> Callable[..., Row]:
     return row
+
+
+@pytest.fixture
+def models(router: Make, deployment: Make) -> Any:
+    """A router with a model of each provider that is priced in a way of its own."""
+    return router(
+        deployment("claude", CLAUDE),
+        deployment("gpt", GPT),
+        deployment("gemini", GEMINI),
+        deployment("embed", "openai/text-embedding-3-small"),
+        deployment("instruct", "openai/gpt-3.5-turbo-instruct"),
+    )
+
+
+def input_tokens(bound: CallBound, price: str) -> int:
+    """How many tokens the input side of a bound pays for at a price in dollars a token."""
+    return int(bound.input_nanos / (Decimal(price) * 10**9))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from billing.errors import ModelNotPriced
+from billing.errors import BadRequest, ModelNotPriced
+from tests.unit.proxy.bound.conftest import CLAUDE, GPT, HELLO, Make
 
-Make = Callable[..., Any]
-HELLO = [{"role": "user", "content": "hello"}]
-GPT, CLAUDE = "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5-20250929"
 GPT_OUTPUT, CLAUDE_OUTPUT = 600, 15_000
 
 
@@ -144,3 +141,54 @@ def test_a_call_of_claude_codes_size_is_held_for_what_it_can_cost(
     cost = litellm.completion_cost(litellm.ModelResponse(model="m", usage=usage), model=CLAUDE)
     assert cost * 10**9 <= bound.amount_nanos() < 3 * cost * 10**9
     assert counted > 25_000
+
+
+class TestFallbacks:
+    @pytest.mark.parametrize("field", ["fallbacks", "context_window_fallbacks", "content_policy_fallbacks"])
+    def test_the_dearest_counts_and_so_do_its_own(
+        self, router: Make, deployment: Make, bounded: Make, field: str
+    ) -> None:
+        chain = {field: [{"gpt": ["claude"]}, {"claude": ["opus"]}]}
+        models = router(
+            deployment("gpt", GPT),
+            deployment("claude", CLAUDE),
+            deployment("opus", "openai/opus", input_cost_per_token=1e-3, output_cost_per_token=2e-3),
+            **chain,
+        )
+        body = {"model": "gpt", "messages": HELLO, "max_tokens": 10}
+        assert bounded(body, router=models).output_nanos_per_token == 2_000_000
+        alone = bounded({**body, "disable_fallbacks": True}, router=models)
+        assert alone.output_nanos_per_token == 600
+
+    def test_default_fallbacks_count(self, router: Make, deployment: Make, bounded: Make) -> None:
+        models = router(deployment("gpt", GPT), deployment("claude", CLAUDE), default_fallbacks=["claude"])
+        bound = bounded({"model": "gpt", "messages": HELLO}, router=models)
+        assert bound.output_nanos_per_token == 15_000
+
+    def test_a_clients_own_count(self, models: Any, bounded: Make) -> None:
+        body = {"model": "gpt", "messages": HELLO}
+        for asked in (["claude"], [{"model": "claude"}]):
+            assert bounded({**body, "fallbacks": asked}, router=models).output_nanos_per_token == 15_000
+        with pytest.raises(BadRequest, match="parameters"):
+            bounded({**body, "fallbacks": [{"model": "claude", "max_tokens": 10**6}]}, router=models)
+
+    def test_an_unpriced_one_is_refused(self, router: Make, deployment: Make, bounded: Make) -> None:
+        models = router(deployment("gpt", GPT), deployment("odd", "openai/odd"), fallbacks=[{"gpt": ["odd"]}])
+        with pytest.raises(ModelNotPriced, match="odd"):
+            bounded({"model": "gpt", "messages": HELLO}, router=models)
+
+    def test_a_stream_may_pay_its_input_once_a_hop(
+        self, router: Make, deployment: Make, bounded: Make
+    ) -> None:
+        models = router(deployment("a", GPT), deployment("b", GPT), fallbacks=[{"a": ["b"]}])
+        body = {"model": "a", "messages": HELLO, "max_tokens": 10}
+        whole = bounded(body, router=models)
+        stream = bounded({**body, "stream": True}, router=models)
+        assert stream.input_nanos == 2 * whole.input_nanos
+
+    def test_the_dearest_deployment_of_a_group_counts(
+        self, router: Make, deployment: Make, bounded: Make
+    ) -> None:
+        models = router(deployment("m", GPT), deployment("m", CLAUDE))
+        bound = bounded({"model": "m", "messages": HELLO}, router=models)
+        assert bound.output_nanos_per_token == 15_000
