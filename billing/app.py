@@ -41,6 +41,7 @@ from billing.proxy.call import Call  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
+from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
@@ -125,7 +126,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 
 def _top_up_url(settings: Settings) -> str | None:
     base = settings.billing_public_url
-    return f"{base.rstrip('/')}/billing" if base else None
+    return f"{base.rstrip('/')}{TOP_UP_PATH}" if base else None
 
 
 def _checked_settings() -> Settings:
