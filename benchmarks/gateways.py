@@ -23,19 +23,35 @@ READY_WITHIN_S = 300
 PROGRAM = Path(sys.executable).parent / "proxyllm"
 
 
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One that runs."""
+
+    url: str
+    process: psutil.Process
+
+
 @dataclass(slots=True)
 class Run:
     """A running Proxyllm, whose demo customer has credit for any benchmark."""
 
     home: Path
-    url: str
     key: str
-    gateway: psutil.Process
+    gateway: Gateway
     environment: dict[str, str]
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
-    def start_stock(self) -> str:
-        """The same LiteLLM with the same configuration, database and provider, without billing. Its URL."""
+    def cpu_s(self, gateway: Gateway) -> float:
+        """Seconds of CPU that this gateway and the database server have used so far, together."""
+        pid_file = self.home / "postgres" / "data" / "postmaster.pid"
+        server = psutil.Process(int(pid_file.read_text("utf-8").splitlines()[0]))
+        ended = server.cpu_times()  # of the server's processes that are no more
+        running = (process.cpu_times() for process in (gateway.process, server, *server.children()))
+        now = sum(times.user + times.system for times in running)
+        return now + ended.children_user + ended.children_system
+
+    def start_stock(self) -> Gateway:
+        """The same LiteLLM with the same configuration, database and provider, without billing."""
         config = yaml.safe_load(Path(self.environment["CONFIG_FILE_PATH"]).read_text("utf-8"))
         del config["litellm_settings"]["callbacks"]
         stock_config = self.home / "stock.yaml"
@@ -43,22 +59,22 @@ class Run:
         port = free_port()
         command = [sys.executable, "-m", "uvicorn", "litellm.proxy.proxy_server:app", "--port", str(port)]
         command += ["--log-level", "warning", "--no-access-log"]
-        self._start(command, port, {"CONFIG_FILE_PATH": str(stock_config)})
-        return f"http://127.0.0.1:{port}"
+        return self._start(command, port, {"CONFIG_FILE_PATH": str(stock_config)})
 
-    def start_another(self) -> str:
-        """One more gateway of ours on the same database. Its URL."""
+    def start_another(self) -> Gateway:
+        """One more gateway of ours on the same database."""
         port = free_port()
         command = [sys.executable, "-m", "uvicorn", "billing.app:app", "--port", str(port)]
         command += ["--log-level", "warning", "--no-access-log"]
-        self._start(command, port, {"PORT": str(port)})
-        return f"http://127.0.0.1:{port}"
+        return self._start(command, port, {"PORT": str(port)})
 
-    def _start(self, command: list[str], port: int, changes: dict[str, str]) -> None:
+    def _start(self, command: list[str], port: int, changes: dict[str, str]) -> Gateway:
         log = self.stack.enter_context((self.home / f"gateway-{port}.log").open("wb"))
         process = subprocess.Popen(command, env=self.environment | changes, stdout=log, stderr=log)
         self.stack.callback(_stop, process)
-        _wait_for(lambda: _answers(f"http://127.0.0.1:{port}"), process)
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(lambda: _answers(url), process)
+        return Gateway(url, psutil.Process(process.pid))
 
 
 @contextlib.contextmanager
@@ -77,7 +93,7 @@ def running() -> Iterator[Run]:
         _give_credit(facts)
         children = psutil.Process(facts.pid).children(recursive=True)
         [gateway] = [child for child in children if "billing.local.gateway" in child.cmdline()]
-        yield Run(home, facts.base_url, facts.demo_key, gateway, gateway.environ(), stack)
+        yield Run(home, facts.demo_key, Gateway(facts.base_url, gateway), gateway.environ(), stack)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -23,11 +23,11 @@ async def measure(calls: int) -> Measured:
     """
     rows: list[Row] = []
     with running() as run:
-        resident_mb = _resident_mb(run.gateway)
+        resident_mb = _resident_mb(run.gateway.process)
         rows.append({"calls": 0, "resident_mb": resident_mb(), "calls_per_s": 0.0})
         for step in range(1, STEPS + 1):
             kind: Kind = "chat" if step % 2 else "stream"
-            sample = await a_number([run.url], run.key, kind, CALLERS, calls // STEPS)
+            sample = await a_number([run.gateway.url], run.key, kind, CALLERS, calls // STEPS)
             rows.append(
                 {
                     "calls": step * (calls // STEPS),

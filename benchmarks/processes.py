@@ -15,7 +15,8 @@ async def measure(processes_max: int, rounds: int, seconds: float) -> Measured:
     """Chats of 64 callers, spread evenly, on 1 to `processes_max` gateways; `rounds` times in turns."""
     taken: dict[int, list[Sample]] = {count: [] for count in range(1, processes_max + 1)}
     with running() as run:
-        urls = [run.url, *(run.start_another() for _ in range(processes_max - 1))]
+        gateways = [run.gateway, *(run.start_another() for _ in range(processes_max - 1))]
+        urls = [gateway.url for gateway in gateways]
         for url in urls:
             await for_seconds([url], run.key, "chat", 4, 2.0)  # warm-up
         for number in range(rounds):
