@@ -79,14 +79,11 @@ class Admissions:
         bound, session_prices = await self._bound(call, body, call_type, prices)
         detail = _detail(key, body, bound, call)
         if bound.free:
-            if (
-                call.admission is not None
-            ):  # LiteLLM fell back to a free model: the first hold is settled at 0
-                return
-            call.admission = Admission(payer, bound.rule, True, 0, 0, await self._available(key), detail)
+            if call.admission is None:  # else LiteLLM fell back to a free model: its hold is settled at 0
+                call.admission = await self._free(payer, bound, detail)
             return
         plan = OutputPlan(bound, call_type, self._settings)
-        hold = await self._hold(call, key, body, bound, plan, detail)
+        hold = await self._hold(call, payer, body, bound, plan, detail)
         call.admission = Admission(
             payer=payer,
             rule=bound.rule,
@@ -119,11 +116,20 @@ class Admissions:
         )
         return bound, None
 
-    async def _available(self, key: Key) -> int:
-        return (await self._ledger.account(payer_of(key, self._settings))).available_nanos
+    async def _free(self, payer: Payer, bound: CallBound, detail: Json) -> Admission:
+        account = await self._ledger.account(payer)
+        return Admission(
+            payer=payer,
+            rule=bound.rule,
+            free=True,
+            hold_nanos=0,
+            input_charge_nanos=0,
+            available_nanos=account.available_nanos,
+            detail=detail,
+        )
 
     async def _hold(
-        self, call: Call, key: Key, body: Body, bound: CallBound, plan: OutputPlan, detail: Json
+        self, call: Call, payer: Payer, body: Body, bound: CallBound, plan: OutputPlan, detail: Json
     ) -> Hold:
         output_tokens = plan.first_tokens
         refusal: InsufficientCredits | None = None
@@ -131,7 +137,7 @@ class Admissions:
             if refusal is not None:
                 output_tokens = plan.smaller_tokens(refusal)
             try:
-                hold = await self._take(call, key, bound, output_tokens, detail)
+                hold = await self._take(call, payer, bound, output_tokens, detail)
             except InsufficientCredits as error:
                 refusal = error
             else:
@@ -141,13 +147,15 @@ class Admissions:
         assert refusal is not None
         raise plan.refused(refusal, "", output_tokens)
 
-    async def _take(self, call: Call, key: Key, bound: CallBound, output_tokens: int, detail: Json) -> Hold:
+    async def _take(
+        self, call: Call, payer: Payer, bound: CallBound, output_tokens: int, detail: Json
+    ) -> Hold:
         amount_nanos = bound.amount_nanos(output_tokens)
         if call.admission is not None and not call.admission.free:
             return await self._ledger.resize(call.id, max(amount_nanos, call.admission.input_charge_nanos))
         request = HoldRequest(
             key=call.id,
-            payer=payer_of(key, self._settings),
+            payer=payer,
             amount_nanos=amount_nanos,
             fallback_nanos=self._fallback(bound, amount_nanos),
             lease_s=self._settings.billing_hold_ttl_s,

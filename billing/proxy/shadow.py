@@ -99,7 +99,16 @@ class Shadow:
             logger.warning("shadow mode could not price call %s: %s", call.id, error)
             return
         detail = {"model": model, "route": call.path, "key_hash": key.token}
-        call.admission = Admission(payer, DEFAULT, False, 0, 0, 0, detail, CallRules(prices, {}))
+        call.admission = Admission(
+            payer=payer,
+            rule=DEFAULT,
+            free=False,
+            hold_nanos=0,
+            input_charge_nanos=0,
+            available_nanos=0,
+            detail=detail,
+            rules=CallRules(prices, {}),
+        )
         self._open_calls.add(call)
 
     def _payer(self, key: Key) -> Payer | None:
