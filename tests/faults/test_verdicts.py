@@ -10,7 +10,7 @@ import pytest
 
 from billing.ledger.schemas import Hold, HoldStatus, Payer, UnheardCall
 from tests.faults.load import Load, Seen
-from tests.faults.verdicts import HoldRow, by_clients, by_list, by_provider, gifts
+from tests.faults.verdicts import HoldRow, by_clients, by_keys, by_list, by_provider, gifts
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 HOLD = HoldRow("call", "bob", 900, "settled", "finished", 700, 101, MOMENT, MOMENT, 1)
@@ -61,6 +61,12 @@ class TestByWhatClientsSaw:
 
     def test_what_was_refused_is_nobodys_business(self) -> None:
         assert list(by_clients({}, load(replace(SEEN, status=402), replace(SEEN, status=None)))) == []
+
+
+def test_a_good_key_that_is_called_a_bad_one_is_found() -> None:
+    refused = replace(SEEN, status=503)
+    assert list(by_keys(load(SEEN, refused))) == []
+    assert len(list(by_keys(load(SEEN, replace(SEEN, status=401))))) == 1
 
 
 class TestByTheList:

@@ -104,6 +104,7 @@ async def judge(pool: Pool, database_url: str, load: Load, served: dict[str, int
     problems += [f"charged {hold.charges} times: {hold.key}" for hold in holds if hold.charges not in {0, 1}]
     problems += by_provider(holds, served)
     problems += by_clients({hold.key: hold for hold in holds}, load)
+    problems += by_keys(load)
     problems += by_list(holds, listed, await _asked("review", database_url, "--limit", str(REVIEW_PAGE)))
     problems += gifts(load, {row[0]: row[1] for row in await _rows(pool, GIFTS, GIFT_NANOS)})
     proof = await _asked("prove", database_url)
@@ -146,6 +147,11 @@ def by_clients(holds: dict[str, HoldRow], load: Load) -> Iterator[str]:
             yield f"answered for nothing: {seen}, {hold}"
         elif seen.cost_nanos not in {None, hold.charged} and hold.ending != "no_event":
             yield f"charged {hold.charged}, but it cost {seen.cost_nanos}: {seen}, {hold}"
+
+
+def by_keys(load: Load) -> Iterator[str]:
+    """All keys are good ones: where nobody could look, that is no reason to say otherwise."""
+    yield from (f"a good key was called a bad one: {seen}" for seen in load.seen if seen.status == 401)
 
 
 def by_list(holds: list[HoldRow], listed: list[UnheardCall], review: dict[str, object]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import httpx
+import pytest
 
 from tests.acceptance.customers import Customer
 from tests.deadline import eventually
@@ -48,6 +49,20 @@ class TestPostgresAway:
             assert "retry-after" in answer.headers
         eventually(lambda: is_served(customer), timeout_s=60)
         assert len(customer.settled(charges=2)) == 2
+
+    @pytest.mark.parametrize(("method", "path"), [("POST", CHAT), ("GET", "/stripe/balance")])
+    def test_a_key_that_was_never_used_before_is_not_called_a_bad_one(
+        self, method: str, path: str, own_postgres: PostgresServer, strict_customer: Callable[..., Customer]
+    ) -> None:
+        customer = strict_customer(credit="1")
+        with away(own_postgres):
+            answer = customer.http.request(method, path, json=QUICK)
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "ledger_unavailable"
+        assert "retry-after" in answer.headers
+        eventually(lambda: is_served(customer), timeout_s=60)
+        stranger = {"Authorization": "Bearer sk-nobody"}
+        assert customer.http.request(method, path, json=QUICK, headers=stranger).status_code == 401
 
     def test_from_the_first_chunk_beyond_the_lease_costs_what_the_call_cost(
         self, own_postgres: PostgresServer, strict_customer: Callable[..., Customer]
