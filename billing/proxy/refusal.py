@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from billing.errors import BillingError, InsufficientCredits
 from billing.http import error_detail, error_headers
@@ -21,28 +24,39 @@ _ANTHROPIC_TYPES = {
 }
 
 
-def refusal_response(
-    call: Call, refusal: BillingError, request_headers: Headers, top_up_url: str | None
-) -> JSONResponse:
-    """The response to a call that billing refused, with `x-billing-call-id`."""
-    error = error_in_its_shape(call, refusal, request_headers, top_up_url)
-    body: JsonValue = {"type": "error", "error": error} if _speaks_anthropic(call) else {"error": error}
-    headers = {**error_headers(refusal), "x-billing-call-id": call.id}
-    return JSONResponse(body, refusal.status, headers)
+class Refusals:
+    """Says no to one request."""
 
+    __slots__ = ("_call", "_receive", "_scope", "_send", "_top_up_url")
 
-def error_in_its_shape(
-    call: Call, refusal: BillingError, request_headers: Headers, top_up_url: str | None
-) -> dict[str, JsonValue]:
-    """The error object in the shape of the call's API; of missing credit it names the page to top up."""
-    detail = error_detail(refusal)
-    if isinstance(refusal, InsufficientCredits):
-        detail["top_up_url"] = top_up_url or _own_url(request_headers)
-    return _anthropic(refusal, detail) if _speaks_anthropic(call) else detail
+    def __init__(
+        self, call: Call, scope: Scope, receive: Receive, send: Send, top_up_url: str | None
+    ) -> None:
+        self._call = call
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._top_up_url = top_up_url
 
+    def error(self, refusal: BillingError) -> dict[str, JsonValue]:
+        """The error object in the shape of the call's API; of missing credit it names the page to top up."""
+        detail = error_detail(refusal)
+        if isinstance(refusal, InsufficientCredits):
+            detail["top_up_url"] = self._top_up_url or _own_url(Headers(scope=self._scope))
+        return _anthropic(refusal, detail) if self._speaks_anthropic else detail
 
-def _speaks_anthropic(call: Call) -> bool:
-    return "/v1/messages" in call.path
+    async def answer(self, refusal: BillingError, headers: Mapping[str, str] | None = None) -> None:
+        """Sends the whole response, with `x-billing-call-id` beside these headers; notes its status."""
+        error = self.error(refusal)
+        body: JsonValue = {"type": "error", "error": error} if self._speaks_anthropic else {"error": error}
+        ours = {**error_headers(refusal), "x-billing-call-id": self._call.id}
+        self._call.status = refusal.status
+        response = JSONResponse(body, refusal.status, {**ours, **(headers or {})})
+        await response(self._scope, self._receive, self._send)
+
+    @property
+    def _speaks_anthropic(self) -> bool:
+        return "/v1/messages" in self._call.path
 
 
 def _own_url(request_headers: Headers) -> str:

@@ -15,14 +15,14 @@ import secrets
 from collections.abc import Mapping
 
 from pydantic import JsonValue
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable
 from billing.proxy.call import Call
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.session import RealtimeSession
-from billing.proxy.refusal import error_in_its_shape, refusal_response
+from billing.proxy.refusal import Refusals
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class WebSocketExchange:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._top_up_url = top_up_url
+        self._refusals = Refusals(call, scope, receive, send, top_up_url)
         self._cut: BillingError | None = None
         self._cut_now = asyncio.Event()
         self._accepted = False
@@ -170,16 +170,13 @@ class WebSocketExchange:
             return
         self._closed = True
         if "websocket.http.response" in self._scope.get("extensions", {}):
-            headers = Headers(scope=self._scope)
-            response = refusal_response(self._call, refusal, headers, self._top_up_url)
-            await response(self._scope, self._receive, self._send)
+            await self._refusals.answer(refusal)
         else:
             await self._send({"type": "websocket.close", "code": POLICY_VIOLATION})
 
     async def _say(self, refusal: BillingError, event_id: str | None) -> None:
         """An `error` event as OpenAI's realtime API has it; of missing credit it names the page to top up."""
-        detail = error_in_its_shape(self._call, refusal, Headers(scope=self._scope), self._top_up_url)
-        error: dict[str, JsonValue] = {**detail, "event_id": event_id}
+        error: dict[str, JsonValue] = {**self._refusals.error(refusal), "event_id": event_id}
         event: dict[str, JsonValue] = {
             "type": "error",
             "event_id": f"event_{secrets.token_hex(12)}",
