@@ -46,6 +46,7 @@ DEMO_PRICES: dict[str, Price | None] = {
     "demo-chat": _SMALL,
     "demo-large": Price(10.0, 30.0, 128_000, 4_096),
     "demo-slow": _SMALL,
+    "demo-mirrored": _SMALL,
     "demo-flaky": _SMALL,
     "demo-broken": _SMALL,
     "demo-no-usage": _SMALL,
@@ -53,6 +54,8 @@ DEMO_PRICES: dict[str, Price | None] = {
     "demo-realtime": Price(0.60, 2.40, 32_000, 4_096, mode="realtime", audio=(10.0, 20.0)),
     "demo-unpriced": None,
 }
+# Another model that is asked the same, unseen by the client: LiteLLM's `silent_model`.
+_SILENT_MODELS = {"demo-mirrored": "demo-large"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ def render(demo_base_url: str, environment: Mapping[str, str]) -> str:
     models += [_provider(provider, key) for key, provider in PROVIDERS.items() if environment.get(key)]
     config = {
         "model_list": models,
+        "search_tools": [_demo_search(demo_base_url)],
         "litellm_settings": {
             "callbacks": ["billing.proxy.config_guard.guard"],
             "block_requests_for_models_without_pricing": True,
@@ -124,8 +128,20 @@ def render(demo_base_url: str, environment: Mapping[str, str]) -> str:
 
 def _demo_model(name: str, price: Price | None, base_url: str) -> Model:
     parameters: dict[str, JsonValue] = {"model": f"openai/{name}", "api_base": base_url, "api_key": "demo"}
+    if name in _SILENT_MODELS:
+        parameters["silent_model"] = _SILENT_MODELS[name]
     model: Model = {"model_name": name, "litellm_params": parameters}
     return model if price is None else {**model, "model_info": price.model_info()}
+
+
+def _demo_search(base_url: str) -> Model:
+    """A search tool, priced by LiteLLM's map as Perplexity's."""
+    parameters: dict[str, JsonValue] = {
+        "search_provider": "perplexity",
+        "api_base": base_url,
+        "api_key": "demo",
+    }
+    return {"search_tool_name": "demo-search", "litellm_params": parameters}
 
 
 def _demo_gemini(base_url: str) -> Model:

@@ -26,6 +26,8 @@ from billing.proxy.realtime.cost import cost_so_far
 from billing.proxy.realtime.prices import RealtimePrices, bound_session
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Handling, check_call
+from billing.proxy.search.prices import CALL_TYPE as SEARCH
+from billing.proxy.search.prices import bound_search
 from billing.settings import Settings
 
 Body = dict[str, object]
@@ -92,7 +94,7 @@ class Admissions:
             input_charge_nanos=bound.input_charge_nanos,
             available_nanos=hold.available_nanos,
             detail=detail,
-            rules=CallRules(prices, bound.rules),
+            rules=CallRules(prices, bound.rules, bound.deployments),
         )
         self._open_calls.add(call)
         if session_prices is not None:
@@ -106,6 +108,8 @@ class Admissions:
             return bound_session(with_key_fallbacks(body), self._router(), prices)
         if call_type == TOOL_CALL:
             return bound_tool_call(body, known_servers(), prices), None
+        if call_type == SEARCH:
+            return bound_search(with_key_fallbacks(body), self._router(), prices), None
         bound = await bound_call(
             with_key_fallbacks(body),
             call_type=call_type,

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing.errors import BillingError
-from billing.ledger.schemas import Json, Payer
+from billing.ledger.schemas import Json, Payer, Settlement
 from billing.prices.rule import PriceRule
 from billing.proxy.call_rules import CallRules
 from billing.proxy.charge_detail import Served
@@ -40,6 +40,10 @@ class Admission:
     detail: Json
     rules: CallRules | None = None  # None: `rule` is the only one
 
+    def was_bound_for(self, group: str | None, deployment_id: str | None) -> bool:
+        """Whether this is one of the deployments that may serve the call, as it was admitted."""
+        return self.rules is None or self.rules.knows(group, deployment_id)
+
     def rule_of(self, group: str | None, deployment_id: str | None, provider: str | None) -> PriceRule:
         """The rule of the deployment that served: that of the admission, whatever was decided since."""
         return self.rules.rule_of(group, deployment_id, provider) if self.rules else self.rule
@@ -56,10 +60,14 @@ class Call:
     admission: Admission | None = None  # pre-call hook, or shadow mode
     refusal: BillingError | None = None  # pre-call hook or route guard
     logging_obj: object | None = None  # pre-call or deployment hook: LiteLLM's, where it has made one
+    main_id: str | None = None  # pre-call hook: LiteLLM's id of the call, where its own event brings it
+    may_be_bridged: bool = False  # pre-call hook: LiteLLM may make a call with an id of its own of it
     stream: CreditedStream | None = None  # pre-call hook: where the hold grows; shadow mode drops it
     session: RealtimeSession | None = None  # pre-call hook: of a billed WebSocket; shadow mode drops it
     dispatched: bool = False  # deployment hook: a provider was about to be called
-    success_events: dict[str, int | None] = field(default_factory=dict)  # success hook; None: not priced
+    heard: bool = False  # success hook: the event of the call itself has come
+    success_events: dict[str, int | None] = field(default_factory=dict)  # what each costs; None: not priced
+    beside: dict[str, Settlement] = field(default_factory=dict)  # success hook: to be charged after the call
     client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
     timed_out: bool = False  # failure hook: a provider did not answer in time
     rejected: bool = False  # failure hook: a guardrail or limit of the gateway's said no, not a provider
@@ -79,7 +87,7 @@ class Call:
     @property
     def success_pending(self) -> bool:
         """Whether LiteLLM has queued a success event that has not reached us yet, or is about to."""
-        if self.success_events:
+        if self.heard:
             return False
         details = getattr(self.logging_obj, "model_call_details", None)
         dispatched = ("has_dispatched_final_stream_success", "realtime_session_success_logged")

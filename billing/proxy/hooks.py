@@ -43,6 +43,11 @@ _TIMEOUT_FIELDS = ("timeout", "request_timeout", "stream_timeout", "force_timeou
 # Calls whose log LiteLLM writes from `litellm_metadata`, which its router makes where there is none
 # (`Router._ageneric_api_call_with_fallbacks`, `get_litellm_metadata_from_kwargs`).
 _LOGGED_APART = frozenset({"_arealtime", "aocr"})
+# Calls that LiteLLM gives their id before its pre-call hooks, and whose own event comes under it.
+_KNOWN_BEFORE = frozenset(
+    {"acompletion", "atext_completion", "aembedding", "anthropic_messages", "aresponses"}
+)
+_BRIDGED = frozenset({"agenerate_content", "agenerate_content_stream"})
 CALL_ID_LABEL = "billing_call_id"  # in the spend log's metadata.spend_logs_metadata
 FREE_LABEL = "billing_free"  # beside it, where the call has no hold
 
@@ -88,6 +93,9 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
     def _follow(self, call: Call, data: dict[str, object], call_type: str) -> None:
         """Leaves what its events and LiteLLM's spend log will need."""
         call.logging_obj = data.get("litellm_logging_obj")
+        call.may_be_bridged = call_type in _BRIDGED
+        if call.may_be_bridged or call_type in _KNOWN_BEFORE:
+            call.main_id = getattr(call.logging_obj, "litellm_call_id", None)
         call.client_set_timeout = any(data.get(field) is not None for field in _TIMEOUT_FIELDS)
         if call_type in _LOGGED_APART:
             data.setdefault("litellm_metadata", {})
@@ -109,9 +117,13 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
     ) -> None:
         """Charges what the call cost."""
         call, params = current_call.get(), kwargs.get("litellm_params")
-        if call is not None and call.admission is not None and isinstance(params, dict):
+        is_customers = self._successes.charge(call, kwargs)
+        if call is None or call.admission is None or not isinstance(params, dict):
+            return
+        if is_customers:
             label_spend_log(params, call)  # again: some calls, like Gemini's, make their metadata anew
-        self._successes.charge(call, kwargs)
+        else:
+            unlabel_spend_log(params)
 
     async def async_post_call_failure_hook(
         self,
@@ -222,4 +234,14 @@ def label_spend_log(data: dict[str, object], call: Call) -> None:
         if bucket == "litellm_metadata" or "user_api_key_hash" in metadata:
             metadata["spend_logs_metadata"] = {**kept, **ours}
         elif len(kept) < len(theirs):
+            metadata["spend_logs_metadata"] = kept
+
+
+def unlabel_spend_log(params: Mapping[str, object]) -> None:
+    """Takes our labels off background work: LiteLLM gives it the metadata of the call that it began in."""
+    for bucket in ("metadata", "litellm_metadata"):
+        metadata = params.get(bucket)
+        labels = metadata.get("spend_logs_metadata") if isinstance(metadata, dict) else None
+        if isinstance(metadata, dict) and isinstance(labels, dict):
+            kept = {name: value for name, value in labels.items() if name not in (CALL_ID_LABEL, FREE_LABEL)}
             metadata["spend_logs_metadata"] = kept

@@ -26,6 +26,7 @@ from billing.proxy.endings import (
     ending_at_request_end,
 )
 from billing.proxy.settler import Settler
+from billing.proxy.several_events import charge_beside
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -60,8 +61,16 @@ class OpenCalls:
 
     def settle(self, call: Call, settlement: Settlement) -> None:
         """A cost is known: charge it, whatever was decided before."""
-        call.resolving = True
+        self._ends(call)
         self._settler.submit(call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call))
+
+    def _ends(self, call: Call) -> None:
+        """Its ending is chosen, so what waited for it is charged beside. The sweeper needs no such thing: it
+        finds all in LiteLLM's log.
+        """
+        call.resolving = True
+        if call.admission is not None:
+            charge_beside(self, call, call.admission)
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
         """Another priced event of the same call, under a provider call of its own: one more charge."""
@@ -93,7 +102,7 @@ class OpenCalls:
     def _apply(self, call: Call, admission: Admission, decision: Decision) -> None:
         match decision:
             case Release(ending):
-                call.resolving = True
+                self._ends(call)
                 self._settler.submit(
                     call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
                 )
@@ -109,13 +118,13 @@ class OpenCalls:
 
         async def resolve() -> Resolution | None:
             await asyncio.sleep(_EVENT_WITHIN_S)
-            if call.success_events:
+            if call.heard:
                 return None
-            call.resolving = True
+            self._ends(call)
             return await self._ledger.settle(settlement)
 
         def done() -> None:
-            if not call.success_events:
+            if not call.heard:
                 self.remove(call)
 
         self._settler.submit(call.id, resolve, done)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from billing.errors import InvalidAmount
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
-from billing.money import format_nanos
 from billing.prices.detail import Basis, charge_nanos_of, price_detail
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
 from billing.proxy.charge_detail import charge_detail, served_by
 from billing.proxy.endings import cut_by
 from billing.proxy.open_calls import OpenCalls
+from billing.proxy.several_events import Part, charge_beside, counted_nanos, note, part_of
 from billing.settings import CacheHitCharge
 
 logger = logging.getLogger(__name__)
@@ -39,35 +39,42 @@ class Successes:
         self._cache_hits = cache_hits
         self.without_call = 0  # events of background work, which no customer caused: counted, never charged
 
-    def charge(self, call: Call | None, kwargs: Mapping[str, object]) -> None:
-        """Charges the event once. The same provider call again is a duplicate, another one costs more."""
+    def charge(self, call: Call | None, kwargs: Mapping[str, object]) -> bool:
+        """Charges the event once. The same provider call again is a duplicate, another one costs more.
+
+        Returns whether it is the customer's: background work of the operator's is counted, and never charged.
+        """
         if call is None or call.admission is None:
             self.without_call += 1
-            return
+            return False
         admission = call.admission
-        if admission.free:
-            return
         event_id = str(kwargs.get("litellm_call_id"))
-        if event_id in call.success_events:
-            return
-        first = not call.success_events
+        if event_id in call.success_events or event_id in call.beside:
+            return True
+        part = part_of(call, admission, event_id, kwargs)
+        if part is Part.BACKGROUND:
+            self.without_call += 1
+            return False
+        if admission.free:
+            return True
         rule = admission.rule_of(*served_by(kwargs))
-        settlement = self._settlement(
-            call, admission, kwargs, rule if first else replace(rule, fee_nanos=0, floor_nanos=0)
-        )
-        due_before_nanos = _due(call, admission)
-        call.success_events[event_id] = None if settlement.estimate else settlement.amount_nanos
-        more_nanos = _due(call, admission) - due_before_nanos
-        if first:
+        if part is Part.OWN:
+            call.heard = True
+            settlement = self._settlement(call, admission, kwargs, rule)
+            note(call, event_id, settlement)
             self._open_calls.settle(call, settlement)
-        elif more_nanos > 0:
-            self._open_calls.charge_more(call, admission, _reduced(settlement, more_nanos), event_id)
+        else:
+            further = replace(rule, fee_nanos=0, floor_nanos=0)  # a call pays them once
+            call.beside[event_id] = self._settlement(call, admission, kwargs, further)
+        if call.heard or call.resolving:
+            charge_beside(self._open_calls, call, admission)
+        return True
 
     def _settlement(
         self, call: Call, admission: Admission, kwargs: Mapping[str, object], rule: PriceRule
     ) -> Settlement:
         basis, cost, rule = self._priced(kwargs, rule)
-        if cost == 0 and basis == "provider_cost" and _counted(call):
+        if cost == 0 and basis == "provider_cost" and counted_nanos(call):
             cost = None  # no tokens, says LiteLLM, of a stream that we saw pass
         detail = {**admission.detail, **charge_detail(kwargs, rule)}
         model = str(detail.get("model") or "call")
@@ -76,12 +83,10 @@ class Successes:
         except InvalidAmount as error:
             logger.error("call %s has no cost (%s): charged by rule, for review", call.id, error)
             ending = Ending.FINISHED_UNPRICED
-            counted_nanos = _counted(call)
-            amount_nanos = counted_nanos or admission.hold_nanos
-            price = price_detail("count" if counted_nanos else "hold", None, rule, amount_nanos)
-            description = (
-                f"{model}: price unknown, charged {'as counted' if counted_nanos else 'at the hold'}"
-            )
+            counted = counted_nanos(call)
+            amount_nanos = counted or admission.hold_nanos
+            price = price_detail("count" if counted else "hold", None, rule, amount_nanos)
+            description = f"{model}: price unknown, charged {'as counted' if counted else 'at the hold'}"
         else:
             ending, description = _ending_of(call, kwargs), model
             if rule.free:
@@ -108,29 +113,6 @@ class Successes:
         if self._cache_hits == "full":
             return "cached_answer", _logged(kwargs).get("saved_cache_cost") or None, rule
         return "cache_hit", 0, rule if self._cache_hits == "rule" else _NOTHING
-
-
-def _counted(call: Call) -> int | None:
-    """What a stream has cost by our own count, where we counted it."""
-    return call.stream.likely_nanos if call.stream is not None else None
-
-
-def _reduced(settlement: Settlement, amount_nanos: int) -> Settlement:
-    """A further charge, less what an unpriced event before it has paid already."""
-    if amount_nanos == settlement.amount_nanos:
-        return settlement
-    paid = format_nanos(settlement.amount_nanos - amount_nanos)
-    detail = {**settlement.detail, "paid_before": paid}
-    return replace(settlement, amount_nanos=amount_nanos, detail=detail)
-
-
-def _due(call: Call, admission: Admission) -> int:
-    """What the events of a call come to. Count and hold bound all of them: due once for the unpriced."""
-    charges = call.success_events.values()
-    known_nanos = sum(charge for charge in charges if charge is not None)
-    if None not in charges:
-        return known_nanos
-    return max(known_nanos, _counted(call) or admission.hold_nanos)
 
 
 def cost_of(kwargs: Mapping[str, object]) -> object:

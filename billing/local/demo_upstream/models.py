@@ -31,6 +31,7 @@ MODELS = {
         DemoModel("demo-chat"),
         DemoModel("demo-large"),
         DemoModel("demo-slow", slow=True),
+        DemoModel("demo-mirrored", slow=True),
         DemoModel("demo-flaky", fails_first=True),
         DemoModel("demo-broken", breaks=True),
         DemoModel("demo-no-usage", hides_usage=True),

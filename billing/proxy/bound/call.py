@@ -48,6 +48,7 @@ class CallBound:
     answers: int = 1  # of the call: choices of each prompt
     rule: PriceRule = DEFAULT  # of the group asked for
     rules: Mapping[tuple[str, str], PriceRule] = field(default_factory=dict)  # by `Deployment.key`
+    deployments: tuple[Deployment, ...] = ()  # all that may serve it; none where no router chooses them
     streamed: StreamedOutput | None = None  # where all that is billed can be seen in the stream
 
     def amount_nanos(self, output_tokens: int | None = None) -> int:
@@ -133,7 +134,12 @@ def _bound_on(
         for some in (servers.first, servers.fallbacks)
     )
     bound = _joined(model, first, fallbacks, limit)
-    return replace(bound, rule=rules[servers.first[0]], rules=stored_rules(rule, rules))
+    return replace(
+        bound,
+        rule=rules[servers.first[0]],
+        rules=stored_rules(rule, rules),
+        deployments=servers.everyone,
+    )
 
 
 def _encoding_name(deployment: Deployment) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
-from billing.proxy.hooks import label_spend_log
+from billing.proxy.hooks import label_spend_log, unlabel_spend_log
 
 FORGED = {"billing_call_id": "call_of_another", "billing_free": "true", "team": "blue"}
 
@@ -49,3 +49,13 @@ def test_only_a_call_without_a_hold_is_marked_as_free(call: Call) -> None:
 def admission(rule: PriceRule, *, free: bool) -> Admission:
     hold_nanos = 0 if free else 10
     return Admission(Payer("user_id", "alice"), rule, free, hold_nanos, 0, 100, {})
+
+
+@pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
+def test_background_work_keeps_the_labels_of_others_alone(bucket: str) -> None:
+    labels = {"billing_call_id": "call_x", "billing_free": "true", "team": "blue"}
+    params: dict[str, dict[str, object]] = {bucket: {"user_api_key_hash": "h", "spend_logs_metadata": labels}}
+    unlabel_spend_log(params)
+    assert params[bucket]["spend_logs_metadata"] == {"team": "blue"}
+    assert len(labels) == 3  # LiteLLM may share it with the call itself
+    unlabel_spend_log({bucket: {"spend_logs_metadata": None}})
