@@ -25,8 +25,16 @@ class HttpExchange:
     """Watches one request's messages, and replaces the response of a refused call by ours."""
 
     __slots__ = (
-        "_body_start", "_call", "_complete", "_receive", "_refusals", "_refused", "_scope", "_send", "_stream",
-    )  # fmt: skip
+        "_body_start",
+        "_call",
+        "_complete",
+        "_receive",
+        "_refusals",
+        "_refused",
+        "_scope",
+        "_send",
+        "_stream",
+    )
 
     def __init__(
         self, call: Call, scope: Scope, receive: Receive, send: Send, top_up_url: str | None
