@@ -9,6 +9,7 @@ from billing.money import format_nanos, nanos_from_cost
 from billing.proxy.call import Admission, Call
 
 _LITELLM_COST = "x-litellm-response-cost"
+_LITELLM_CACHE = "x-litellm-cache-key"  # of an answer that came from its cache
 _LITELLM_GROUP = "x-litellm-model-group"
 _LITELLM_DEPLOYMENT = "x-litellm-model-id"
 
@@ -17,7 +18,8 @@ def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
     """Our call id, what is available beside the hold, and the cost where it is known before the body.
 
     Nothing for a call that was not admitted. LiteLLM names the cost of an answer that is not streamed in
-    `x-litellm-response-cost`; ours is that, by the customer's rule.
+    `x-litellm-response-cost`; ours is that, by the customer's rule. Of an answer from its cache that is what
+    the provider would have asked, and nobody pays: the cost of those is left to the transaction.
     """
     admission = call.admission
     if admission is None:
@@ -34,7 +36,7 @@ def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
 
 def _cost(admission: Admission, response_headers: Headers) -> str | None:
     provider_cost = response_headers.get(_LITELLM_COST)
-    if provider_cost is None:
+    if provider_cost is None or _LITELLM_CACHE in response_headers:
         return None
     group, deployment_id = response_headers.get(_LITELLM_GROUP), response_headers.get(_LITELLM_DEPLOYMENT)
     rule = admission.rule_of(group, deployment_id, None)

@@ -1,4 +1,6 @@
-"""A gateway of its own for what the shared one must not suffer: strict mode, a Postgres that goes away."""
+"""A gateway of its own for what the shared one must not suffer: strict mode, LiteLLM's cache, a Stripe that
+is away all along, a Postgres that goes away.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,9 @@ SETTINGS = {
     "BILLING_HOLD_TTL_S": str(LEASE_S),
     "BILLING_SWEEP_INTERVAL_S": "1",
     "BILLING_LEDGER_WAIT_S": "2",
+    "STRIPE_API_KEY": "sk_test_away",
+    "STRIPE_API_BASE": "http://127.0.0.1:9",  # nobody listens there
+    "STORE_MODEL_IN_DB": "True",  # lets an admin turn the cache on
 }
 
 
@@ -31,7 +36,7 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="package")
 def strict(own_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A gateway with BILLING_STRICT and short leases."""
+    """A gateway with BILLING_STRICT, short leases, and no way to Stripe."""
     environment = {**SETTINGS, "DATABASE_URL": own_postgres.create_database()}
     launched = launch(tmp_path_factory.mktemp("strict") / "home", environment=environment)
     try:
@@ -42,11 +47,14 @@ def strict(own_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def strict_customer(strict: Running) -> Iterator[Callable[..., Customer]]:
-    """Makes customers of the strict gateway."""
+def strict_admin(strict: Running) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {strict.master_key}"}
-    with (
-        httpx.Client(base_url=strict.base_url, headers=headers, timeout=30) as admin,
-        making_customers(strict, admin) as make,
-    ):
+    with httpx.Client(base_url=strict.base_url, headers=headers, timeout=30) as admin:
+        yield admin
+
+
+@pytest.fixture
+def strict_customer(strict: Running, strict_admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
+    """Makes customers of the strict gateway."""
+    with making_customers(strict, strict_admin) as make:
         yield make

@@ -130,7 +130,14 @@ class TestHeaders:
         assert response.headers["x-billing-available"] == "2.50"
         assert response.headers["x-billing-call-id"].startswith("call_")
 
-    @pytest.mark.parametrize("cost", [{}, {"x-litellm-response-cost": "None"}])
+    @pytest.mark.parametrize(
+        "cost",
+        [
+            {},
+            {"x-litellm-response-cost": "None"},
+            {"x-litellm-response-cost": "1.05e-05", "x-litellm-cache-key": "what nobody pays for"},
+        ],
+    )
     async def test_an_unknown_cost_is_not_named(self, cost: dict[str, str]) -> None:
         async def respond(request: Request) -> ASGIApp:
             the_call().admission = ADMISSION

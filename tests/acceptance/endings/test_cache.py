@@ -1,0 +1,66 @@
+"""Answers from LiteLLM's own cache, which no provider sees: free by default, and nothing says otherwise."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from tests.acceptance.customers import Customer
+from tests.deadline import eventually
+
+CHAT = "/v1/chat/completions"
+FROM_CACHE = "x-litellm-cache-key"
+
+
+@pytest.fixture
+def question(strict_admin: httpx.Client) -> dict[str, object]:
+    """One that nobody has asked, by a client who wishes for the cache; others go without it."""
+    settings = {"cache_settings": {"type": "local", "mode": "default_off"}}
+    strict_admin.post("/cache/settings", json=settings).raise_for_status()
+    return {
+        "model": "demo-chat",
+        "messages": [{"role": "user", "content": f"what is {uuid.uuid4().hex}?"}],
+        "max_tokens": 40,
+        "cache": {"use-cache": True},
+    }
+
+
+def ask(customer: Customer, question: dict[str, object], *, stream: bool) -> httpx.Response:
+    return customer.http.post(CHAT, json={**question, "stream": stream}).raise_for_status()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_same_question_again_is_free(
+    stream: bool, question: dict[str, object], strict_customer: Callable[..., Customer]
+) -> None:
+    customer = strict_customer(credit="1")
+    first = ask(customer, question, stream=stream)
+    [charge] = customer.settled(charges=1)
+    again = ask(customer, question, stream=stream)
+    eventually(lambda: customer.balance()["held"] == 0)
+    assert FROM_CACHE not in first.headers
+    assert FROM_CACHE in again.headers
+    cost = -Decimal(str(charge["amount"]))
+    assert cost > 40 * Decimal("0.0000006")
+    assert first.headers.get("x-billing-cost") == (None if stream else str(cost))
+    assert "x-billing-cost" not in again.headers
+    assert again.headers["x-billing-call-id"] != first.headers["x-billing-call-id"]
+    assert customer.transactions("charge") == [charge]
+    assert customer.balance()["balance"] == 1 - cost
+
+
+def test_another_customer_pays_nothing_for_it_either_and_needs_credit_all_the_same(
+    question: dict[str, object], strict_customer: Callable[..., Customer]
+) -> None:
+    first, other, poor = strict_customer(credit="1"), strict_customer(credit="1"), strict_customer()
+    ask(first, question, stream=False)
+    first.settled(charges=1)
+    assert FROM_CACHE in ask(other, question, stream=False).headers
+    eventually(lambda: other.balance()["held"] == 0)
+    assert other.transactions("charge") == []
+    assert other.balance()["balance"] == 1
+    assert poor.http.post(CHAT, json=question).status_code == 402
