@@ -106,5 +106,10 @@ async def connect_beside(pool: Pool) -> Connection:
         raise _unreachable(error) from error
 
 
+def is_pooled(connection: Connection) -> bool:
+    """Whether a transaction pooler stands between (`pgbouncer=true`): then a session keeps nothing."""
+    return connection.prepare_threshold is None
+
+
 def _unreachable(error: OperationalError) -> LedgerUnavailable:
     return LedgerUnavailable(f"Postgres cannot be reached: {' '.join(str(error).split())}")

@@ -10,17 +10,19 @@ import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from billing.database import Pool, connect_beside
+from billing.database import Pool, connect_beside, is_pooled
 from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavailable
 from billing.ledger.wire import Wire
 
 _ATTEMPTS = 3
+# A prepared statement that is not there, or is there already: the server connection is another than before.
+_ANOTHER_SERVER = ("26000", "42P05")
 
 
 def is_lost(error: psycopg.Error) -> bool:
     """Whether the connection is gone, so that nobody knows what became of the statement."""
     state = error.sqlstate
-    if isinstance(error, psycopg.InterfaceError):
+    if isinstance(error, psycopg.InterfaceError) or state in _ANOTHER_SERVER:
         return True
     return isinstance(error, psycopg.OperationalError) and (state is None or state[:2] in ("08", "57", "58"))
 
@@ -90,11 +92,13 @@ class Link:
         try:
             connection = await connect_beside(self._pool)
             # One account that somebody keeps locked must not use up the time of all the others in its batch.
-            await connection.execute(f"SET lock_timeout = {max(1, round(self._wait_s * 250))}".encode())
+            lock_timeout_ms = max(1, round(self._wait_s * 250))
+            if not is_pooled(connection):
+                await connection.execute(f"SET lock_timeout = {lock_timeout_ms}".encode())
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             raise LedgerUnavailable(f"Postgres cannot be reached: {reason}") from error
-        self._wire = Wire(connection)
+        self._wire = Wire(connection, lock_timeout_ms)
         return self._wire
 
     async def close(self) -> None:

@@ -8,13 +8,18 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from billing.database import Pool, connect_beside
+from billing.database import Pool, connect_beside, open_pool
+from billing.ledger import Ledger
+from billing.ledger.link import Link
+from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
 from billing.ledger.wire import Wire
+
+LOCK_TIMEOUT_MS = 250
 
 
 @pytest.fixture
 async def wire(pool: Pool) -> AsyncIterator[Wire]:
-    opened = Wire(await connect_beside(pool))
+    opened = Wire(await connect_beside(pool), LOCK_TIMEOUT_MS)
     yield opened
     await opened.close()
 
@@ -98,3 +103,95 @@ class TestACancelledCaller:
         await wire.close()
         with pytest.raises(psycopg.OperationalError):
             await wire.rows(b"SELECT 1", ())
+
+
+@pytest.fixture
+async def pooler(database_url: str) -> AsyncIterator[Pool]:
+    """As through PgBouncer, by what `DATABASE_URL` says."""
+    joined = "&" if "?" in database_url else "?"
+    pool = await open_pool(f"{database_url}{joined}pgbouncer=true", wait_s=1.0)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def unnamed(pooler: Pool) -> AsyncIterator[Wire]:
+    opened = Wire(await connect_beside(pooler), LOCK_TIMEOUT_MS)
+    yield opened
+    await opened.close()
+
+
+class TestThroughATransactionPooler:
+    async def test_a_statement_leaves_nothing_on_its_connection(self, unnamed: Wire) -> None:
+        before = await unnamed.rows(b"SELECT current_setting('lock_timeout')", ())
+        for _ in range(2):
+            assert await unnamed.rows(b"SELECT name FROM pg_prepared_statements", ()) == []
+        assert before == [(f"{LOCK_TIMEOUT_MS}ms",)]  # its own, while it runs
+        [[session]] = await unnamed.rows(b"SELECT reset_val FROM pg_settings WHERE name = 'lock_timeout'", ())
+        assert session == "0"
+
+    async def test_rows_are_those_of_a_named_one(self, unnamed: Wire, wire: Wire) -> None:
+        statement = b"SELECT %s::text, %s::bigint[], %s::timestamptz, n, NULL FROM generate_series(1, 3) n"
+        parameters = ("it's \u00e4", "{1,2}", "2026-11-21 05:00:00+00")
+        expected = await wire.rows(statement, parameters)
+        for _ in range(2):
+            assert await unnamed.rows(statement, parameters) == expected
+
+    async def test_waits_for_a_lock_no_longer_than_it_may(self, unnamed: Wire, pool: Pool) -> None:
+        async with pool.connection() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(7)")
+            async with asyncio.timeout(5):
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    await unnamed.rows(b"SELECT pg_advisory_xact_lock(%s)", (7,))
+        assert await unnamed.rows(b"SELECT 1", ()) == [(1,)]
+
+    async def test_an_error_is_of_its_statement_alone(self, unnamed: Wire) -> None:
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await unnamed.rows(b"SELECT 1 / %s::integer", (0,))
+            assert await unnamed.rows(b"SELECT 1 / %s::integer", (1,)) == [(1,)]
+
+    async def test_a_large_statement_and_a_large_answer_pass(self, unnamed: Wire) -> None:
+        [[text]] = await unnamed.rows(b"SELECT %s::text", ("0123456789abcdef" * 500_000,))
+        assert len(text) == 8_000_000
+
+    async def test_a_broken_connection_is_told_at_once(self, unnamed: Wire, pool: Pool) -> None:
+        backend = await backend_of(unnamed)
+        waiting = asyncio.ensure_future(unnamed.rows(b"SELECT pg_sleep(%s::integer)", (60,)))
+        await asyncio.sleep(0)
+        await end_backend(pool, backend)
+        async with asyncio.timeout(10):
+            with pytest.raises(psycopg.OperationalError):
+                await waiting
+
+    async def test_a_ledger_works(self, pooler: Pool) -> None:
+        alice = Payer("user_id", "alice")
+        async with Ledger(pooler, owner="test") as ledger:
+            await ledger.post(Entry(alice, TransactionKind.TOPUP, 1000, "topup:1", "Top-up"))
+            holds = [HoldRequest(f"call_{n}", alice, 10, 1, 60) for n in range(5)]
+            await asyncio.gather(*(ledger.hold(hold) for hold in holds))
+            for hold in holds:
+                await ledger.settle(Settlement(hold.key, 7, "finished", "m", payer=alice))
+            assert (await ledger.account(alice)).balance_nanos == 1000 - 5 * 7
+
+
+class TestAPoolerThatNobodyTold:
+    """Without `pgbouncer=true` in the URL: what was prepared is not there any more, or is there already."""
+
+    async def test_a_lost_statement_is_prepared_again_on_a_new_connection(self, pool: Pool) -> None:
+        link = Link(pool, wait_s=5)
+        for breaks in range(2):
+            assert await link.rows(b"SELECT %s::integer", (4,)) == [(4,)]
+            assert link.breaks == breaks
+            await link.rows(b"DEALLOCATE ALL", ())
+        await link.close()
+
+    async def test_no_statement_has_the_name_of_another(self, pool: Pool) -> None:
+        first, second = Wire(await connect_beside(pool), 1), Wire(await connect_beside(pool), 1)
+        for wire, text in ((first, b"SELECT 1, name FROM "), (second, b"SELECT 2, name FROM ")):
+            await wire.rows(text + b"pg_prepared_statements", ())
+        [[_, one]] = await first.rows(b"SELECT 1, name FROM pg_prepared_statements", ())
+        [[_, two]] = await second.rows(b"SELECT 2, name FROM pg_prepared_statements", ())
+        await first.close()
+        await second.close()
+        assert one != two
