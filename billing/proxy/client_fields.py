@@ -8,7 +8,7 @@ leave the price alone. A control field of a later LiteLLM is refused until someb
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from litellm.types.utils import StandardCallbackDynamicParams, all_litellm_params
 
@@ -63,13 +63,14 @@ _PASSED = _HARMLESS | _LITELLMS_OWN | frozenset(StandardCallbackDynamicParams.__
 _STEERING = (frozenset(all_litellm_params) - _PASSED) | _OTHERS | _OF_ITS_LOG
 
 
-def refuse_steering(body: Mapping[str, object]) -> None:
-    """Raises BadRequest for a field by which the client would change what is priced.
+def refuse_steering(body: Mapping[str, object], but: Collection[str] = ()) -> None:
+    """Raises BadRequest for a field by which the client would change what is priced, `but` for some.
 
     `body` is LiteLLM's request data, in which LiteLLM keeps the client's own body as a snapshot.
     """
     sent = _sent_by_client(body)
-    steering = next((name for name in sent if name in _STEERING and sent[name] is not None), None)
+    given = (name for name in sent if sent[name] is not None and name not in but)
+    steering = next((name for name in given if name in _STEERING), None)
     if steering is not None:
         raise BadRequest(f"`{steering}` is the operator's to set: it can change what a call costs.")
     answer_format = body.get("response_format")

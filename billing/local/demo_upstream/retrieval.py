@@ -1,7 +1,8 @@
-"""Rerank in Cohere's shape, OCR in Mistral's, moderation in OpenAI's.
+"""Rerank in Cohere's shape, OCR in Mistral's, moderation in OpenAI's, web search in Perplexity's.
 
 Sources: https://docs.cohere.com/reference/rerank, https://docs.mistral.ai/api/#tag/ocr,
-https://platform.openai.com/docs/api-reference/moderations
+https://platform.openai.com/docs/api-reference/moderations,
+https://docs.perplexity.ai/api-reference/search-post
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from starlette.routing import Route
 
 from billing.local.demo_upstream import wire
 from billing.local.demo_upstream.models import model_that
-from billing.local.demo_upstream.schemas import ModerationRequest, OcrRequest, RerankRequest
+from billing.local.demo_upstream.schemas import (
+    ModerationRequest,
+    OcrRequest,
+    RerankRequest,
+    SearchRequest,
+)
 from billing.local.demo_upstream.wire import Object
 
 DOCUMENTS_A_SEARCH = 100
@@ -68,6 +74,23 @@ async def moderate(request: Request) -> Response:
     )
 
 
+async def search(request: Request) -> Response:
+    """Finds as many pages about the query as were asked for."""
+    asked = wire.parsed(SearchRequest, await request.body())
+    if isinstance(asked, Response):
+        return asked
+    results: list[Object] = [
+        {
+            "title": f"{asked.query}, page {number}",
+            "url": f"https://example.com/{number}",
+            "snippet": f"What page {number} says of it.",
+            "date": "2026-01-01",
+        }
+        for number in range(1, asked.max_results + 1)
+    ]
+    return JSONResponse({"id": secrets.token_hex(12), "results": results})
+
+
 async def read_pages(request: Request) -> Response:
     """A document of three pages, or those that were asked for."""
     asked = wire.parsed(OcrRequest, await request.body())
@@ -95,4 +118,5 @@ ROUTES = [
     Route("/v2/rerank", rerank, methods=["POST"]),
     Route("/v1/moderations", moderate, methods=["POST"]),
     Route("/v1/ocr", read_pages, methods=["POST"]),
+    Route("/v1/search", search, methods=["POST"]),
 ]

@@ -134,6 +134,15 @@ class ModerationRequest(_Request):
     input: str | list[str]
 
 
+class SearchRequest(BaseModel):
+    """Perplexity's `POST /search`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    query: str
+    max_results: int = Field(10, ge=1, le=20)
+
+
 class OcrRequest(_Request):
     """Mistral's `POST /v1/ocr`."""
 

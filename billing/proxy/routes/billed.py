@@ -116,6 +116,13 @@ BILLED = (
         ("rerank",),
     ),
     Declared(
+        "one query, at the price that LiteLLM's map has for the search tool's provider",
+        """
+        POST /search /v1/search /search/{search_tool_name} /v1/search/{search_tool_name}
+        """,
+        ("asearch",),
+    ),
+    Declared(
         "pages that `pages` names; 1 for an image; else 1000, the most that a document may have",
         """
         POST /v1/ocr /ocr

@@ -161,12 +161,6 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "A search is priced by its search tool, and billing does not look that price up beforehand",
-        """
-        POST /search /v1/search /search/{search_tool_name} /v1/search/{search_tool_name}
-        """,
-    ),
-    Declared(
         "LiteLLM has no price for skills",
         """
         GET,POST /v1/skills

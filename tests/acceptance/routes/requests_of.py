@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import httpx
@@ -49,6 +50,7 @@ BY_CALL_TYPE = {
         "demo-transcribe", files={"file": ("recording.wav", silence(RECORDING_S), "audio/wav")}
     ),
     "rerank": Request("demo-rerank", {"query": QUESTION, "documents": ["one text", "another text"] * 60}),
+    "asearch": Request("demo-search", {"query": QUESTION, "max_results": 3}),
     "aocr": Request(
         "demo-ocr", {"document": {"type": "document_url", "document_url": "https://example.com/a.pdf"}}
     ),
@@ -71,4 +73,4 @@ def request_for(route: Route) -> Request:
 def path_of(route: Route) -> str:
     """The route's path, with a model in it where it takes one."""
     model = request_for(route).model
-    return route.path.replace("{model:path}", model).replace("{model_name:path}", model)
+    return re.sub(r"{(model:path|model_name:path|search_tool_name)}", model, route.path)

@@ -28,7 +28,6 @@ REFUSED: list[tuple[str, str, Body]] = [
     ("POST", "/v1/videos", {"model": "demo-chat", "prompt": "a cat"}),
     ("POST", "/v1/vector_stores", {"name": "store"}),
     ("POST", "/v1/vector_stores/vs_1/search", {"query": "q"}),
-    ("POST", "/v1/search", {"query": "q", "search_tool_name": "t"}),
     ("POST", "/v1/containers", {"name": "c"}),
     ("POST", "/v1/rag/query", {"model": "demo-chat", "messages": HELLO}),
     ("POST", "/v1/decisions", {"model": "demo-chat"}),
