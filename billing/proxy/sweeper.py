@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import psycopg
 from psycopg.rows import class_row
 
 from billing.database.pool import Pool
 from billing.database.statements import load_statements
-from billing.errors import BillingError, Unavailable
+from billing.errors import BillingError, LedgerUnavailable, Unavailable
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Hold, HoldStatus, Json, Settlement
 from billing.ledger.service import Ledger
@@ -24,6 +25,11 @@ from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail,
 logger = logging.getLogger(__name__)
 
 _BATCH_MAX = 200
+_UNREADABLE = (  # to anybody, at any time: no table of LiteLLM's, another version's, or no right to it
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InsufficientPrivilege,
+)
 _SLACK = timedelta(minutes=5)  # between LiteLLM's clock and the database's
 
 
@@ -51,16 +57,22 @@ class Sweeper:
         self._spend_log_of_call = load_statements("billing.proxy")["spend_log_of_call"]
 
     async def sweep(self) -> int:
-        """Ends up to 200 holds. Returns how many it looked at."""
+        """Ends up to 200 holds. Returns how many it looked at; Unavailable ends it early.
+
+        One that cannot be ended is logged and counted, and tried again next time.
+        """
         holds = await self._ledger.due(_BATCH_MAX)
         for hold in holds:
             try:
                 await self._end(hold)
             except Unavailable:
                 raise
-            except BillingError as error:  # one hold that cannot be ended must not keep those behind it
+            except BillingError as error:
                 SWEPT.labels("failed").inc()
                 logger.error("call %s could not be ended: %s", hold.key, error)
+            except Exception:  # whatever is wrong with one hold, it must not keep those behind it
+                SWEPT.labels("failed").inc()
+                logger.exception("call %s could not be ended", hold.key)
             else:
                 SWEPT.labels("ended").inc()
         return len(holds)
@@ -108,9 +120,17 @@ class Sweeper:
             "key_hash": hold.detail.get("key_hash"),
             "since": (hold.created_at - _SLACK).replace(tzinfo=None),
         }
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(SpendLog))
-            return await (await cursor.execute(self._spend_log_of_call, parameters)).fetchall()
+        try:
+            async with self._pool.connection() as connection:
+                cursor = connection.cursor(row_factory=class_row(SpendLog))
+                return await (await cursor.execute(self._spend_log_of_call, parameters)).fetchall()
+        except _UNREADABLE as error:
+            logger.error("LiteLLM's spend logs cannot be read, so calls end without them: %s", error)
+            return []
+        except psycopg.errors.QueryCanceled:  # of this one; others may be quicker to find
+            raise
+        except psycopg.OperationalError as error:
+            raise LedgerUnavailable("LiteLLM's spend logs cannot be reached.") from error
 
 
 def _is_cost(log: SpendLog) -> bool:
