@@ -30,7 +30,7 @@ OF_A_SEARCH = ("search_tool_name", "custom_llm_provider")  # of LiteLLM's fields
 _FIELDS = frozenset(
     (
         "query", "max_results", "search_domain_filter", "max_tokens_per_page", "country", "search_tool_name",
-        "model", "custom_llm_provider",
+        "model", "custom_llm_provider", "user",
     )
 )  # fmt: skip
 _SETTINGS = frozenset(
