@@ -69,8 +69,9 @@ def note(call: Call, event_id: str, settlement: Settlement) -> None:
 
 
 def counted_nanos(call: Call) -> int | None:
-    """What a stream has cost by our own count, where we counted it."""
-    return call.stream.likely_nanos if call.stream is not None else None
+    """What a stream or session has cost by our own count, where we counted it."""
+    counted = call.stream or call.session
+    return counted.likely_nanos if counted is not None else None
 
 
 def _due(call: Call, admission: Admission) -> int:

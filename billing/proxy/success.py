@@ -23,11 +23,14 @@ logger = logging.getLogger(__name__)
 # LiteLLM's names of calls in its events that use something however little they say of it.
 _NEVER_FREE = frozenset(
     (
-        "aimage_generation", "aimage_edit", "aspeech", "atranscription", "arerank", "aocr", "aresponses",
-        "acompact_responses", "agenerate_content", "agenerate_content_stream",
+        "aimage_generation", "aimage_edit", "aspeech", "atranscription", "arerank", "aocr", "asearch",
+        "aresponses", "acompact_responses", "agenerate_content", "agenerate_content_stream",
     )
 )  # fmt: skip
 
+_BROKEN_OFF = "broken_off"  # beside the ids of events
+# Those that use tokens: an answer in one piece without any is one whose usage its provider left out.
+_COUNTED_IN_TOKENS = frozenset({"acompletion", "atext_completion", "aembedding", "anthropic_messages"})
 _NOTHING = PriceRule(free=True, id="nothing")  # what is free by declaration or by setting, not by a rule
 
 
@@ -62,6 +65,8 @@ class Successes:
             call.heard = True
             settlement = self._settlement(call, admission, kwargs, rule)
             note(call, event_id, settlement)
+            if call.session is not None and settlement.ending is not Ending.FINISHED_FREE:
+                _keep_what_broke_off(call, admission, settlement)
             self._open_calls.settle(call, settlement)
         else:
             further = replace(rule, fee_nanos=0, floor_nanos=0)  # a call pays them once
@@ -115,12 +120,35 @@ class Successes:
         return "cache_hit", 0, rule if self._cache_hits == "rule" else _NOTHING
 
 
+def _keep_what_broke_off(call: Call, admission: Admission, settlement: Settlement) -> None:
+    """Has charged beside a session's own cost what it showed of answers whose usage nobody said."""
+    shown_nanos = counted_nanos(call)
+    if settlement.estimate or not shown_nanos:
+        return
+    ending = Ending.BROKEN_MID_STREAM
+    price = price_detail("count", None, admission.rule, shown_nanos)
+    call.beside[_BROKEN_OFF] = replace(
+        settlement,
+        amount_nanos=shown_nanos,
+        ending=ending,
+        description=f"{settlement.description}: an answer broke off, charged as counted",
+        estimate=True,
+        detail={
+            **admission.detail,
+            "ending": str(ending),
+            "rule": admission.rule.detail(),
+            "price": price,
+        },
+    )
+
+
 def cost_of(kwargs: Mapping[str, object]) -> object:
     """The provider cost as LiteLLM's spend log has it, or None where LiteLLM does not know it.
 
     `kwargs["response_cost"]` is None for an unpriced call, while the logging payload turns that into 0; a 0
     with tokens used and no cache hit is LiteLLM's way to say the same. So is a 0 for what is not counted in
-    tokens (a provider that reports no searches), or for an answer whose tokens nobody reported.
+    tokens (a provider that reports no searches), or for an answer whose tokens nobody reported. What a stream
+    without usage costs is counted elsewhere. No deployment costs 0 but one that is declared free.
     """
     if _served_free(kwargs):
         return 0
@@ -128,7 +156,9 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
         return None
     logged = _logged(kwargs)
     cost = logged.get("response_cost", kwargs["response_cost"])
-    used = logged.get("total_tokens") or kwargs.get("call_type") in _NEVER_FREE
+    call_type = kwargs.get("call_type")
+    in_one_piece = call_type in _COUNTED_IN_TOKENS and kwargs.get("stream") is not True
+    used = logged.get("total_tokens") or in_one_piece or call_type in _NEVER_FREE
     if cost == 0 and used and not kwargs.get("cache_hit"):
         return None
     return cost

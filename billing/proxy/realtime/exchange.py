@@ -30,7 +30,8 @@ POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 TRY_AGAIN_LATER = 1013
 _REASON_BYTES_MAX = 123
 _USAGE_WITHIN_S = 5.0  # how long a session that has ended is kept for the usage of what ran
-_TELLING = ('"session.created"', '"response.created"', '"response.done"', '"error"')
+_TELLING = ("session.created", "response.created", "response.done", "error")  # types that tell of cost
+_HEEDED = (*(f'"{kind}"' for kind in _TELLING), '"session.updated"', '.delta"')
 
 
 class WebSocketExchange:
@@ -148,19 +149,22 @@ class WebSocketExchange:
                 self._closed = True
         text = message.get("text")
         session = self._call.session
-        if session is None or not isinstance(text, str) or not any(word in text for word in _TELLING):
+        if session is None or not isinstance(text, str) or not any(word in text for word in _HEEDED):
             await self._deliver(message)
             return
         await self._deliver({**message, "text": session.in_clients_words(text)})
-        await self._heed(session, text)
-
-    async def _heed(self, session: RealtimeSession, text: str) -> None:
         event = json.loads(text)
         if isinstance(event, Mapping):
-            try:
-                await session.after_event(event)
-            except BillingError as refusal:
-                await self._begin_cut(refusal)
+            session.shows(event)
+            await self._heed(session, event)
+
+    async def _heed(self, session: RealtimeSession, event: Mapping[str, object]) -> None:
+        if event.get("type") not in _TELLING:
+            return
+        try:
+            await session.after_event(event)
+        except BillingError as refusal:
+            await self._begin_cut(refusal)
 
     async def _refuse(self, refusal: BillingError) -> None:
         """Instead of whatever LiteLLM makes of a refusal of ours."""

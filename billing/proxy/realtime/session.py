@@ -16,16 +16,19 @@ from typing import Protocol
 
 from billing.errors import BadRequest, BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
 from billing.money import format_nanos, nanos_from_cost
+from billing.proxy.bound.candidate import MEDIA_TOKENS_ESTIMATE
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused
 from billing.proxy.realtime.prices import START_TOKENS, RealtimePrices
+from billing.proxy.realtime.shown import ShownAnswer, audio_bytes_a_token
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 RESPONSES_AT_ONCE_MAX = 16
 _AHEAD = Decimal("0.5")  # of a response: how much more than needed is asked for, so as to ask less often
+_LIKELY_PART = 4  # of the most that a frame adds: bytes for tokens
 _KEPT = Decimal(2)  # responses; what is held beyond them goes back to the balance
 
 
@@ -63,6 +66,9 @@ class RealtimeSession:
             str, str | None
         ] = {}  # our id of a wish whose response has not begun → the client's
         self.running: dict[str, bool] = {}  # responses that have begun and not finished → whether alone
+        self._shown: dict[str, ShownAnswer] = {}  # by those
+        self._likely_tokens = 0  # what the input of the next response likely has
+        self._audio_bytes_a_token = audio_bytes_a_token({})
 
     @property
     def output_tokens_max(self) -> int:
@@ -97,6 +103,7 @@ class RealtimeSession:
                 self._ask(frame)
             added = self._prices.context_tokens_max if frame.tokens is None else frame.tokens
             self._sent_tokens += added
+            self._likely_tokens += MEDIA_TOKENS_ESTIMATE if frame.tokens is None else added // _LIKELY_PART
             self._grow_context(added)
             try:
                 await self._cover()
@@ -116,6 +123,29 @@ class RealtimeSession:
         for sent_id, event_id in self._asked.items():
             text = text.replace(json.dumps(sent_id), json.dumps(event_id))
         return text
+
+    def shows(self, event: Mapping[str, object]) -> None:
+        """Takes note of what an event of the provider shows of an answer; waits for nothing."""
+        kind, delta = str(event.get("type")), event.get("delta")
+        if kind == "session.updated":
+            self._audio_bytes_a_token = audio_bytes_a_token(_mapping(event.get("session")))
+        shown = self._shown.get(str(event.get("response_id")))
+        if shown is not None and kind.endswith(".delta") and isinstance(delta, str):
+            shown.add(kind, delta)
+
+    @property
+    def likely_nanos(self) -> int | None:
+        """What the session costs with answers that it showed and nobody said the usage of, by our own count.
+
+        None where every answer that was shown had its usage. At most the hold.
+        """
+        usages = [usage for shown in self._shown.values() if (usage := shown.usage())]
+        if not usages:
+            return None
+        cost = self._cost_so_far(self._call, [*self._events, *map(_done, usages)])
+        if cost is None:
+            return self._admission.hold_nanos
+        return min(self._admission.hold_nanos, self._admission.rule.charge_nanos(nanos_from_cost(cost)))
 
     async def after_event(self, event: Mapping[str, object]) -> None:
         """Takes note of an event of the provider. Raises BillingError to cut the session."""
@@ -142,6 +172,7 @@ class RealtimeSession:
         self._events.append({"type": "session.created", "session": {"model": model}})
         if isinstance(model, str):
             self._prices = self._prices.of_reported(model)
+        self._audio_bytes_a_token = audio_bytes_a_token(session)
         self._grow_context(len(str(session).encode("utf-8", "surrogatepass")))
 
     def _response_created(self, event: Mapping[str, object]) -> None:
@@ -149,15 +180,21 @@ class RealtimeSession:
             del self._asked[next(iter(self._asked))]
         alone = not self.running
         self.running = dict.fromkeys(self.running, False)
-        self.running[str(_mapping(event.get("response")).get("id"))] = alone
+        name = str(_mapping(event.get("response")).get("id"))
+        self.running[name] = alone
+        self._shown[name] = ShownAnswer(self._likely_tokens, self._audio_bytes_a_token)
         self._marks = (self._marks[1], self._sent_tokens)
 
     def _response_done(self, event: Mapping[str, object]) -> None:
         response = _mapping(event.get("response"))
-        alone = self.running.pop(str(response.get("id")), False)
+        name = str(response.get("id"))
+        alone = self.running.pop(name, False)
         usage = _mapping(response.get("usage"))
-        self._events.append({"type": "response.done", "response": {"usage": usage or None}})
+        if usage:
+            self._shown.pop(name, None)
+        self._events.append(_done(usage or None))
         inputs, outputs = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+        self._likely_tokens = max(self._likely_tokens, inputs + outputs)
         self._spend(inputs, outputs)
         self._grow_context(outputs)
         if alone and self._plain and inputs and response.get("conversation_id"):
@@ -235,6 +272,10 @@ class RealtimeSession:
     def _admission(self) -> Admission:
         assert self._call.admission is not None  # a session begins after admission only
         return self._call.admission
+
+
+def _done(usage: Mapping[str, object] | None) -> dict[str, object]:
+    return {"type": "response.done", "response": {"usage": usage}}
 
 
 def _mapping(value: object) -> Mapping[str, object]:

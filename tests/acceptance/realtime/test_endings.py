@@ -6,20 +6,24 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 
+import httpx
 import pytest
 from openai.types.realtime import RealtimeFunctionToolParam, SessionUpdateEventParam
 
 from tests.acceptance.conftest import Running
-from tests.acceptance.customers import Customer
+from tests.acceptance.customers import Customer, Transaction
 from tests.acceptance.realtime.conftest import Connect, Session
 from tests.acceptance.realtime.test_sessions import amount_of, cost_of, detail_of, logged_spend
-from tests.deadline import eventually
 
+SMALL_IN, SMALL_OUT = Decimal("0.00000015"), Decimal("0.0000006")  # of demo-broken
+SHOWN = 5 * SMALL_OUT  # pieces, a token each
 LONG = "tell me a story in 3000 words"
 
 
-def nothing_held(customer: Customer) -> None:
-    eventually(lambda: customer.balance()["held"] == 0)
+def basis_of(charge: Transaction) -> object:
+    price = detail_of(charge)["price"]
+    assert isinstance(price, dict)
+    return price["basis"]
 
 
 class TestCreditEnds:
@@ -94,18 +98,43 @@ class TestTheClientLeaves:
 
 
 class TestTheProviderLeaves:
-    def test_in_the_middle_of_an_answer_which_it_never_said_the_usage_of(
-        self, connect: Connect, new_customer: Callable[..., Customer]
-    ) -> None:
-        customer = new_customer(credit="1")
-        session = connect(customer.key, "demo-broken")
+    """demo-broken, which closes after five pieces of an answer without a word on what it used."""
+
+    def break_off(self, session: Session) -> None:
         session.say("hello")
         session.connection.response.create()
         session.until("response.output_text.delta")
         assert session.error()["type"] == "server_error"
         assert session.close_code() == 1011
-        nothing_held(customer)
-        assert customer.balance()["balance"] == 1
+
+    def test_in_the_middle_of_an_answer_which_is_charged_as_far_as_it_was_shown_for_review(
+        self, connect: Connect, new_customer: Callable[..., Customer], admin: httpx.Client
+    ) -> None:
+        customer = new_customer(credit="1")
+        self.break_off(connect(customer.key, "demo-broken"))
+        [charge] = customer.settled(charges=1)
+        assert SHOWN < amount_of(charge) < SHOWN + 100 * SMALL_IN  # and its input, which is guessed
+        assert detail_of(charge)["ending"] == "finished_unpriced"
+        assert basis_of(charge) == "count"
+        listed = admin.get("/stripe/review", params={"limit": 100}).raise_for_status().json()["data"]
+        assert detail_of(charge)["call_id"] in {call["call_id"] for call in listed}
+
+    def test_after_an_answer_whose_usage_is_known_which_is_charged_for_itself(
+        self, running: Running, connect: Connect, new_customer: Callable[..., Customer]
+    ) -> None:
+        customer = new_customer(credit="1")
+        session = connect(customer.key, "demo-broken")
+        session.say("hello")
+        session.connection.response.create(response={"max_output_tokens": 3})
+        usage = session.done().response.usage
+        assert usage is not None
+        self.break_off(session)
+        estimate, charge = customer.settled(charges=2)
+        known = (usage.input_tokens or 0) * SMALL_IN + (usage.output_tokens or 0) * SMALL_OUT
+        assert amount_of(charge) == known
+        assert logged_spend(running, detail_of(charge)["call_id"]) == [known]
+        assert SHOWN < amount_of(estimate) < SHOWN + 200 * SMALL_IN
+        assert basis_of(estimate) == "count"
 
 
 FUNCTION: RealtimeFunctionToolParam = {"type": "function", "name": "look", "parameters": {"type": "object"}}

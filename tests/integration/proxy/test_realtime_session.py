@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import random
@@ -206,6 +207,64 @@ class TestHold:
                     await session.before_sending(message("w" * 30_000))
             else:
                 await session.before_sending(message("w" * 30_000))
+
+
+class TestAnswersThatBreakOff:
+    def delta(self, name: str, text: str, kind: str = "response.output_text.delta") -> dict[str, object]:
+        return {"type": kind, "response_id": name, "delta": text}
+
+    async def test_cost_what_they_showed_beside_those_whose_usage_is_known(
+        self, ledger: Ledger, call: Call, settings: Settings
+    ) -> None:
+        session = await opened(ledger, call, settings, 100 * ONE)
+        provider = Provider()
+        await session.after_event(provider.create())
+        session.shows(self.delta("resp_1", "hello"))
+        await session.after_event(provider.finish("resp_1", 7))
+        assert session.likely_nanos is None
+        await session.after_event(provider.create())
+        assert session.likely_nanos is None
+        for word in ("one", " two", " three"):
+            session.shows(self.delta("resp_2", word))
+        session.shows(self.delta("resp_of_nobody", "lost"))
+        assert session.likely_nanos == RULE.charge_nanos(Decimal(10 * 100 + 20 * 7 + 10 * 107 + 20 * 3))
+
+    @pytest.mark.parametrize(
+        ("form", "tokens"),
+        [
+            ({}, 2),
+            ({"audio": {"output": {"format": {"type": "audio/pcm", "rate": 24000}}}}, 2),
+            ({"audio": {"output": {"format": {"type": "audio/pcmu"}}}}, 12),
+            ({"output_audio_format": "g711_alaw"}, 12),
+        ],
+        ids=str,
+    )
+    async def test_that_are_spoken_cost_their_length(
+        self, form: dict[str, object], tokens: int, ledger: Ledger, call: Call, settings: Settings
+    ) -> None:
+        session = await opened(ledger, call, settings, 100 * ONE)
+        session.shows({"type": "session.updated", "session": form})
+        await session.after_event(Provider().create())
+        spoken = base64.b64encode(bytes(4_800)).decode()
+        session.shows(self.delta("resp_1", spoken, "response.output_audio.delta"))
+        session.shows(self.delta("resp_1", "hi", "response.output_audio_transcript.delta"))
+        assert session.likely_nanos == RULE.charge_nanos(Decimal(20 * (tokens + 1)))
+
+    async def test_cost_at_most_the_hold(self, ledger: Ledger, call: Call, settings: Settings) -> None:
+        session = await opened(ledger, call, settings, 100 * ONE)
+        await session.after_event(Provider().create())
+        session.shows(self.delta("resp_1", "word " * 100_000))
+        assert call.admission is not None
+        assert session.likely_nanos == call.admission.hold_nanos
+
+    @pytest.mark.parametrize("delta", [None, 7, ""])
+    async def test_nonsense_costs_nothing(
+        self, delta: object, ledger: Ledger, call: Call, settings: Settings
+    ) -> None:
+        session = await opened(ledger, call, settings, 100 * ONE)
+        await session.after_event(Provider().create())
+        session.shows({"type": "response.output_text.delta", "response_id": "resp_1", "delta": delta})
+        assert session.likely_nanos is None
 
 
 class TestResponses:

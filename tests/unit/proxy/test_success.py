@@ -34,8 +34,20 @@ class TestCostOf:
     def test_a_cache_hit_costs_nothing(self) -> None:
         assert cost_of(event(0.0, cache_hit=True)) == 0
 
-    def test_no_tokens_cost_nothing(self) -> None:
-        assert cost_of(event(0.0, tokens=0)) == 0
+    @pytest.mark.parametrize("call_type", ["_arealtime", "call_mcp_tool", None])
+    def test_no_tokens_cost_nothing_where_there_may_be_none(self, call_type: str | None) -> None:
+        assert cost_of(event(0.0, tokens=0, call_type=call_type)) == 0
+
+    @pytest.mark.parametrize(
+        "call_type", ["acompletion", "atext_completion", "aembedding", "anthropic_messages"]
+    )
+    def test_no_tokens_of_an_answer_in_one_piece_are_usage_left_out(self, call_type: str) -> None:
+        without_usage = event(0.0, tokens=0, call_type=call_type)
+        assert cost_of(without_usage) is None
+        assert cost_of({**without_usage, "cache_hit": True}) == 0
+        assert cost_of({**without_usage, "stream": True}) == 0  # counted by us as it passed
+        free = {"metadata": {"model_info": {"billing": "free"}}}
+        assert cost_of({**without_usage, "litellm_params": free}) == 0
 
     @pytest.mark.parametrize("call_type", ["arerank", "aspeech", "aimage_generation", "aresponses"])
     def test_nothing_for_what_always_costs_is_not_known(self, call_type: str) -> None:
@@ -96,6 +108,38 @@ class TestSeveralEvents:
         call.stream = SimpleNamespace(likely_nanos=1_234)  # type: ignore[assignment]  # all that is asked of it
         Successes(registry).charge(call, event(0.0, tokens=0))  # type: ignore[arg-type]  # as above
         assert registry.charged == [("settled", 1_234, True)]
+
+
+class TestSessionsWithAnswersThatBrokeOff:
+    """`likely_nanos`: what a session cost with what it showed of them."""
+
+    @pytest.mark.parametrize(
+        ("cost", "likely_nanos", "charged"),
+        [
+            (2e-06, None, [("settled", 2_000, False)]),
+            (2e-06, 3_500, [("settled", 2_000, False), ("broken_off", 1_500, True)]),
+            (2e-06, 1_900, [("settled", 2_000, False)]),
+            (0.0, 1_500, [("settled", 1_500, True)]),
+            (0.0, None, [("settled", 0, False)]),
+        ],
+    )
+    def test_pay_for_that_beside_what_litellm_knows(
+        self, cost: float, likely_nanos: int | None, charged: list[Charged]
+    ) -> None:
+        registry = Registry()
+        call = Call("/v1/realtime", is_websocket=True, admission=ADMISSION)
+        call.session = SimpleNamespace(likely_nanos=likely_nanos)  # type: ignore[assignment]  # as above
+        known = event(cost, tokens=12 if cost else 0)
+        Successes(registry).charge(call, known)  # type: ignore[arg-type]  # as above
+        Successes(registry).charge(call, known)  # type: ignore[arg-type]  # the same again
+        assert registry.charged == charged
+
+    def test_of_a_free_model_pay_nothing(self) -> None:
+        registry = Registry()
+        call = Call("/v1/realtime", is_websocket=True, admission=ADMISSION)
+        call.session = SimpleNamespace(likely_nanos=1_500)  # type: ignore[assignment]  # as above
+        Successes(registry).charge(call, event(0.0, info={"billing": "free"}))  # type: ignore[arg-type]  # as above
+        assert registry.charged == [("settled", 0, False)]
 
 
 class TestUsagesThatCannotBe:
