@@ -32,7 +32,7 @@ GATEWAY_MUTANTS = [
     Mutant(
         "an event that comes twice is charged twice",
         "billing/proxy/success.py",
-        "if event_id in call.success_events:",
+        "if event_id in call.success_events or event_id in call.beside:",
         "if False:",
         (_EVENTS,),
     ),
