@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anthropic
 import httpx
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import Running  # which takes its fixtures from here
 
 Transaction = dict[str, object]
+HELLO = [{"role": "user", "content": "hello there, count to forty"}]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,31 @@ class Customer:
         return self.transactions("charge")
 
 
+NewCustomer = Callable[..., Customer]
+
+
+def detail_of(charge: Transaction) -> dict[str, Any]:
+    """What a transaction says of its call."""
+    detail = charge["detail"]
+    assert isinstance(detail, dict)
+    return detail
+
+
+def ending_of(charge: Transaction) -> object:
+    """The name of how the call ended."""
+    return detail_of(charge)["ending"]
+
+
+def spent(charge: Transaction) -> Decimal:
+    """What a charge took, in major units."""
+    return -Decimal(str(charge["amount"]))
+
+
+def nothing_held(customer: Customer) -> None:
+    """Waits until all of the customer's calls have ended."""
+    eventually(lambda: customer.balance()["held"] == 0)
+
+
 @pytest.fixture
 def admin(running: Running) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {running.master_key}"}
@@ -58,7 +84,7 @@ def admin(running: Running) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def making_customers(running: Running, admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
+def making_customers(running: Running, admin: httpx.Client) -> Iterator[NewCustomer]:
     """Makes a customer with `credit` in major units; further keywords go to LiteLLM's /key/generate."""
     with ExitStack() as clients:
 
@@ -76,7 +102,7 @@ def making_customers(running: Running, admin: httpx.Client) -> Iterator[Callable
 
 
 @pytest.fixture
-def new_customer(running: Running, admin: httpx.Client) -> Iterator[Callable[..., Customer]]:
+def new_customer(running: Running, admin: httpx.Client) -> Iterator[NewCustomer]:
     """See `making_customers`."""
     with making_customers(running, admin) as make:
         yield make
