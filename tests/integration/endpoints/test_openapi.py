@@ -11,6 +11,7 @@ import schemathesis
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis.strategies import booleans
+from pydantic import SecretStr
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -74,8 +75,9 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(settings: Settings) -> Iterator[Served]:
-    served = Served(settings)
+def served(settings: Settings, module_database_url: str) -> Iterator[Served]:
+    """On a database of its own: among what it makes are price rules for everybody."""
+    served = Served(settings.model_copy(update={"database_url": SecretStr(module_database_url)}))
     served.start()
     yield served
     served.stop()
