@@ -84,9 +84,8 @@ class Provider:
         if model.slow:
             await asyncio.sleep(self.slow_chunk_s)
         finished: list[JsonValue] = [shape.choice(index, choice) for index, choice in enumerate(choices)]
-        answer = JSONResponse(
-            {**wire.envelope(shape, model.name, chunk=False), "choices": finished, "usage": total}
-        )
+        used: wire.Object = {} if model.hides_usage else {"usage": total}
+        answer = JSONResponse({**wire.envelope(shape, model.name, chunk=False), "choices": finished, **used})
         return _cut(answer) if model.breaks else answer
 
     def _first_attempt(self, body: bytes) -> bool:

@@ -17,7 +17,7 @@ class DemoModel:
     slow: bool = False  # seconds between chunks
     fails_first: bool = False  # the first attempt of each request is a 500
     breaks: bool = False  # the connection closes in the middle of the answer
-    hides_usage: bool = False  # streams carry no usage, asked for or not
+    hides_usage: bool = False  # answers carry no usage, asked for or not
 
     @property
     def embeds(self) -> bool:

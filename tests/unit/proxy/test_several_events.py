@@ -174,6 +174,16 @@ class TestTheRuleOfAnEventThatNamesNobody:
         servers = (deployment("x3", "a", "together_ai"), deployment("x2", "b"), deployment("x0", "c"))
         assert CallRules(prices, {}, servers).rule_of("", "", provider).multiplier == times
 
+    def test_is_that_of_the_model_which_a_bridge_called(
+        self, call: Call, successes: Successes, registry: Registry
+    ) -> None:
+        rule = PriceRule(Decimal(3), scope=Scope(model="main"))
+        prices = PriceBook([rule]).prices_for(PAYER, None, datetime(2026, 1, 1, tzinfo=UTC))
+        call.admission = replace(PLAIN, rule=rule, rules=CallRules(prices, {("main", "m1"): rule}, SERVERS))
+        call.may_be_bridged = True
+        successes.charge(call, event("bridge", 2e-06, ("", "")))
+        assert registry.charged == [("settled", 6_000)]
+
     def test_is_never_a_free_one_beside_a_paid_one(self) -> None:
         rules = [PriceRule(Decimal(9), free=True, scope=Scope(model="x")), PriceRule(Decimal(2), ordinal=-1)]
         prices = PriceBook(rules).prices_for(PAYER, None, datetime(2026, 1, 1, tzinfo=UTC))
