@@ -181,15 +181,22 @@ def served_in(data: Mapping[str, object]) -> Served:
 
 
 def ask_for_usage(data: dict[str, object], call_type: str) -> None:
-    """Makes a stream of /v1/completions end with its usage.
+    """Makes streams of /v1/completions end with their usage, and those of chats whose client wants none.
 
-    LiteLLM does so for chat alone. Without it, it takes the zeros of its own chunks for the usage, and the
-    cost of every such stream is 0.
+    Without it LiteLLM takes the zeros of its own chunks for the usage of a completion, whose cost is 0 then,
+    and counts of a chat what can be seen, which is not what was reasoned. It asks for chats itself, but leaves
+    a client's word alone under `always_include_stream_usage` (`_stream_usage_tracking_updates`). As there,
+    usage that nobody asked for is taken out again on its way to the client.
     """
-    if call_type != "atext_completion" or data.get("stream") is not True:
+    if data.get("stream") is not True or call_type not in ("acompletion", "atext_completion"):
         return
+    if call_type == "acompletion" and "stream_options" not in data:
+        return  # LiteLLM found that some provider cannot be asked
     options = data.get("stream_options")
-    data["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    asked = options if isinstance(options, dict) else {}
+    if call_type == "acompletion" and asked.get("include_usage") is not True:
+        data["_litellm_strip_stream_usage"] = True
+    data["stream_options"] = {**asked, "include_usage": True}
 
 
 def is_timeout(error: BaseException) -> bool:

@@ -55,12 +55,24 @@ class TestUsage:
         ask_for_usage(data, "atext_completion")
         assert data["stream_options"] == {**(options or {}), "include_usage": True}
 
+    @pytest.mark.parametrize("options", [None, {}, {"include_usage": False, "x": 1}, {"include_usage": "no"}])
+    def test_of_a_chat_whose_client_wants_none_is_asked_for_and_kept_from_it(
+        self, options: dict[str, object] | None
+    ) -> None:
+        data: dict[str, object] = {"stream": True, "stream_options": options}
+        ask_for_usage(data, "acompletion")
+        assert data["stream_options"] == {**(options or {}), "include_usage": True}
+        assert data["_litellm_strip_stream_usage"] is True
+
     @pytest.mark.parametrize(
         ("data", "call_type"),
         [
             ({"stream": False}, "atext_completion"),
             ({}, "atext_completion"),
             ({"stream": True}, "acompletion"),
+            ({"stream": False, "stream_options": {}}, "acompletion"),
+            ({"stream": True, "stream_options": {"include_usage": True}}, "acompletion"),
+            ({"stream": True, "stream_options": {"include_usage": False}}, "anthropic_messages"),
         ],
     )
     def test_of_others_is_litellms_to_ask(self, data: dict[str, object], call_type: str) -> None:
