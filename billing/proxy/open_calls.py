@@ -26,7 +26,7 @@ from billing.proxy.endings import (
     ending_at_request_end,
 )
 from billing.proxy.settler import Settler
-from billing.proxy.several_events import charge_beside
+from billing.proxy.several_events import charge_beside, counted_nanos
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class OpenCalls:
         """Leaves a call to the sweeper, which charges at least what its stream had shown."""
         logger.warning("call %s ended without any event; its lease runs out and the rule applies", call.id)
         self.remove(call)
-        shown_nanos = call.stream.likely_nanos if call.stream is not None else None
+        shown_nanos = counted_nanos(call)
         if (
             shown_nanos is None
             or call.admission is None

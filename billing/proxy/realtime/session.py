@@ -144,8 +144,10 @@ class RealtimeSession:
             return None
         cost = self._cost_so_far(self._call, [*self._events, *map(_done, usages)])
         if cost is None:
-            return self._admission.hold_nanos
-        return min(self._admission.hold_nanos, self._admission.rule.charge_nanos(nanos_from_cost(cost)))
+            nanos = self._spent_nanos + sum(map(self._dearest_nanos, usages))
+        else:
+            nanos = nanos_from_cost(cost)
+        return min(self._admission.hold_nanos, self._admission.rule.charge_nanos(nanos))
 
     async def after_event(self, event: Mapping[str, object]) -> None:
         """Takes note of an event of the provider. Raises BillingError to cut the session."""
@@ -195,20 +197,23 @@ class RealtimeSession:
         self._events.append(_done(usage or None))
         inputs, outputs = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
         self._likely_tokens = max(self._likely_tokens, inputs + outputs)
-        self._spend(inputs, outputs)
+        self._spend(usage)
         self._grow_context(outputs)
         if alone and self._plain and inputs and response.get("conversation_id"):
             unseen = self._sent_tokens - self._marks[0]  # may have come too late for its input
             self._context_tokens = min(self._context_tokens, inputs + outputs + unseen)
 
-    def _spend(self, inputs: int, outputs: int) -> None:
+    def _spend(self, usage: Mapping[str, object]) -> None:
         cost = self._cost_so_far(self._call, self._events)
         if cost is not None:
             self._call.recovered_cost = Decimal(str(cost))  # what the session costs if no success event comes
             self._spent_nanos = nanos_from_cost(cost)
             return
-        self._spent_nanos += self._prices.input_nanos_per_token * inputs
-        self._spent_nanos += self._prices.output_nanos_per_token * outputs
+        self._spent_nanos += self._dearest_nanos(usage)
+
+    def _dearest_nanos(self, usage: Mapping[str, object]) -> Decimal:
+        input_nanos = self._prices.input_nanos_per_token * _count(usage.get("input_tokens"))
+        return input_nanos + self._prices.output_nanos_per_token * _count(usage.get("output_tokens"))
 
     def _grow_context(self, tokens: int) -> None:
         self._context_tokens = min(self._context_tokens + tokens, self._prices.context_tokens_max)

@@ -317,3 +317,6 @@ class TestResponses:
         assert call.recovered_cost is None
         hold = await ledger.hold_of(call.id)
         assert hold.fallback_nanos == RULE.charge_nanos(Decimal(10 * 100 + 20 * 7))
+        await session.after_event(provider.create())
+        session.shows({"type": "response.output_text.delta", "response_id": "resp_2", "delta": "one"})
+        assert session.likely_nanos == RULE.charge_nanos(Decimal(10 * (100 + 107) + 20 * (7 + 1)))
