@@ -184,9 +184,9 @@ def ask_for_usage(data: dict[str, object], call_type: str) -> None:
     """Makes streams of /v1/completions end with their usage, and those of chats whose client wants none.
 
     Without it LiteLLM takes the zeros of its own chunks for the usage of a completion, whose cost is 0 then,
-    and counts of a chat what can be seen, which is not what was reasoned. It asks for chats itself, but leaves
-    a client's word alone under `always_include_stream_usage` (`_stream_usage_tracking_updates`). As there,
-    usage that nobody asked for is taken out again on its way to the client.
+    and counts of a chat what can be seen, which is not what was reasoned. It asks for chats itself, but
+    leaves a client's word alone under `always_include_stream_usage` (`_stream_usage_tracking_updates`). As
+    there, usage that nobody asked for is taken out again on its way to the client.
     """
     if data.get("stream") is not True or call_type not in ("acompletion", "atext_completion"):
         return

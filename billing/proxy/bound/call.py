@@ -48,7 +48,8 @@ class CallBound:
     answers: int = 1  # of the call: choices of each prompt
     rule: PriceRule = DEFAULT  # of the group asked for
     rules: Mapping[tuple[str, str], PriceRule] = field(default_factory=dict)  # by `Deployment.key`
-    deployments: tuple[Deployment, ...] = ()  # all that may serve it; none where no router chooses them
+    # All that may serve it; none where no router chooses them. They are what they are, not what is in them.
+    deployments: tuple[Deployment, ...] = field(default=(), compare=False)
     streamed: StreamedOutput | None = None  # where all that is billed can be seen in the stream
 
     def amount_nanos(self, output_tokens: int | None = None) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from billing.errors import BadRequest, RouteNotBillable
 from billing.proxy.bound.chat_forms import chat_form
+from billing.proxy.bound.context_edits import refuse_compaction
 from billing.proxy.bound.limits import choices_of, refuse_hidden_limits, wished_limit
 from billing.proxy.bound.tools import ToolUse, tool_use
 
@@ -99,9 +100,12 @@ def model_of(body: Mapping[str, object]) -> str:
 
 
 def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
-    """Reads a body. Raises BadRequest for what is malformed, RouteNotBillable for other call types."""
+    """Reads a body. Raises BadRequest for what is malformed, RouteNotBillable for other call types, and
+    ModelNotPriced for what makes a provider pass over the input more than once.
+    """
     if not isinstance(body.get("stream", False), bool | None):  # LiteLLM streams for some, and fails after
         raise BadRequest("`stream` must be true or false.", param="stream")
+    refuse_compaction(body)
     form = chat_form(body, call_type)
     if form is not None:
         return replace(read_request(form.body, "acompletion"), limit_field=form.limit_field)
