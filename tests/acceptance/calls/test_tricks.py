@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import httpx
 import pytest
 
-from tests.acceptance.customers import Customer
-from tests.deadline import eventually
+from tests.acceptance.customers import HELLO, NewCustomer, nothing_held, spent
 
 Body = dict[str, object]
-HELLO = [{"role": "user", "content": "hello there, count to forty"}]
 IMPOSSIBLE: Body = {"type": "object", "required": ["zz"], "properties": {"zz": {"type": "integer"}}}
 TO_THE_DEAR_ONE: Body = {"fallbacks": [{"demo-broken": ["demo-large"]}]}
 
@@ -48,16 +45,14 @@ class TestFieldsThatSteerLiteLLM:
         ],
         ids=lambda fields: next(iter(fields)),
     )
-    def test_are_refused_before_anything_is_served(
-        self, fields: Body, new_customer: Callable[..., Customer]
-    ) -> None:
+    def test_are_refused_before_anything_is_served(self, fields: Body, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="1")
         answer = customer.http.post("/v1/chat/completions", json={**chat(), **fields})
         assert answer.status_code == 400
         assert customer.balance()["held"] == 0
         assert "You asked" not in answer.text
 
-    def test_what_leaves_the_price_alone_is_served(self, new_customer: Callable[..., Customer]) -> None:
+    def test_what_leaves_the_price_alone_is_served(self, new_customer: NewCustomer) -> None:
         fields: Body = {
             "timeout": 30,
             "num_retries": 2,
@@ -76,16 +71,14 @@ class TestFieldsThatSteerLiteLLM:
             customer.http.post(path, json={**chat(), **fields}, headers=headers).raise_for_status()
         assert len(customer.settled(charges=2)) == 2
 
-    def test_retries_by_header_are_limited_too(self, new_customer: Callable[..., Customer]) -> None:
+    def test_retries_by_header_are_limited_too(self, new_customer: NewCustomer) -> None:
         headers = {"x-litellm-num-retries": "1000"}
         answer = new_customer(credit="1").http.post("/v1/chat/completions", json=chat(), headers=headers)
         assert answer.status_code == 400
 
 
 class TestFallbacksOfAKey:
-    def test_that_a_customer_gave_its_own_key_are_held_for(
-        self, new_customer: Callable[..., Customer]
-    ) -> None:
+    def test_that_a_customer_gave_its_own_key_are_held_for(self, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="0.0003")
         made = customer.http.post("/key/generate", json={"router_settings": TO_THE_DEAR_ONE})
         headers = {"Authorization": f"Bearer {made.raise_for_status().json()['key']}"}
@@ -115,40 +108,53 @@ class TestWhatAClientMayWriteButNotDecide:
             ({"metadata": {"user_api_key_user_id": "somebody-else"}}, {}),
             ({}, {"x-litellm-spend-logs-metadata": '{"billing_call_id": "call_of_another"}'}),
             ({"tags": ["free"], "metadata": {"tags": ["free"]}}, {"x-litellm-tags": "free"}),
-            ({"input_cost_per_token": 0, "output_cost_per_token": 0}, {}),
-            ({"model_info": {"billing": "free"}}, {}),
             ({"metadata": {"model_info": {"billing": "free"}}}, {}),
             ({"mock_response": "free of charge"}, {}),
             ({"service_tier": "flex"}, {}),
             ({"n": 3}, {}),
             ({"max_tokens": None}, {}),
-            ({"max_tokens": 10**9}, {}),
-            ({"max_tokens": 0}, {}),
-            ({"max_tokens": -1}, {}),
             ({"max_completion_tokens": 5}, {}),
-            ({"model": "demo-chat,demo-large"}, {}),
             ({"model": "openai/demo-chat"}, {}),
             ({"fallbacks": [{"model": "demo-large"}]}, {}),
-            ({"tools": [{"type": "mcp", "server_url": "litellm_proxy"}]}, {}),
-            ({"response_cost": 0}, {}),
             ({"cache": {"ttl": 3600, "use-cache": True}}, {}),
+            ({"api_key": "sk-of-my-own"}, {}),
         ],
         ids=str,
     )
     def test_it_pays_for_its_tokens(
-        self, fields: Body, headers: dict[str, str], new_customer: Callable[..., Customer]
+        self, fields: Body, headers: dict[str, str], new_customer: NewCustomer
     ) -> None:
         customer = new_customer(credit="1")
         answer = customer.http.post("/v1/chat/completions", json={**chat(), **fields}, headers=headers)
-        if answer.status_code != 200:
-            assert 400 <= answer.status_code < 500
-            eventually(lambda: customer.balance()["held"] == 0)
-            assert customer.balance()["balance"] == 1
-            return
+        assert answer.status_code == 200
         [charge] = customer.settled(charges=1)
-        assert -Decimal(str(charge["amount"])) == round(price_of(answer), 9) > 0
+        assert spent(charge) == round(price_of(answer), 9) > 0
 
-    def test_the_same_call_id_again_is_another_call(self, new_customer: Callable[..., Customer]) -> None:
+    @pytest.mark.parametrize(
+        ("fields", "status", "code"),
+        [
+            ({"input_cost_per_token": 0, "output_cost_per_token": 0}, 401, "401"),  # LiteLLM's own refusal
+            ({"api_key": "sk-of-my-own", "api_base": "http://127.0.0.1:9"}, 401, "401"),
+            ({"model_info": {"billing": "free"}}, 400, "invalid_request"),
+            ({"response_cost": 0}, 400, "invalid_request"),
+            ({"max_tokens": 10**9}, 400, "invalid_request"),
+            ({"max_tokens": 0}, 400, "invalid_request"),
+            ({"max_tokens": -1}, 400, "invalid_request"),
+            ({"model": "demo-chat,demo-large"}, 400, "invalid_request"),
+            ({"tools": [{"type": "mcp", "server_url": "litellm_proxy"}]}, 403, "model_not_priced"),
+        ],
+        ids=str,
+    )
+    def test_it_is_refused_without_a_charge(
+        self, fields: Body, status: int, code: str, new_customer: NewCustomer
+    ) -> None:
+        customer = new_customer(credit="1")
+        answer = customer.http.post("/v1/chat/completions", json={**chat(), **fields})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+        nothing_held(customer)
+        assert customer.balance()["balance"] == 1
+
+    def test_the_same_call_id_again_is_another_call(self, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="1")
         for _ in range(3):
             answer = customer.http.post(
@@ -157,7 +163,7 @@ class TestWhatAClientMayWriteButNotDecide:
             answer.raise_for_status()
         assert len(customer.settled(charges=3)) == 3
 
-    def test_a_dear_fallback_needs_the_dear_ones_credit(self, new_customer: Callable[..., Customer]) -> None:
+    def test_a_dear_fallback_needs_the_dear_ones_credit(self, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="0.0003")  # enough for demo-chat
         request = chat("demo-broken", fallbacks=["demo-large"])
         assert customer.http.post("/v1/chat/completions", json=request).status_code == 402
