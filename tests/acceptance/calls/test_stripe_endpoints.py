@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import httpx
 import pytest
 
-from tests.acceptance.customers import Customer
+from tests.acceptance.customers import HELLO, Customer, NewCustomer
 from tests.deadline import eventually
 
 READS = ["/stripe/balance", "/stripe/transactions"]
+CHAT = {"model": "demo-chat", "messages": HELLO, "max_tokens": 5}
 
 
 class TestKeys:
@@ -21,7 +20,7 @@ class TestKeys:
             assert answer.status_code == 401
             assert answer.json()["error"]["code"] == "invalid_api_key"
 
-    def test_a_blocked_key_is_401(self, admin: httpx.Client, new_customer: Callable[..., Customer]) -> None:
+    def test_a_blocked_key_is_401(self, admin: httpx.Client, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="1")
         assert customer.http.get("/stripe/balance").status_code == 200
         admin.post("/key/block", json={"key": customer.key}).raise_for_status()
@@ -31,20 +30,55 @@ class TestKeys:
 
     @pytest.mark.parametrize("key_fields", [{"key_type": "llm_api"}, {"max_budget": 0.0}], ids=str)
     def test_any_good_key_sees_its_balance(
-        self, key_fields: dict[str, object], new_customer: Callable[..., Customer]
+        self, key_fields: dict[str, object], new_customer: NewCustomer
     ) -> None:
         customer = new_customer(credit="2.5", **key_fields)
         assert customer.balance()["balance"] == 2.5
 
 
+class TestAKeyThatChanges:
+    """The history is its customer's, whatever becomes of the key."""
+
+    @pytest.fixture
+    def paying(self, new_customer: NewCustomer) -> Customer:
+        customer = new_customer(credit="2")
+        customer.http.post("/v1/chat/completions", json=CHAT).raise_for_status()
+        customer.settled(charges=1)
+        return customer
+
+    def history(self, url: str, key: str) -> object:
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.get(f"{url}/stripe/transactions", headers=headers).raise_for_status().json()["data"]
+
+    def test_deleted_leaves_it_to_the_next_key(self, paying: Customer, admin: httpx.Client) -> None:
+        before = paying.transactions()
+        admin.post("/key/delete", json={"keys": [paying.key]}).raise_for_status()
+        eventually(lambda: paying.http.get("/stripe/balance").status_code == 401)
+        made = admin.post("/key/generate", json={"user_id": paying.user_id, "models": []})
+        assert self.history(paying.base_url, made.raise_for_status().json()["key"]) == before
+
+    def test_given_to_another_shows_the_others(
+        self, paying: Customer, admin: httpx.Client, new_customer: NewCustomer
+    ) -> None:
+        before, other = paying.transactions(), new_customer(credit="7")
+        admin.post("/key/update", json={"key": paying.key, "user_id": other.user_id}).raise_for_status()
+        eventually(lambda: self.history(paying.base_url, paying.key) == other.transactions())
+        params = {"customer_id": paying.user_id}
+        assert admin.get("/stripe/transactions", params=params).json()["data"] == before
+
+
 class TestOthers:
     @pytest.mark.parametrize("path", READS)
-    def test_a_customer_cannot_look_at_another(
-        self, path: str, new_customer: Callable[..., Customer]
+    def test_a_customer_cannot_look_at_another_nor_learn_who_there_is(
+        self, path: str, new_customer: NewCustomer
     ) -> None:
         rich, curious = new_customer(credit="5"), new_customer()
-        answer = curious.http.get(path, params={"customer_id": rich.user_id})
-        assert answer.status_code == 403
+        answers = [
+            curious.http.get(path, params={"customer_id": customer_id})
+            for customer_id in (rich.user_id, "nobody-of-this-name")
+        ]
+        assert [answer.status_code for answer in answers] == [403, 403]
+        assert answers[0].content == answers[1].content
 
     @pytest.mark.parametrize(
         ("method", "path", "body"),
@@ -54,14 +88,14 @@ class TestOthers:
         ],
     )
     def test_what_is_the_operators_is_refused(
-        self, method: str, path: str, body: object, new_customer: Callable[..., Customer]
+        self, method: str, path: str, body: object, new_customer: NewCustomer
     ) -> None:
         customer = new_customer()
         answer = customer.http.request(method, path, json=body)
         assert answer.status_code == 403
         assert customer.transactions() == []
 
-    def test_the_operator_sees_all(self, admin: httpx.Client, new_customer: Callable[..., Customer]) -> None:
+    def test_the_operator_sees_all(self, admin: httpx.Client, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="3")
         params = {"customer_id": customer.user_id}
         assert admin.get("/stripe/balance", params=params).json()["balance"] == "3.00"
