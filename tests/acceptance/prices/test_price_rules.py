@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
 
 import httpx
 import pytest
 
-from tests.acceptance.customers import Customer, Transaction
+from tests.acceptance.customers import Customer, NewCustomer, Transaction, detail_of, spent
 from tests.deadline import eventually
 
 MESSAGES = [{"role": "user", "content": "Say something about prices."}]
-NewCustomer = Callable[..., Customer]
 MakeRule = Callable[..., str]
 
 
@@ -36,16 +34,6 @@ def rule(admin: httpx.Client) -> Iterator[MakeRule]:
 def chat(customer: Customer, model: str = "demo-chat", **fields: object) -> httpx.Response:
     body = {"model": model, "messages": MESSAGES, "max_tokens": 40, **fields}
     return customer.http.post("/v1/chat/completions", json=body).raise_for_status()
-
-
-def spent(charge: Transaction) -> Decimal:
-    return -Decimal(str(charge["amount"]))
-
-
-def detail_of(charge: Transaction) -> dict[str, Any]:
-    detail = charge["detail"]
-    assert isinstance(detail, dict)
-    return detail
 
 
 def recomputed(charge: Transaction) -> Decimal:
@@ -117,6 +105,34 @@ class TestAModelsRule:
         [charge] = customer.settled(charges=1)
         assert detail_of(charge)["rule"]["id"] == rule_id
         assert spent(charge) == recomputed(charge) > 0
+
+
+class TestOthersRules:
+    def test_a_teams_is_for_its_keys_alone(
+        self, new_customer: NewCustomer, rule: MakeRule, admin: httpx.Client
+    ) -> None:
+        team_id = admin.post("/team/new", json={}).raise_for_status().json()["team_id"]
+        rule_id = rule(team_id=team_id, multiplier="3")
+        member, other = new_customer(credit="1", team_id=team_id), new_customer(credit="1")
+        for customer in (member, other):
+            chat(customer)
+        [charge], [plain] = member.settled(charges=1), other.settled(charges=1)
+        assert detail_of(charge)["rule"]["id"] == rule_id
+        assert detail_of(charge)["rule"]["applies_to"] == {"team_id": team_id}
+        assert spent(charge) == recomputed(charge) == 3 * spent(plain)
+
+    def test_a_providers_is_for_the_models_that_it_serves(
+        self, new_customer: NewCustomer, rule: MakeRule
+    ) -> None:
+        customer, other = new_customer(credit="1"), new_customer(credit="1")
+        rule_id = rule(customer_id=customer.user_id, provider="openai", multiplier="4")
+        rule(customer_id=other.user_id, provider="anthropic", multiplier="4")
+        for one in (customer, other):
+            chat(one)
+        [charge], [plain] = customer.settled(charges=1), other.settled(charges=1)
+        assert detail_of(charge)["rule"]["id"] == rule_id
+        assert detail_of(plain)["rule"]["id"] == "default"
+        assert spent(charge) == recomputed(charge) == 4 * spent(plain)
 
 
 class TestAChange:
