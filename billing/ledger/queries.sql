@@ -62,6 +62,10 @@ SELECT verdict, transaction_id FROM billing.post_entry_v1(%s, %s, %s, %s, %s, %s
 -- The account's row id, created with zeros if it is new.
 SELECT billing.ensure_account_v1(%s, %s, %s);
 
+-- available_locked
+-- What one account has available, which stays so until the end of the transaction.
+SELECT balance - held FROM billing."LiteLLM_StripeBalanceTable" WHERE id = %s FOR NO KEY UPDATE;
+
 -- hold_by_key
 -- One hold as it stands.
 SELECT h.key, b.customer_type, b.customer_id, h.amount, h.fallback_charge, h.status, h.ending, h.charged, h.detail,

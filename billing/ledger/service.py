@@ -162,19 +162,7 @@ class Ledger(Books):
         It is carried out even if the caller is cancelled meanwhile. Raises InvalidAmount, KeyConflict, and
         NotFound for a call without a hold where the settlement names no payer.
         """
-        check_charge(settlement.amount_nanos)
-        return await self._end(
-            EndingAsk(
-                key=settlement.key,
-                action="settle",
-                amount_nanos=settlement.amount_nanos,
-                ending=plain(settlement.ending),
-                description=plain(settlement.description),
-                estimate=settlement.estimate,
-                detail_text=json_text(settlement.detail),
-                payer=settlement.payer,
-            )
-        )
+        return await self._end(_settling(settlement))
 
     async def release(self, key: str, ending: str) -> Resolution:
         """Ends a call that costs nothing. If it had ended before, returns how. Raises NotFound."""
@@ -220,17 +208,31 @@ class Ledger(Books):
 
     async def _end_unheld(self, request: EndingAsk, payer: Payer) -> Resolution:
         async with self.connection() as connection, connection.transaction():
-            await connection.execute(
-                SQL["adopt_call"],
-                (request.key, payer.customer_type, payer.customer_id, self._currency, self._owner),
-            )
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(SQL["resolve_batch"], batches.ending_arrays([request]))
-            rows = await cursor.fetchall()
-            answer = batches.resolution_from(request, rows[0])
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            return await self._end_unheld_in(connection, request, payer)
+
+    async def _end_unheld_in(self, connection: Connection, request: EndingAsk, payer: Payer) -> Resolution:
+        await connection.execute(
+            SQL["adopt_call"],
+            (request.key, payer.customer_type, payer.customer_id, self._currency, self._owner),
+        )
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(SQL["resolve_batch"], batches.ending_arrays([request]))
+        rows = await cursor.fetchall()
+        answer = batches.resolution_from(request, rows[0])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def _end_late_in(self, connection: Connection, settlement: Settlement, payer: Payer) -> Resolution:
+        """Settles a call that holds nothing any more, in the caller's transaction."""
+        return await self._end_unheld_in(connection, _settling(settlement), payer)
+
+    async def _locked_available_in(self, connection: Connection, payer: Payer) -> int:
+        """What the payer has available; nobody changes it until the caller's transaction ends."""
+        account_id = await self.ensure_account_in(connection, payer)
+        row = await (await connection.execute(SQL["available_locked"], (account_id,))).fetchone()
+        assert row is not None  # accounts are never deleted
+        return int(row[0])
 
     async def _send(self, requests: Sequence[Request]) -> list[Answer | Exception]:
         async def send(items: Sequence[Request]) -> list[Answer | Exception]:
@@ -333,3 +335,18 @@ class Ledger(Books):
         async with self.connection() as connection:
             values = {"days": max(1, older_than_days), "limit": bounded(limit, 10_000)}
             return (await connection.execute(SQL["holds_purge"], values)).rowcount
+
+
+def _settling(settlement: Settlement) -> EndingAsk:
+    """Raises InvalidAmount."""
+    check_charge(settlement.amount_nanos)
+    return EndingAsk(
+        key=settlement.key,
+        action="settle",
+        amount_nanos=settlement.amount_nanos,
+        ending=plain(settlement.ending),
+        description=plain(settlement.description),
+        estimate=settlement.estimate,
+        detail_text=json_text(settlement.detail),
+        payer=settlement.payer,
+    )

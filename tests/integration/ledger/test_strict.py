@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from billing.database import Pool
 from billing.errors import InsufficientCredits
-from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind, TransactionQuery
+from billing.ledger.schemas import (
+    Entry,
+    HoldRequest,
+    Payer,
+    Settlement,
+    Transaction,
+    TransactionKind,
+    TransactionQuery,
+)
 from billing.ledger.strict import StrictLedger
 
 ALICE = Payer("user_id", "alice")
@@ -86,3 +95,34 @@ class TestFurtherCharge:
         await strict.hold(hold("a", 100))
         with pytest.raises(InsufficientCredits):
             await strict.post(self.entry(1))
+
+
+class TestSeveralAtOnce:
+    """What is available is read and taken in one transaction: no two charges take the same money."""
+
+    async def test_further_charges_take_no_more_than_is_there(self, strict: StrictLedger) -> None:
+        await strict.hold(hold("others", 90))
+        entries = [
+            Entry(ALICE, TransactionKind.CHARGE, -8, f"charge:a:{number}", "demo") for number in range(6)
+        ]
+        answers = await asyncio.gather(*map(strict.post, entries), return_exceptions=True)
+        taken = sorted(-answer.amount_nanos for answer in answers if isinstance(answer, Transaction))
+        assert taken == [2, 8]
+        assert sum(isinstance(answer, InsufficientCredits) for answer in answers) == 4
+        assert await balance(strict) == 90
+
+    async def test_late_costs_take_no_more_than_is_there(self, strict: StrictLedger) -> None:
+        await strict.hold(hold("others", 90))
+        keys = [f"late{number}" for number in range(6)]
+        answers = await asyncio.gather(*(strict.settle(cost(key, 8)) for key in keys))
+        assert sorted(answer.charged_nanos or 0 for answer in answers) == [0, 0, 0, 0, 2, 8]
+        assert await balance(strict) == 90
+        assert await strict.prove() == []
+
+    async def test_a_late_cost_replaces_its_estimate_and_takes_the_rest(self, strict: StrictLedger) -> None:
+        await strict.hold(hold("a", 30))
+        await strict.settle(replace(cost("a", 30), estimate=True))
+        await strict.hold(hold("others", 60))
+        resolution = await strict.settle(cost("a", 300))
+        assert (resolution.charged_nanos, await balance(strict)) == (40, 60)
+        assert await strict.prove() == []
