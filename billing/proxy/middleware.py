@@ -55,8 +55,10 @@ class BillingMiddleware:
             await self._app(_without_client_call_id(scope), exchange.receive, exchange.send)
         finally:
             current_call.reset(token)
-            await exchange.finish()
-            self._request_ended(call)
+            try:
+                await exchange.finish()
+            finally:  # it may fail, or be cancelled: what a session holds is freed all the same
+                self._request_ended(call)
 
 
 def _without_client_call_id(scope: Scope) -> Scope:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from billing.proxy.call import Call
+from billing.proxy.call import Call, current_call
 from billing.proxy.middleware import BillingMiddleware
+from billing.proxy.routes import Handling, Route
 
 SCOPE: Scope = {"type": "websocket", "path": "/v1/realtime", "headers": [], "query_string": b""}
 
@@ -33,4 +36,32 @@ async def test_it_is_told_when_the_app_returns_and_when_it_fails(fails: bool) ->
             await middleware(SCOPE, disconnected, nowhere)
     else:
         await middleware(SCOPE, disconnected, nowhere)
+    assert [call.path for call in ended] == ["/v1/realtime"]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a server's own"), asyncio.CancelledError()], ids=["fails", "cancelled"]
+)
+async def test_it_is_told_when_the_socket_of_a_session_that_was_cut_cannot_be_closed(
+    error: BaseException,
+) -> None:
+    ended: list[Call] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        call = current_call.get()
+        assert call is not None
+        call.route = Route(
+            "WS", "/v1/realtime", Handling.BILLED, "a session's hold grows"
+        )  # and nothing was set aside, so its first frame cuts it
+        await receive()
+
+    async def speaks() -> Message:
+        return {"type": "websocket.receive", "text": "{}"}
+
+    async def cannot_close(message: Message) -> None:
+        if message["type"] == "websocket.close":
+            raise error
+
+    with pytest.raises(type(error)):
+        await BillingMiddleware(app, ended.append, None)(SCOPE, speaks, cannot_close)
     assert [call.path for call in ended] == ["/v1/realtime"]
