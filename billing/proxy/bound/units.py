@@ -62,6 +62,12 @@ def unit_candidate(call: UnitCall, deployment: Deployment) -> Candidate:
     )
 
 
+async def _new_images(body: Body, model: str, settings: Settings) -> UnitCall:
+    """Without a prompt LiteLLM makes one from `messages`, after we have looked."""
+    _text(body, "prompt", required=True)
+    return await _images(body, model, settings)
+
+
 async def _images(body: Body, model: str, settings: Settings) -> UnitCall:
     text = await _counted(_text(body, "prompt", required=False), settings)
     wish = read_images(body)
@@ -146,11 +152,13 @@ def _page_count(body: Body) -> int:
         return PAGES_MAX
     if not isinstance(pages, list) or not 1 <= len(pages) <= PAGES_MAX:
         raise BadRequest(f"`pages` must be a list of 1 to {PAGES_MAX} page numbers.")
+    if not all(type(page) is int and page >= 0 for page in pages):  # "0-999" would be a thousand
+        raise BadRequest("`pages` must be whole numbers from 0.")
     return len(pages)
 
 
 _READERS: dict[str, Callable[[Body, str, Settings], Awaitable[UnitCall]]] = {
-    "image_generation": _images,
+    "image_generation": _new_images,
     "aimage_edit": _images,
     "aspeech": _speech,
     "transcription": _transcription,

@@ -125,6 +125,12 @@ class TestImages:
         with pytest.raises(BadRequest):
             bound({"model": "azure/dall-e-3", "prompt": "x", **wrong}, "image_generation")
 
+    @pytest.mark.parametrize("prompt", [{}, {"prompt": None}, {"prompt": ""}, {"prompt": ["x"]}], ids=str)
+    def test_without_a_prompt_litellm_may_not_make_one_of_messages(self, prompt: Body, bound: Bound) -> None:
+        messages = [{"role": "user", "content": "a cat " * 1_000}]
+        with pytest.raises(BadRequest, match="prompt"):
+            bound({"model": "azure/dall-e-3", "messages": messages, **prompt}, "image_generation")
+
 
 class TestSpeech:
     def test_of_every_model_priced_by_the_character_or_token(self, litellm: Any, bound: Bound) -> None:
@@ -256,7 +262,7 @@ class TestPages:
                 cost = cost_of(litellm, response, name, "aocr")
                 assert 0 < charge_nanos_of(cost, RULE) <= found.amount_nanos(), name
 
-    @pytest.mark.parametrize("pages", [[], "1-3", [0] * 1_001, 5])
+    @pytest.mark.parametrize("pages", [[], "1-3", [0] * 1_001, 5, ["0-999"], [0, -1], [True], [1.0], [None]])
     def test_bad_input_is_400(self, pages: object, bound: Bound) -> None:
         body = {"model": "mistral/mistral-ocr-latest", "document": {"type": "document_url"}, "pages": pages}
         with pytest.raises(BadRequest):
