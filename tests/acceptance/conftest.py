@@ -10,10 +10,10 @@ import pytest
 from pydantic import ConfigDict
 
 from billing.local.run_file import RunFile
-from tests.acceptance.customers import admin, new_customer, running_url
+from tests.acceptance.customers import admin, new_customer, operators_key, running_url
 from tests.acceptance.launch import launch
 
-__all__ = ["admin", "new_customer", "running_url"]
+__all__ = ["admin", "new_customer", "operators_key", "running_url"]
 
 TIMEOUT_S = 420  # the first test waits for the start
 

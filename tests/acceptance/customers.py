@@ -108,6 +108,25 @@ def new_customer(running: Running, admin: httpx.Client) -> Iterator[NewCustomer]
         yield make
 
 
+@pytest.fixture
+def operators_key(running: Running, admin: httpx.Client) -> Iterator[Callable[[float], httpx.Client]]:
+    """Makes keys of a proxy admin with a budget of LiteLLM's, which billing neither holds nor charges for."""
+    clients: list[httpx.Client] = []
+
+    def make(max_budget: float) -> httpx.Client:
+        user = {"user_id": f"operator-{uuid.uuid4().hex[:8]}", "user_role": "proxy_admin"}
+        admin.post("/user/new", json={**user, "auto_create_key": False}).raise_for_status()
+        request = {"user_id": user["user_id"], "max_budget": max_budget}
+        key = admin.post("/key/generate", json=request).raise_for_status().json()["key"]
+        headers = {"Authorization": f"Bearer {key}"}
+        clients.append(httpx.Client(base_url=running.base_url, headers=headers, timeout=60))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
 @contextmanager
 def _customer(user_id: str, key: str, base_url: str) -> Iterator[Customer]:
     headers = {"Authorization": f"Bearer {key}"}

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from decimal import Decimal
 
 import httpx
@@ -21,24 +20,19 @@ from billing.database.pool import open_pool
 from billing.ledger.schemas import HoldRequest, Payer, Settlement
 from billing.ledger.service import Ledger
 from tests.acceptance.conftest import Running
-from tests.acceptance.customers import Customer
+from tests.acceptance.customers import HELLO, Customer, NewCustomer, nothing_held
+from tests.acceptance.spending import (
+    agree_with_litellms_logs,
+    charged,
+    locked_account,
+    spent_by_litellms_logs,
+)
 from tests.deadline import eventually
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
-HELLO = [{"role": "user", "content": "hello there, count to forty"}]
-SPENT = """
-SELECT count(*), coalesce(sum(spend::text::numeric), 0) FROM public."LiteLLM_SpendLogs"
-WHERE "user" = %s AND spend > 0"""
-CHARGED = """
-SELECT count(*), coalesce(-sum(t.amount), 0) FROM billing."LiteLLM_StripeTransactionTable" t
-JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = t.account_id
-WHERE b.customer_id = %s AND t.kind = 'charge'"""
-LOCK = """
-SELECT FROM billing."LiteLLM_StripeBalanceTable" WHERE customer_id = %s FOR UPDATE"""
-
+LOG_OF_CALL = 'SELECT count(*) FROM public."LiteLLM_SpendLogs" WHERE litellm_call_id = %s'
 Body = dict[str, object]
-NewCustomer = Callable[..., Customer]
 
 
 def body(model: str = "demo-chat", **fields: object) -> Body:
@@ -68,57 +62,6 @@ def at_once(customer: Customer, requests: list[Body], path: str = CHAT) -> list[
     """The statuses of calls that run side by side."""
     with ThreadPoolExecutor(len(requests)) as threads:
         return sorted(threads.map(lambda one: customer.http.post(path, json=one).status_code, requests))
-
-
-def nothing_held(customer: Customer) -> None:
-    eventually(lambda: customer.balance()["held"] == 0)
-
-
-def spent_by_litellms_logs(running: Running, customer: Customer) -> tuple[int, Decimal]:
-    with psycopg.connect(running.database_url) as connection:
-        count, spent = connection.execute(SPENT, (customer.user_id,)).fetchone() or (0, Decimal(0))
-    return int(count), round(Decimal(spent), 9)
-
-
-def charged(running: Running, customer: Customer) -> tuple[int, Decimal]:
-    with psycopg.connect(running.database_url) as connection:
-        count, nanos = connection.execute(CHARGED, (customer.user_id,)).fetchone() or (0, 0)
-    return int(count), Decimal(nanos) / 10**9
-
-
-def agree_with_litellms_logs(running: Running, customer: Customer, calls: int) -> None:
-    """LiteLLM writes its spend logs in batches, some time after the call."""
-    nothing_held(customer)
-    expected = (calls, customer.balance()["total_spent"])
-    assert charged(running, customer) == expected
-    eventually(lambda: spent_by_litellms_logs(running, customer) == expected, timeout_s=90)
-
-
-@contextmanager
-def locked_account(running: Running, customer: Customer) -> Iterator[None]:
-    """Somebody else keeps the customer's row, so the ledger can change nothing there."""
-    with psycopg.connect(running.database_url) as connection:
-        connection.execute(LOCK, (customer.user_id,))
-        yield
-
-
-@pytest.fixture
-def operators_key(running: Running, admin: httpx.Client) -> Iterator[Callable[[float], httpx.Client]]:
-    """Makes keys of a proxy admin with a budget of LiteLLM's, which billing neither holds nor charges for."""
-    clients: list[httpx.Client] = []
-
-    def make(max_budget: float) -> httpx.Client:
-        user = {"user_id": f"operator-{uuid.uuid4().hex[:8]}", "user_role": "proxy_admin"}
-        admin.post("/user/new", json={**user, "auto_create_key": False}).raise_for_status()
-        request = {"user_id": user["user_id"], "max_budget": max_budget}
-        key = admin.post("/key/generate", json=request).raise_for_status().json()["key"]
-        headers = {"Authorization": f"Bearer {key}"}
-        clients.append(httpx.Client(base_url=running.base_url, headers=headers, timeout=60))
-        return clients[-1]
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 def finish(customer: Customer) -> None:
@@ -338,6 +281,32 @@ class TestStreamsThatAreCancelled:
         assert detail["tokens"]["completion"] > 0
         input_cost = detail["tokens"]["prompt"] * Decimal(detail["unit_prices"]["input_cost_per_token"])
         assert -Decimal(str(charge["amount"])) > input_cost
+
+    def test_and_are_not_even_logged_by_litellm_on_completions(
+        self, running: Running, operators_key: Callable[[float], httpx.Client], new_customer: NewCustomer
+    ) -> None:
+        operator, customer = operators_key(1), new_customer(credit="1")
+        cut_id, whole_id = (self.of_completions(operator, lines=lines) for lines in (4, None))
+        self.of_completions(customer.http, lines=4)
+        with psycopg.connect(running.database_url, autocommit=True) as connection:
+
+            def is_logged(call_id: str) -> bool:
+                row = connection.execute(LOG_OF_CALL, (call_id,)).fetchone()
+                return row is not None and row[0] > 0
+
+            eventually(lambda: is_logged(whole_id), timeout_s=90, every_s=0.5)  # the later of the two
+            assert not is_logged(cut_id)
+        [charge] = customer.settled(charges=1)
+        assert -Decimal(str(charge["amount"])) > 2 * Decimal("0.0000006")
+
+    def of_completions(self, client: httpx.Client, lines: int | None) -> str:
+        """LiteLLM's id of a stream that is left after so many lines; None: whole."""
+        request = {"model": "demo-slow", "prompt": "hello", "max_tokens": 6, "stream": True}
+        with client.stream("POST", "/v1/completions", json=request) as answer:
+            for number, _ in enumerate(line for line in answer.iter_lines() if line):
+                if number == lines:
+                    break
+        return answer.headers["x-litellm-call-id"]
 
 
 class TestGeminisStream:
