@@ -194,10 +194,15 @@ def has_media(body: Mapping[str, Any]) -> bool:
     return isinstance(body["messages"][0]["content"], list)
 
 
+def texts_of(content: str | list[dict[str, Any]]) -> list[str]:
+    """What a model reads of it: the JSON around its parts is not in the prompt."""
+    return [content] if isinstance(content, str) else [part["text"] for part in content if "text" in part]
+
+
 def input_tokens_max(litellm: Any, name: str, body: Mapping[str, Any]) -> int:
     """What a provider may count as input: a token a byte, its own prompt for tools, or all that it takes."""
-    said = [body["messages"][0]["content"], body.get("system", ""), body.get("tools", "")]
-    texts = (text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in said)
+    defined = json.dumps(body["tools"], ensure_ascii=False) if "tools" in body else ""
+    texts = (*texts_of(body["messages"][0]["content"]), *texts_of(body.get("system", "")), defined)
     tokens = sum(len(text.encode()) for text in texts) + (TOOLS_PROMPT_TOKENS if "tools" in body else 0)
     context = litellm.model_cost[name].get("max_input_tokens") or litellm.model_cost[name].get("max_tokens")
     return max(tokens, context or 0) if has_media(body) else tokens
