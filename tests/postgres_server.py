@@ -6,6 +6,7 @@ any: a database of a test's own is then made in 20 ms rather than 200, and dropp
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import shutil
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
+
+from billing.database import Pool
 
 with warnings.catch_warnings():  # platformdirs warns where the system has no XDG_RUNTIME_DIR
     warnings.simplefilter("ignore")
@@ -92,3 +95,15 @@ class PostgresServer:
 
 def _has_room(directory: Path) -> bool:
     return directory.is_dir() and shutil.disk_usage(directory).free >= MEMORY_MIN_BYTES
+
+
+async def until_waiting(pool: Pool, backends: int = 1) -> None:
+    """Until so many of this database wait for a lock."""
+    async with pool.connection() as connection, asyncio.timeout(15):
+        while True:
+            cursor = await connection.execute(
+                "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            if len(await cursor.fetchall()) >= backends:
+                return
+            await asyncio.sleep(0.01)

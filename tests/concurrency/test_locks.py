@@ -11,6 +11,7 @@ from billing.database import Connection, Pool
 from billing.errors import InsufficientCredits
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, HoldStatus, Payer, TransactionKind
+from tests.postgres_server import until_waiting
 
 # Zoe's account is the older one, so it comes first, wherever a list or the alphabet has Amy first.
 ZOE, AMY = Payer("user_id", "zoe"), Payer("user_id", "amy")
@@ -47,18 +48,6 @@ async def accounts(ledger: Ledger, pool: Pool) -> None:
     for payer in (ZOE, AMY):
         await ledger.post(Entry(payer, TransactionKind.TOPUP, 100, f"topup:{payer.customer_id}", "Top-up"))
         await ledger.hold(HoldRequest(f"{payer.customer_id}s", payer, 10, 0, 60))
-
-
-async def until_waiting(pool: Pool, backends: int = 1) -> None:
-    """Until so many of this database wait for a lock."""
-    async with pool.connection() as connection, asyncio.timeout(15):
-        while True:
-            cursor = await connection.execute(
-                "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            if len(await cursor.fetchall()) >= backends:
-                return
-            await asyncio.sleep(0.01)
 
 
 async def lock_zoe(connection: Connection) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from billing.database import Pool
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, HoldStatus, Payer, TransactionKind
+from tests.postgres_server import until_waiting
 
 ALICE = Payer("user_id", "alice")
 
@@ -25,14 +26,3 @@ async def test_a_repeat_that_leaves_does_not_release_the_hold_of_who_asked_first
         await another.hold(HoldRequest("behind it", ALICE, 10, 0, 60))
     assert (await ledger.hold_of("call")).status is HoldStatus.OPEN
     assert (await ledger.account(ALICE)).held_nanos == 20
-
-
-async def until_waiting(pool: Pool) -> None:
-    async with pool.connection() as connection, asyncio.timeout(15):
-        while True:
-            cursor = await connection.execute(
-                "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            if await cursor.fetchone() is not None:
-                return
-            await asyncio.sleep(0.01)
