@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 
-from tests.acceptance.customers import Customer
+from tests.acceptance.customers import NewCustomer
 from tests.acceptance.endings.credit import APIS, CUT, LIMIT, QUESTION, chat
 
-NewCustomer = Callable[..., Customer]
 SMALL = "0.0009"  # of demo-chat: the input, and some 1,480 tokens of output
 STREAMS = 10
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from decimal import Decimal
 
 import httpx
@@ -12,13 +11,12 @@ import psycopg
 import pytest
 
 from tests.acceptance.conftest import Running
-from tests.acceptance.customers import Customer
+from tests.acceptance.customers import Customer, NewCustomer
 from tests.acceptance.launch import PROGRAM
 from tests.deadline import eventually
 
 MESSAGES = [{"role": "user", "content": "Say something about shadows."}]
 CHAT = {"model": "demo-chat", "messages": MESSAGES, "max_tokens": 40}
-NewCustomer = Callable[..., Customer]
 Line = dict[str, object]
 
 

@@ -7,16 +7,15 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psycopg
 
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
+from tests.acceptance.launch import PROGRAM
 from tests.deadline import eventually
 from tests.postgres_server import PostgresServer
 
-PROGRAM = Path(sys.executable).parent / "proxyllm"
 PAYER = Payer("user_id", "ada")
 UNIT = 1_000_000_000
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
 from billing.settings import Settings
+from tests.acceptance.launch import PROGRAM
 from tests.integration.endpoints.conftest import API_KEY
 from tests.integration.endpoints.gateway import Sandbox
 from tests.integration.reconcile.conftest import World
-
-PROGRAM = Path(sys.executable).parent / "proxyllm"
 
 
 async def run(settings: Settings, *arguments: str, **environment: str) -> tuple[int, str, str]:

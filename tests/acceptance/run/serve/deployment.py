@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tests.acceptance.launch import PROGRAM
 from tests.acceptance.run.serve.surroundings import (
     SANDBOX_KEY,
     WEBHOOK_SECRET,
@@ -22,7 +22,6 @@ from tests.deadline import eventually
 
 READY_WITHIN_S = 240.0
 ROOT = Path(__file__).parents[4]
-PROGRAM = Path(sys.executable).parent / "proxyllm"
 MASTER_KEY = "sk-deployment-0123456789abcdef0123456789"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
 from decimal import Decimal
 
 import httpx
@@ -13,11 +12,10 @@ import psycopg
 import pytest
 from openai.types.chat import ChatCompletionUserMessageParam
 
-from tests.acceptance.customers import Customer
+from tests.acceptance.customers import Customer, NewCustomer
 from tests.acceptance.run.serve.deployment import Deployment
 from tests.deadline import eventually
 
-NewCustomer = Callable[..., Customer]
 MESSAGES: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Say hello."}]
 IDLE_STOP_S = 2.0
 

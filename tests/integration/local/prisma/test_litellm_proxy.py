@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 
+from billing.local.ports import free_port
 from tests.deadline import eventually
 from tests.integration.local.prisma.upstream import COMPLETION_TOKENS, PROMPT_TOKENS, chat_upstream
 
@@ -56,17 +56,11 @@ class Proxy:
         return response.json()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def proxy(litellm_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """LiteLLM's own ASGI app under uvicorn, in a process of its own."""
     directory = tmp_path_factory.mktemp("proxy")
-    master_key, port, log = f"sk-{secrets.token_hex(24)}", _free_port(), directory / "proxy.log"
+    master_key, port, log = f"sk-{secrets.token_hex(24)}", free_port(), directory / "proxy.log"
     with chat_upstream() as upstream:
         (directory / "config.yaml").write_text(CONFIG.format(upstream=upstream))
         environment = os.environ | {

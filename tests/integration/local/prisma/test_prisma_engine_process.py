@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 from billing.local.litellm_database import migrate
 from billing.local.litellm_database.client import schema_file
 from billing.local.litellm_database.native_engine import ENGINE_VERSION
+from billing.local.ports import free_port
 from tests.deadline import eventually
 from tests.postgres_server import PostgresServer
 
@@ -32,12 +32,6 @@ child = subprocess.Popen(sys.argv[1:])
 print(child.pid, flush=True)
 child.wait()
 """
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -55,7 +49,7 @@ def environment(litellm_url: str) -> dict[str, str]:
 @pytest.fixture
 def running(engine: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """An engine that serves, and its port."""
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen([engine, "-p", str(port), "--enable-raw-queries"], env=environment)
     eventually(lambda: _serves(port))
     yield process, port
@@ -85,7 +79,7 @@ class TestStart:
     )
     def test_says_why_it_cannot(self, engine: Path, environment: dict[str, str], url: str, code: str) -> None:
         answer = subprocess.run(
-            [engine, "-p", str(_free_port())],
+            [engine, "-p", str(free_port())],
             env=environment | {"DATABASE_URL": url},
             capture_output=True,
             check=False,
@@ -105,7 +99,7 @@ class TestEnd:
         assert process.wait(2) == 0
 
     def test_comes_with_the_end_of_the_parent(self, engine: Path, environment: dict[str, str]) -> None:
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-c", PARENT, str(engine), "-p", str(port)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as parent:
             assert parent.stdout is not None
