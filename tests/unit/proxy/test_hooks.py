@@ -4,8 +4,11 @@ from decimal import Decimal
 import httpx
 import litellm
 import pytest
+from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAuth
 
-from billing.proxy.hooks import ask_for_usage, is_timeout, recovered_cost
+from billing.proxy.call import Call, current_call
+from billing.proxy.hooks import _PROXY_BillingLogger, ask_for_usage, is_timeout, recovered_cost
+from billing.settings import Settings
 
 
 def caused_by(error: Exception, cause: Exception) -> Exception:
@@ -79,3 +82,28 @@ class TestUsage:
         before = dict(data)
         ask_for_usage(data, call_type)
         assert data == before
+
+
+# LiteLLM imports its routes when it first makes an error of its own, and pydantic warns of its TypedDicts.
+@pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")
+class TestACallThatPassedByTheMiddleware:
+    """LiteLLM's hooks can be reached by other ways than its app: nothing would settle such a call."""
+
+    async def test_is_refused_before_anything_is_held(self) -> None:
+        asked: list[object] = []
+
+        class Noting:
+            async def admit(self, *arguments: object) -> None:
+                asked.append(arguments)
+
+        settings = Settings(_env_file=None)
+        hook = _PROXY_BillingLogger(Noting(), None, settings)  # type: ignore[arg-type]  # neither is reached
+        key = UserAPIKeyAuth(api_key="hash", user_id="u", user_role=LitellmUserRoles.INTERNAL_USER)
+        with pytest.raises(ProxyException) as refused:
+            await hook.async_pre_call_hook(key, None, {"model": "m"}, "acompletion")
+        assert (refused.value.code, asked) == ("503", [])
+
+        token = current_call.set(Call("/v1/chat/completions"))
+        await hook.async_pre_call_hook(key, None, {"model": "m"}, "acompletion")
+        current_call.reset(token)
+        assert len(asked) == 1

@@ -1,11 +1,13 @@
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Payer
@@ -210,3 +212,37 @@ class TestEndOfRequest:
 
 async def _listening_app(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
+
+
+class TestAStreamThatIsEndedForWantOfCredit:
+    async def test_is_over_for_its_client_and_goes_nowhere_for_its_provider(self) -> None:
+        """Whoever sends it is told what ASGI says of a client that left; else it would run on."""
+        went_on = asyncio.Event()
+        delivered: list[Message] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            the_call().stream = SimpleNamespace(  # type: ignore[assignment]  # all that is asked of it
+                covered=covered, refusal=NO_CREDIT, ending=lambda error: b"no credit"
+            )
+            headers = [(b"content-type", b"text/event-stream")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"paid for, and not", "more_body": True})
+            went_on.set()
+
+        async def covered(body: bytes, *, more: bool) -> bytes:
+            return b"paid for"
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Message) -> None:
+            delivered.append(message)
+
+        scope: Scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
+        ended = Ended()
+        with pytest.raises(OSError, match="want of credit"):
+            await BillingMiddleware(app, ended, None)(scope, receive, send)
+        assert not went_on.is_set()
+        [_, last] = delivered
+        assert (last["body"], last["more_body"]) == (b"paid forno credit", False)
+        assert [call.credit_ended for call in ended.calls] == [True]

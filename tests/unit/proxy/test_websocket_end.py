@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from billing.errors import BillingError, LedgerUnavailable, RouteNotBillable
 from billing.proxy.call import Call, current_call
 from billing.proxy.middleware import BillingMiddleware
 from billing.proxy.routes import Handling, Route
@@ -65,3 +66,24 @@ async def test_it_is_told_when_the_socket_of_a_session_that_was_cut_cannot_be_cl
     with pytest.raises(type(error)):
         await BillingMiddleware(app, ended.append, None)(SCOPE, speaks, cannot_close)
     assert [call.path for call in ended] == ["/v1/realtime"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"), [(LedgerUnavailable("Postgres is away."), 1013), (RouteNotBillable("No."), 1008)]
+)
+async def test_its_code_says_whether_to_try_again(refusal: BillingError, code: int) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        call = current_call.get()
+        assert call is not None
+        call.refusal = refusal
+        await send({"type": "websocket.close", "code": 1000})  # LiteLLM's word for it
+
+    sent: list[Message] = []
+
+    async def noted(message: Message) -> None:
+        sent.append(message)
+
+    await BillingMiddleware(app, lambda call: None, None)(SCOPE, disconnected, noted)
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.close"]
+    assert sent[-1]["code"] == code
