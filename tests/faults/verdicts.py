@@ -22,6 +22,7 @@ from tests.faults.witness import testimony
 
 REVIEW_PAGE = 1000
 FREE_AFTER_DISPATCH = "failed"  # no byte was delivered (docs/explanation/endings.md)
+LATE_MAX_S = 60.0  # after its lease: Postgres comes back, a sweep finds it, on a machine that is overloaded
 GIFT_NANOS = int(nanos_from_cost(GIFT))
 
 HOLDS = """
@@ -114,8 +115,10 @@ async def judge(pool: Pool, database_url: str, load: Load, served: dict[str, int
         for hold in holds
         if hold.ending == "no_event" and hold.resolved_at
     ]
+    late_s = max(late, default=0.0)
+    problems += [f"a hold was ended {late_s:.1f} s after its lease"] if late_s > LATE_MAX_S else []
     endings = Counter(f"{hold.status} {hold.ending}" for hold in holds)
-    return Verdicts(problems, admissions, endings, sum(served.values()), listed, max(late, default=0.0))
+    return Verdicts(problems, admissions, endings, sum(served.values()), listed, late_s)
 
 
 def by_provider(holds: list[HoldRow], served: dict[str, int]) -> Iterator[str]:
