@@ -82,11 +82,9 @@ def _square(colour: bytes) -> bytes:
 
 async def speak(request: Request) -> Response:
     """`POST /v1/audio/speech`: silence, a quarter of a second a word."""
-    asked = wire.parsed(SpeechRequest, await request.body())
+    asked = await wire.parsed_for(SpeechRequest, "speak", request)
     if isinstance(asked, Response):
         return asked
-    if model_that("speak", asked.model) is None:
-        return wire.no_such_model(asked.model)
     sound = silence(SECONDS_A_WORD * len(asked.input.split()))
     return Response(sound, media_type="audio/wav")
 

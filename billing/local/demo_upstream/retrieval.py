@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from billing.local.demo_upstream import wire
-from billing.local.demo_upstream.models import model_that
 from billing.local.demo_upstream.schemas import (
     ModerationRequest,
     OcrRequest,
@@ -35,11 +34,9 @@ _CATEGORIES = (
 
 async def rerank(request: Request) -> Response:
     """Documents by how many words they share with the query."""
-    asked = wire.parsed(RerankRequest, await request.body())
+    asked = await wire.parsed_for(RerankRequest, "rerank", request)
     if isinstance(asked, Response):
         return asked
-    if model_that("rerank", asked.model) is None:
-        return wire.no_such_model(asked.model)
     query = set(asked.query.lower().split())
     scores = [
         len(query & set(str(document).lower().split())) / len(query | {""}) for document in asked.documents
@@ -57,11 +54,9 @@ async def rerank(request: Request) -> Response:
 
 async def moderate(request: Request) -> Response:
     """Finds nothing wrong with anything."""
-    asked = wire.parsed(ModerationRequest, await request.body())
+    asked = await wire.parsed_for(ModerationRequest, "moderate", request)
     if isinstance(asked, Response):
         return asked
-    if model_that("moderate", asked.model) is None:
-        return wire.no_such_model(asked.model)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     verdict: Object = {
         "flagged": False,
@@ -93,11 +88,9 @@ async def search(request: Request) -> Response:
 
 async def read_pages(request: Request) -> Response:
     """A document of three pages, or those that were asked for."""
-    asked = wire.parsed(OcrRequest, await request.body())
+    asked = await wire.parsed_for(OcrRequest, "read", request)
     if isinstance(asked, Response):
         return asked
-    if model_that("read", asked.model) is None:
-        return wire.no_such_model(asked.model)
     one_image = asked.document.get("type") == "image_url"
     pages = asked.pages or list(range(1 if one_image else PAGES_OF_A_DOCUMENT))
     size: Object = {"dpi": 200, "height": 100, "width": 100}

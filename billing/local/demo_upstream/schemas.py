@@ -10,7 +10,9 @@ TOKENS_MAX = 128_000
 CHOICES_MAX = 128
 
 
-class _Request(BaseModel):
+class ModelRequest(BaseModel):
+    """What every request for a model has; fields that are not read may be there."""
+
     model_config = ConfigDict(extra="ignore")
 
     model: str
@@ -51,7 +53,7 @@ class Message(BaseModel):
         return " ".join(str(part["text"]) for part in self.content if "text" in part)
 
 
-class _Generation(_Request):
+class _Generation(ModelRequest):
     n: int = Field(1, ge=1, le=CHOICES_MAX)
     stream: bool = False
     stream_options: StreamOptions | None = None
@@ -73,7 +75,7 @@ class CompletionRequest(_Generation):
     prompt: str | list[str]
 
 
-class EmbeddingRequest(_Request):
+class EmbeddingRequest(ModelRequest):
     """`POST /v1/embeddings`."""
 
     input: str | list[str] | list[int] | list[list[int]]
@@ -90,7 +92,7 @@ class InputItem(BaseModel):
     content: str | list[dict[str, JsonValue]] | None = None
 
 
-class ResponsesRequest(_Request):
+class ResponsesRequest(ModelRequest):
     """`POST /v1/responses`, and `/v1/responses/compact`."""
 
     input: str | list[InputItem] = ""
@@ -106,21 +108,21 @@ class ResponsesRequest(_Request):
         return [Message(role=item.role, content=item.content) for item in self.input]
 
 
-class ImageRequest(_Request):
+class ImageRequest(ModelRequest):
     """`POST /v1/images/generations`."""
 
     prompt: str
     n: int = Field(1, ge=1, le=10)
 
 
-class SpeechRequest(_Request):
+class SpeechRequest(ModelRequest):
     """`POST /v1/audio/speech`."""
 
     input: str = Field(min_length=1, max_length=4096)
     voice: str = "alloy"
 
 
-class RerankRequest(_Request):
+class RerankRequest(ModelRequest):
     """Cohere's `POST /v2/rerank`."""
 
     query: str
@@ -128,7 +130,7 @@ class RerankRequest(_Request):
     top_n: int | None = Field(None, ge=1)
 
 
-class ModerationRequest(_Request):
+class ModerationRequest(ModelRequest):
     """`POST /v1/moderations`."""
 
     input: str | list[str]
@@ -143,7 +145,7 @@ class SearchRequest(BaseModel):
     max_results: int = Field(10, ge=1, le=20)
 
 
-class OcrRequest(_Request):
+class OcrRequest(ModelRequest):
     """Mistral's `POST /v1/ocr`."""
 
     document: dict[str, JsonValue]

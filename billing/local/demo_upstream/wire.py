@@ -13,12 +13,16 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from billing.local.demo_upstream.answers import Answer
+from billing.local.demo_upstream.models import Does, model_that
+from billing.local.demo_upstream.schemas import ModelRequest
 
 Object = dict[str, JsonValue]
 Asked = TypeVar("Asked", bound=BaseModel)
+AskedOfModel = TypeVar("AskedOfModel", bound=ModelRequest)
 DONE = b"data: [DONE]\n\n"
 
 
@@ -54,6 +58,14 @@ def parsed(kind: type[Asked], body: bytes) -> Asked | Response:
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_context=False)[0]
         return error(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+
+
+async def parsed_for(kind: type[AskedOfModel], does: Does, request: Request) -> AskedOfModel | Response:
+    """The same for a request of one model, which must do that."""
+    asked = parsed(kind, await request.body())
+    if isinstance(asked, Response) or model_that(does, asked.model) is not None:
+        return asked
+    return no_such_model(asked.model)
 
 
 def no_such_model(name: str) -> JSONResponse:
