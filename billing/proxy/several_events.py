@@ -42,13 +42,35 @@ def part_of(call: Call, admission: Admission, event_id: str, kwargs: Mapping[str
     """What the event with these `kwargs` is. Nothing is asked of its metadata that a client can write."""
     group, deployment_id, _ = served_by(kwargs)
     if call.main_id is None or event_id == call.main_id:  # not known: the first
-        is_own = True
+        is_own = is_bound = True
     else:  # Gemini's API on another provider: a chat call beside the router, without names (bound/bridges.py)
-        nameless = not group and not deployment_id
-        is_own = call.may_be_bridged and nameless and kwargs.get("call_type") == "acompletion"
-    if is_own:
-        return Part.BESIDE if call.heard else Part.OWN
-    return Part.BESIDE if admission.was_bound_for(group, deployment_id) else Part.BACKGROUND
+        is_bridge = call.may_be_bridged and kwargs.get("call_type") == "acompletion"
+        is_nameless = not group and not deployment_id
+        is_bound = is_bridge if is_nameless else admission.was_bound_for(group, deployment_id)
+        is_own = is_bridge and is_bound
+    if is_own and not call.heard:
+        return Part.OWN
+    return Part.BESIDE if is_bound else Part.BACKGROUND
+
+
+def trusted(call: Call, event_id: str, kwargs: Mapping[str, object]) -> Mapping[str, object]:
+    """The `kwargs` of an event without the client's words.
+
+    A bridge makes its call beside the router, so nobody writes over what the client's `metadata` says of
+    group, deployment and price: of that event they are left out.
+    """
+    _, deployment_id, _ = served_by(kwargs)
+    if not call.may_be_bridged or event_id == call.main_id or deployment_id:
+        return kwargs
+    kept = dict(kwargs)
+    for name, clients in (
+        ("standard_logging_object", ("model_group",)),
+        ("litellm_params", ("metadata", "litellm_metadata")),
+    ):
+        value = kwargs.get(name)
+        if isinstance(value, Mapping):
+            kept[name] = {key: each for key, each in value.items() if key not in clients}
+    return kept
 
 
 def charge_beside(charges: FurtherCharges, call: Call, admission: Admission) -> None:

@@ -15,7 +15,7 @@ from billing.proxy.call import Admission, Call
 from billing.proxy.charge_detail import charge_detail, served_by
 from billing.proxy.endings import cut_by
 from billing.proxy.open_calls import OpenCalls
-from billing.proxy.several_events import Part, charge_beside, counted_nanos, note, part_of
+from billing.proxy.several_events import Part, charge_beside, counted_nanos, note, part_of, trusted
 from billing.settings import CacheHitCharge
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Successes:
         event_id = str(kwargs.get("litellm_call_id"))
         if event_id in call.success_events or event_id in call.beside:
             return True
+        kwargs = trusted(call, event_id, kwargs)
         part = part_of(call, admission, event_id, kwargs)
         if part is Part.BACKGROUND:
             self.without_call += 1

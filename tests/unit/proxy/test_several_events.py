@@ -127,13 +127,30 @@ class TestTheCallsOwnEvent:
         successes.charge(call, event("two", served=("elsewhere", "e1")))
         assert registry.charged == [("settled", 2_000), ("two", 2_000)]
 
+    @pytest.mark.parametrize("served", [("", ""), ("main", "m1")])
     def test_is_the_chat_call_that_a_bridge_makes_of_it(
-        self, call: Call, successes: Successes, registry: Registry
+        self, served: tuple[str, str], call: Call, successes: Successes, registry: Registry
     ) -> None:
         call.may_be_bridged = True
         assert not successes.charge(call, event("cache", 6e-05, ("", ""), "aembedding"))
-        assert successes.charge(call, event("bridge", served=("", "")))
-        assert registry.charged == [("settled", 2_000)]
+        assert not successes.charge(call, event("judge", 6e-05, ("judge", "j1")))
+        assert successes.charge(call, event("bridge", served=served))
+        assert successes.charge(call, event("another round", 1e-06, served=("", "")))
+        assert registry.charged == [("settled", 2_000), ("another round", 1_000)]
+
+    def test_of_a_bridge_is_not_what_a_clients_metadata_says(
+        self, call: Call, successes: Successes, registry: Registry
+    ) -> None:
+        """LiteLLM gives the bridge's call the client's `metadata`; no router writes over it."""
+        rule = PriceRule(Decimal(3), scope=Scope(model="main"))
+        gift = PriceRule(free=True, scope=Scope(model="gift"), ordinal=1)
+        prices = PriceBook([rule, gift]).prices_for(PAYER, None, datetime(2026, 1, 1, tzinfo=UTC))
+        call.admission = replace(PLAIN, rule=rule, rules=CallRules(prices, {}, SERVERS))
+        call.may_be_bridged = True
+        metadata = {"model_group": "gift", "model_info": {"billing": "free"}}
+        forged = {**event("bridge", 2e-06, ("gift", "")), "litellm_params": {"metadata": metadata}}
+        assert successes.charge(call, forged)
+        assert registry.charged == [("settled", 6_000)]
 
     def test_of_no_name_is_background_where_nothing_is_bridged(
         self, call: Call, successes: Successes, registry: Registry
