@@ -40,10 +40,10 @@ class FurtherCharges(Protocol):
 
 def part_of(call: Call, admission: Admission, event_id: str, kwargs: Mapping[str, object]) -> Part:
     """What the event with these `kwargs` is. Nothing is asked of its metadata that a client can write."""
-    group, deployment_id, _ = served_by(kwargs)
     if call.main_id is None or event_id == call.main_id:  # not known: the first
         is_own = is_bound = True
     else:  # Gemini's API on another provider: a chat call beside the router, without names (bound/bridges.py)
+        group, deployment_id, _ = served_by(kwargs)
         is_bridge = call.may_be_bridged and kwargs.get("call_type") == "acompletion"
         is_nameless = not group and not deployment_id
         is_bound = is_bridge if is_nameless else admission.was_bound_for(group, deployment_id)
@@ -59,8 +59,10 @@ def trusted(call: Call, event_id: str, kwargs: Mapping[str, object]) -> Mapping[
     A bridge makes its call beside the router, so nobody writes over what the client's `metadata` says of
     group, deployment and price: of that event they are left out.
     """
+    if not call.may_be_bridged or event_id == call.main_id:
+        return kwargs
     _, deployment_id, _ = served_by(kwargs)
-    if not call.may_be_bridged or event_id == call.main_id or deployment_id:
+    if deployment_id:
         return kwargs
     kept = dict(kwargs)
     for name, clients in (
