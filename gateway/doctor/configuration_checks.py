@@ -48,6 +48,11 @@ def check_configuration(
 def _sections(configuration: Section, environment: Environment) -> Iterator[Finding]:
     general, litellm = section(configuration, "general_settings"), section(configuration, "litellm_settings")
     yield from _callbacks(litellm)
+    if general.get("always_include_stream_usage") is False:
+        yield failed(
+            "general_settings.always_include_stream_usage",
+            "take `false` out: what a model reasons unseen in a stream would be free",
+        )
     if not general.get("key_management_system"):
         for name, value in configuration.items():
             if name != MODELS:

@@ -125,6 +125,11 @@ class TestConfiguration:
         [finding] = examine({**CONFIGURATION, "litellm_settings": settings})
         assert (finding.level, finding.check) == ("failed", "litellm_settings.disable_streaming_logging")
 
+    def test_streams_without_their_usage_would_hide_what_was_reasoned(self, examine: Examine) -> None:
+        general = {**GENERAL, "always_include_stream_usage": False}
+        [finding] = examine({**CONFIGURATION, "general_settings": general})
+        assert (finding.level, finding.check) == ("failed", "general_settings.always_include_stream_usage")
+
     def test_a_model_whose_key_is_not_set_is_named_with_the_variable(self, examine: Examine) -> None:
         more = {"model_name": "x", "litellm_params": {"model": "x/y", "api_key": "os.environ/X_API_KEY"}}
         listed = CONFIGURATION["model_list"]
