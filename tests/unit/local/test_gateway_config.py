@@ -32,7 +32,9 @@ class TestDemoModels:
     def test_the_quickstart_names_each(self) -> None:
         text = (Path(__file__).parents[3] / "docs" / "quickstart.md").read_text("utf-8")
         table = text.partition("| model | what it does |")[2].partition("\n\n")[0]
-        assert set(re.findall(r"`(demo-[a-z-]+)`", table)) == _models({}).keys()
+        tools = yaml.safe_load(render(DEMO_URL, {}))["search_tools"]
+        offered = {*_models({}), *(tool["search_tool_name"] for tool in tools)}
+        assert set(re.findall(r"`(demo-[a-z-]+)`", table)) == offered
 
     def test_every_model_but_the_unpriced_one_has_a_price_and_a_bound(self) -> None:
         for name, model in _models({}).items():
