@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -21,10 +22,16 @@ def _silent(_: str) -> None:
 
 @pytest.fixture(scope="session")
 def gateway_environment() -> dict[str, str]:
-    """What `prepare_client` says a gateway needs; installs and generates on a fresh machine."""
+    """What `prepare_client` says a gateway needs; installs and generates on a fresh machine.
+
+    Another test of this process may have imported the client before it was generated.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PRISMA_QUERY_ENGINE_BINARY", raising=False)
-        return asyncio.run(prepare_client(_silent))
+        environment = asyncio.run(prepare_client(_silent))
+    if "prisma" in sys.modules:
+        importlib.reload(sys.modules["prisma"])
+    return environment
 
 
 @pytest.fixture(scope="session")
