@@ -32,8 +32,8 @@ test-integration: $(VENV)/installed-dev ## Runs the tests that use a real Postgr
 	@$(BIN)/python -m pytest tests/integration $(ARGS)
 
 .PHONY: test-faults
-test-faults: $(VENV)/installed-dev ## Kills, cuts and drains gateways of its own under load: some minutes
-	@$(BIN)/python -m pytest -n 2 tests/faults tests/acceptance/run/serve $(ARGS)
+test-faults: $(VENV)/installed-dev ## Starts, kills, cuts and drains gateways of its own: some minutes
+	@$(BIN)/python -m pytest -n 2 tests/faults tests/acceptance/run $(ARGS)
 
 # PROXYLLM_IMAGE_FOLDER=$PWD/.image runs the gateway as the image that `make test-image` has built there.
 .PHONY: test-tailnet
