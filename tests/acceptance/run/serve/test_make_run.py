@@ -13,7 +13,7 @@ from tests.acceptance.run.life import Life, assert_quick
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    """As a terminal starts it: what a shell runs in the background is born deaf to Ctrl-C, and make with it."""
+    """As a terminal starts it: what a shell runs in the background is deaf to Ctrl-C, and make with it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     life = Life(tmp_path_factory.mktemp("group"))
     yield life
