@@ -52,6 +52,7 @@ async def _step(sandbox: Sandbox, client: httpx.AsyncClient, running: set[asynci
             task = asyncio.create_task(_send(sandbox, client, delivery), name=str(delivery.id))
             running.add(task)
             task.add_done_callback(running.discard)
+            task.add_done_callback(lambda _: sandbox.wake_deliverer.set())  # only now it runs no more
     if not running and deliveries.pending(sandbox.store) == 0:
         sandbox.idle.set()
     await _wait(sandbox, running, switches)
@@ -80,7 +81,6 @@ async def _send(sandbox: Sandbox, client: httpx.AsyncClient, delivery: Delivery)
         with sandbox.store.transaction():
             deliveries.finish(sandbox.store, delivery, answer, sandbox.switches)
             deliveries.prune(sandbox.store)
-    sandbox.wake_deliverer.set()
 
 
 def payload(event: Event, pending: int) -> bytes:
