@@ -34,10 +34,18 @@ def refuse_non_finite(body: Mapping[str, object]) -> None:
 
 
 def _is_non_finite(value: object, depth: int) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if depth == 0:
-        return False
-    if isinstance(value, dict):
-        return any(_is_non_finite(inner, depth - 1) for inner in value.values())
-    return isinstance(value, list) and any(_is_non_finite(inner, depth - 1) for inner in value)
+    level = [value]
+    for _ in range(depth + 1):  # level by level in one loop: this is on every call's way
+        inner: list[object] = []
+        for each in level:
+            if isinstance(each, float):
+                if not math.isfinite(each):
+                    return True
+            elif isinstance(each, dict):
+                inner += each.values()
+            elif isinstance(each, list):
+                inner += each
+        if not inner:
+            return False
+        level = inner
+    return False
