@@ -1,6 +1,6 @@
 """The usual case: new holds and the endings of open ones, one round trip and one commit for all.
 
-A lone request has a statement of its own, which costs Postgres half as much.
+A lone request has a statement of its own, which costs Postgres half as much, and travels without a task.
 
 What turns out to be unusual (a key that exists, a call that has ended, an account that is not remembered) is
 left untouched by it and goes through the general statements of `batches.py`.
@@ -8,7 +8,8 @@ left untouched by it and goes through the general statements of `batches.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import psycopg
 
@@ -27,9 +28,10 @@ from billing.ledger.batches import (
     send_endings,
     send_holds,
 )
-from billing.ledger.link import Link
+from billing.ledger.link import Link, explained, is_lost
 from billing.ledger.rows import number_array, text_array
 from billing.ledger.schemas import HoldStatus, Resolution
+from billing.ledger.wire import Rows
 
 _STATUS: dict[Action, HoldStatus] = {
     "settle": HoldStatus.SETTLED,
@@ -74,10 +76,7 @@ async def exchange(
     endings = [request for request in requests if isinstance(request, EndingAsk)]
     breaks = link.breaks
     try:
-        if len(requests) == 1:
-            answers = await _lone(link, owner, memory, requests[0])
-        else:
-            answers = await _usual(link, owner, memory, holds, endings)
+        answers = await _usual(link, owner, memory, holds, endings)
     except psycopg.errors.UniqueViolation:  # some key is not new, and nothing was written
         answers = {}
     if rest := [ending for ending in endings if ending.key not in answers]:
@@ -87,29 +86,61 @@ async def exchange(
     return [answers[request.key] for request in requests]
 
 
-async def _lone(link: Link, owner: str, memory: PayerMemory, request: Request) -> Answers:
+LONE_STATEMENTS = (SQL["hold_one"], SQL["end_one"])
+
+
+def start_lone(
+    link: Link,
+    owner: str,
+    memory: PayerMemory,
+    request: Request,
+    landed: Callable[[Answer | Exception | None], None],
+) -> bool:
+    """Sends one request at once, if the connection is ready for it; else False.
+
+    `landed` is told the answer, or None where it must be asked again by `exchange`: an unusual one, or a
+    connection that broke, so that nobody knows what became of it.
+    """
+
+    def on_rows(rows: Rows | psycopg.Error) -> None:
+        if not isinstance(rows, psycopg.Error):
+            landed(_lone_answer(memory, request, *rows[0]))
+        elif is_lost(rows) or isinstance(rows, psycopg.errors.UniqueViolation):
+            landed(None)
+        else:
+            landed(explained(rows))
+
     if isinstance(request, HoldAsk):
-        return await _lone_hold(link, owner, memory, request)
-    memory.recall(request.key)
-    values = (
-        request.key, request.action, request.amount_nanos, request.ending, request.description,
-        request.estimate, request.detail_text,
-    )  # fmt: skip
-    [[available_nanos]] = await link.rows(SQL["end_one"], values)
-    return {} if available_nanos is None else {request.key: _ended(request, available_nanos)}
+        return link.start(SQL["hold_one"], _hold_values(request, owner), on_rows)
+    return link.start(SQL["end_one"], _ending_values(request), on_rows)
 
 
-async def _lone_hold(link: Link, owner: str, memory: PayerMemory, ask: HoldAsk) -> Answers:
-    request = ask.request
-    payer = (request.payer.customer_type, request.payer.customer_id)
-    values = (
-        ask.key, *payer, request.amount_nanos, request.fallback_nanos, request.lease_s, ask.detail_text, owner
+def _hold_values(ask: HoldAsk, owner: str) -> tuple[object, ...]:
+    request, payer = ask.request, ask.request.payer
+    return (
+        ask.key, payer.customer_type, payer.customer_id, request.amount_nanos, request.fallback_nanos,
+        request.lease_s, ask.detail_text, owner,
     )  # fmt: skip
-    [[available_nanos, decided_at]] = await link.rows(SQL["hold_one"], values)
+
+
+def _ending_values(ask: EndingAsk) -> tuple[object, ...]:
+    return (
+        ask.key, ask.action, ask.amount_nanos, ask.ending, ask.description, ask.estimate, ask.detail_text
+    )  # fmt: skip
+
+
+def _lone_answer(
+    memory: PayerMemory, request: Request, available_nanos: int | None, decided_at: datetime | None = None
+) -> Answer | None:
     if available_nanos is None:
-        return {}
-    memory.remember(ask.key, payer)
-    return {ask.key: admitted(request, available_nanos, decided_at)}
+        return None
+    if isinstance(request, EndingAsk):
+        memory.recall(request.key)
+        return _ended(request, available_nanos)
+    assert decided_at is not None
+    payer = request.request.payer
+    memory.remember(request.key, (payer.customer_type, payer.customer_id))
+    return admitted(request.request, available_nanos, decided_at)
 
 
 def _ended(request: EndingAsk, available_nanos: int) -> Resolution:

@@ -1,7 +1,8 @@
 """Group commit: what many callers ask for at once goes to Postgres in one round trip (docs/decisions/0002).
 
 A lane has at most one batch in flight. While it flies, the next one collects: the busier the process, the
-larger the batches, and a lone caller never waits for company.
+larger the batches, and a lone caller never waits for company. Who finds the lane idle is sent at once, in the
+caller's own step: between two steps of a lone call the event loop has other work.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ AnswerT = TypeVar("AnswerT")
 
 # A batch in, an answer or an error an item out, in the same order. Raises only if no item was answered.
 Send = Callable[[Sequence[RequestT]], Awaitable[Sequence["AnswerT | Exception"]]]
+# A lone request, and whom to tell its answer, or None where a batch must ask it. False: it was not sent.
+Express = Callable[[RequestT, Callable[["AnswerT | Exception | None"], None]], bool]
 # Called for a request whose caller is gone, with the answer, or None where the answer is not known.
 Orphaned = Callable[[RequestT, "AnswerT | None"], None]
 
@@ -54,10 +57,12 @@ class Lane(Generic[RequestT, AnswerT]):
         queue_max: int,
         batch_max: int,
         wait_s: float,
+        express: Express[RequestT, AnswerT] = lambda request, landed: False,
         may_drop: Callable[[RequestT], bool] = lambda request: False,
         orphaned: Orphaned[RequestT, AnswerT] = lambda request, answer: None,
     ) -> None:
         self._send = send
+        self._express = express
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._wait_s = wait_s
@@ -65,6 +70,8 @@ class Lane(Generic[RequestT, AnswerT]):
         self._orphaned = orphaned
         self._queue: deque[_Job[RequestT, AnswerT]] = deque()
         self._flying: list[_Job[RequestT, AnswerT]] = []
+        self._lone: _Job[RequestT, AnswerT] | None = None  # in flight by `express`
+        self._landing: asyncio.Future[None] | None = None  # awaited by `close`
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -86,16 +93,48 @@ class Lane(Generic[RequestT, AnswerT]):
             raise LedgerBusy("Too many operations wait for the ledger; try again in a moment.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[AnswerT] = loop.create_future()
-        self._queue.append(_Job(request, future, loop.time() + self._wait_s))
-        if self._task is None:
-            self._task = loop.create_task(self._drain())
+        job = _Job(request, future, loop.time() + self._wait_s)
+        if not self._is_sent_alone(job):
+            self._queue.append(job)
+            self._start()
         if self._timer is None:
             self._timer = loop.call_later(self._wait_s / 20, self._tick)
         return await future
 
+    def _start(self) -> None:
+        if self._task is None and self._lone is None:
+            self._task = asyncio.get_running_loop().create_task(self._drain())
+
+    def _is_sent_alone(self, job: _Job[RequestT, AnswerT]) -> bool:
+        if self._task is not None or self._lone is not None:
+            return False
+        self._lone = job
+        if self._express(job.request, self._landed):
+            return True
+        self._lone = None
+        return False
+
+    def _landed(self, answer: AnswerT | Exception | None) -> None:
+        """What was sent alone has its answer; None: it joins the next batch, under the same key."""
+        job, self._lone = self._lone, None
+        assert job is not None
+        if answer is not None:
+            self._answer(job, answer)
+        elif job.future.done() and self._may_drop(job.request):
+            self._orphaned(job.request, None)  # Postgres may have done it all the same
+        else:
+            self._queue.appendleft(job)
+        if self._queue:
+            self._start()
+        if self._landing is not None and not self._landing.done():
+            self._landing.set_result(None)
+
     async def close(self) -> None:
         """Takes nothing more and waits for what is under way."""
         self._closed = True
+        if self._lone is not None:
+            self._landing = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._landing,), timeout=2 * self._wait_s)
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=2 * self._wait_s)
         if self._task is not None:
@@ -137,12 +176,15 @@ class Lane(Generic[RequestT, AnswerT]):
             self._fail(batch, error)
             return
         for job, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Exception):
-                self._fail([job], answer)
-            elif job.future.done():
-                self._orphaned(job.request, answer)
-            else:
-                job.future.set_result(answer)
+            self._answer(job, answer)
+
+    def _answer(self, job: _Job[RequestT, AnswerT], answer: AnswerT | Exception) -> None:
+        if isinstance(answer, Exception):
+            self._fail([job], answer)
+        elif job.future.done():
+            self._orphaned(job.request, answer)
+        else:
+            job.future.set_result(answer)
 
     def _fail(self, jobs: Sequence[_Job[RequestT, AnswerT]], error: Exception) -> None:
         for job in jobs:
@@ -154,8 +196,9 @@ class Lane(Generic[RequestT, AnswerT]):
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for job in (*self._flying, *self._queue):
+        lone = () if self._lone is None else (self._lone,)
+        for job in (*lone, *self._flying, *self._queue):
             if job.deadline <= now and not job.future.done():
                 job.future.set_exception(LedgerUnavailable("Postgres did not answer in time."))
-        alive = self._task is not None
+        alive = self._task is not None or self._lone is not None
         self._timer = loop.call_later(self._wait_s / 20, self._tick) if alive else None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import psycopg
-from psycopg.rows import TupleRow
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from billing.database import Pool, connect_beside, is_pooled
 from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavailable
-from billing.ledger.wire import Wire
+from billing.ledger.wire import Rows, Wire
 
 _ATTEMPTS = 3
 # A prepared statement that is not there, or is there already: the server connection is another than before.
@@ -54,13 +53,15 @@ async def postgres_errors() -> AsyncIterator[None]:
 class Link:
     """Runs keyed statements on a connection apart from the pool, so that reads never delay a hold."""
 
-    def __init__(self, pool: Pool, wait_s: float) -> None:
+    def __init__(self, pool: Pool, wait_s: float, prepared: Sequence[bytes] = ()) -> None:
+        """`prepared`: the statements that `start` shall be able to send."""
         self._pool = pool
         self._wait_s = wait_s
+        self._prepared = prepared
         self._wire: Wire | None = None
         self.breaks = 0  # how often the connection broke under a statement
 
-    async def rows(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
+    async def rows(self, statement: bytes, parameters: Sequence[object]) -> Rows:
         """The rows of one statement in a transaction of its own.
 
         A connection that breaks is replaced and the statement repeated: its keys make that safe. Raises
@@ -76,7 +77,31 @@ class Link:
             await self.close()
             raise
 
-    async def _persist(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
+    def start(
+        self,
+        statement: bytes,
+        parameters: Sequence[object],
+        on_rows: Callable[[Rows | psycopg.Error], None],
+    ) -> bool:
+        """Sends a statement in the caller's own step; what comes of it goes to `on_rows`.
+
+        False, and nothing is sent, where that takes more, like a new connection. Nothing is repeated here.
+        """
+        wire = self._wire
+        if wire is None:
+            return False
+        overdue = asyncio.get_running_loop().call_later(self._wait_s, wire.give_up)
+
+        def answered(answer: Rows | psycopg.Error) -> None:
+            overdue.cancel()
+            on_rows(answer)
+
+        is_sent = wire.start(statement, parameters, answered)
+        if not is_sent:
+            overdue.cancel()
+        return is_sent
+
+    async def _persist(self, statement: bytes, parameters: Sequence[object]) -> Rows:
         for _ in range(_ATTEMPTS):
             wire = self._wire or await self._connect()
             try:
@@ -98,8 +123,11 @@ class Link:
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             raise LedgerUnavailable(f"Postgres cannot be reached: {reason}") from error
-        self._wire = Wire(connection, lock_timeout_ms)
-        return self._wire
+        wire = Wire(connection, lock_timeout_ms)
+        for statement in self._prepared:
+            await wire.prepare(statement)
+        self._wire = wire
+        return wire
 
     async def close(self) -> None:
         """Closes the connection, if there is one; the next statement opens another."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +26,7 @@ from billing.ledger.batches import (
 from billing.ledger.books import Books, bounded
 from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
 from billing.ledger.endings import Ending
-from billing.ledger.exchange import PayerMemory, exchange
+from billing.ledger.exchange import LONE_STATEMENTS, PayerMemory, exchange, start_lone
 from billing.ledger.lanes import Lane
 from billing.ledger.link import Link, explained
 from billing.ledger.observer import LedgerObserver
@@ -68,12 +68,13 @@ class Ledger(Books):
         limits = limits or LedgerLimits()
         self._owner = owner
         self._limits = limits
-        self._link = Link(pool, limits.wait_s)
+        self._link = Link(pool, limits.wait_s, LONE_STATEMENTS)
         self._lane: Lane[Request, Answer] = Lane(
             self._send,
             queue_max=limits.queue_max,
             batch_max=limits.batch_max,
             wait_s=limits.wait_s,
+            express=self._start_lone,
             may_drop=lambda request: isinstance(request, HoldAsk),
             orphaned=self._orphaned,
         )
@@ -238,14 +239,28 @@ class Ledger(Books):
         async def send(items: Sequence[Request]) -> list[Answer | Exception]:
             return await exchange(self._link, self._owner, self._memory, items)
 
-        if self._observer is None:
-            return await one_by_one(send, requests)
         began = time.perf_counter()
         answers = await one_by_one(send, requests)
-        took_s = time.perf_counter() - began
-        # Afterwards, so that neither its time nor a fault of its can come between callers and their verdicts.
-        asyncio.get_running_loop().call_soon(self._observer.batch, requests, answers, took_s)
+        self._observe(requests, answers, began)
         return answers
+
+    def _start_lone(self, request: Request, landed: Callable[[Answer | Exception | None], None]) -> bool:
+        began = time.perf_counter()
+
+        def observed(answer: Answer | Exception | None) -> None:
+            if answer is not None:
+                self._observe([request], [answer], began)
+            landed(answer)
+
+        return start_lone(self._link, self._owner, self._memory, request, observed)
+
+    def _observe(
+        self, requests: Sequence[Request], answers: Sequence[Answer | Exception], began: float
+    ) -> None:
+        """Afterwards, so that neither its time nor a fault of its can come between callers and verdicts."""
+        if self._observer is not None:
+            took_s = time.perf_counter() - began
+            asyncio.get_running_loop().call_soon(self._observer.batch, requests, answers, took_s)
 
     def _orphaned(self, request: Request, answer: Answer | None) -> None:
         """Nobody waits for this hold: it must not bind the customer's money until its lease is over."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import psycopg
@@ -22,6 +22,7 @@ from psycopg.rows import TupleRow
 
 from billing.database import Connection, is_pooled
 
+Rows = list[TupleRow]
 _LIMIT_LOCK = b"SELECT pg_catalog.set_config('lock_timeout', $1, true)"  # until the end of its transaction
 
 
@@ -39,7 +40,7 @@ class Wire:
         self._loop = asyncio.get_running_loop()
         self._names: dict[bytes, bytes] = {}
         self._result: pq.abc.PGresult | None = None
-        self._answer: asyncio.Future[pq.abc.PGresult] | None = None
+        self._on_answer: Callable[[pq.abc.PGresult | psycopg.Error], None] | None = None
         self._is_writing = False
         self._broken: psycopg.Error | None = None
         self._libpq.nonblocking = 1
@@ -48,49 +49,91 @@ class Wire:
         self._socket = self._libpq.socket
         self._loop.add_reader(self._socket, self._read)
 
-    async def rows(self, statement: bytes, parameters: Sequence[object]) -> list[TupleRow]:
+    async def rows(self, statement: bytes, parameters: Sequence[object]) -> Rows:
         """The rows of one statement with `%s` parameters, which travel as text.
 
         Raises psycopg.Error as a cursor would. After a cancellation the wire must be closed: the answer to
         this statement may still come.
         """
-        values = [str(parameter).encode() for parameter in parameters]
-        if self._is_pooled:
-            self._send_unnamed(statement, values)
-        else:
-            name = self._names.get(statement) or await self._prepare(statement)
-            self._check()
-            self._libpq.send_query_prepared(name, values, result_format=pq.Format.BINARY)
-        result = await self._answered()
-        rows = Transformer(self._connection)
-        rows.set_pgresult(result)
-        return rows.load_rows(0, result.ntuples, tuple)
+        await self.prepare(statement)
+        self._check()
+        answer = self._expected()
+        self._send(statement, parameters)
+        return self._rows_of(await answer)
+
+    def start(
+        self,
+        statement: bytes,
+        parameters: Sequence[object],
+        on_rows: Callable[[Rows | psycopg.Error], None],
+    ) -> bool:
+        """Sends a statement in the caller's own step; its rows, or what was wrong, go to `on_rows`.
+
+        False, and nothing is sent, where that takes more: it is not prepared, or the connection is broken or
+        in use.
+        """
+        if self._broken is not None or self._on_answer is not None:
+            return False
+        if not self._is_pooled and statement not in self._names:
+            return False
+
+        def answered(result: pq.abc.PGresult | psycopg.Error) -> None:
+            on_rows(result if isinstance(result, psycopg.Error) else self._rows_of(result))
+
+        self._on_answer = answered
+        self._send(statement, parameters)
+        return True
+
+    async def prepare(self, statement: bytes) -> None:
+        """Has Postgres parse a statement once for all, where statements may be left behind."""
+        if self._is_pooled or statement in self._names:
+            return
+        self._check()
+        name = b"ledger_" + hashlib.sha256(statement).hexdigest()[:32].encode()  # never that of another
+        answer = self._expected()
+        self._libpq.send_prepare(name, _numbered(statement))
+        self._write()
+        await answer
+        self._names[statement] = name
+
+    def give_up(self) -> None:
+        """The answer does not come: whoever waits for it is told, and the wire is of no use any more."""
+        self._break(psycopg.OperationalError("Postgres did not answer in time"))
 
     async def close(self) -> None:
         """Closes the connection; a statement that is under way fails."""
         self._break(psycopg.OperationalError("the connection was closed"))
         await self._connection.close()
 
-    async def _prepare(self, statement: bytes) -> bytes:
-        name = b"ledger_" + hashlib.sha256(statement).hexdigest()[:32].encode()  # never that of another
-        self._check()
-        self._libpq.send_prepare(name, _numbered(statement))
-        await self._answered()
-        self._names[statement] = name
-        return name
+    def _expected(self) -> asyncio.Future[pq.abc.PGresult]:
+        answer: asyncio.Future[pq.abc.PGresult] = self._loop.create_future()
+        self._on_answer = lambda result: _resolve(answer, result)
+        return answer
+
+    def _send(self, statement: bytes, parameters: Sequence[object]) -> None:
+        values = [str(parameter).encode() for parameter in parameters]
+        try:
+            if self._is_pooled:
+                self._send_unnamed(statement, values)
+            else:
+                self._libpq.send_query_prepared(
+                    self._names[statement], values, result_format=pq.Format.BINARY
+                )
+        except psycopg.Error as error:
+            self._break(error)
+            return
+        self._write()
 
     def _send_unnamed(self, statement: bytes, values: Sequence[bytes]) -> None:
         """Both travel before one Sync, and so in one transaction on one server connection."""
-        self._check()
         self._libpq.send_query_params(_LIMIT_LOCK, [self._lock_timeout])
         self._libpq.send_query_params(_numbered(statement), values, result_format=pq.Format.BINARY)
         self._libpq.pipeline_sync()
 
-    def _answered(self) -> asyncio.Future[pq.abc.PGresult]:
-        self._answer = self._loop.create_future()
-        self._result = None
-        self._write()
-        return self._answer
+    def _rows_of(self, result: pq.abc.PGresult) -> Rows:
+        rows = Transformer(self._connection)
+        rows.set_pgresult(result)
+        return rows.load_rows(0, result.ntuples, tuple)
 
     def _write(self) -> None:
         """Sends what libpq has buffered; what the socket does not take at once goes when it can."""
@@ -109,7 +152,7 @@ class Wire:
         """Takes what has arrived; a statement is over at libpq's empty result, or at its pipeline's Sync."""
         try:
             self._libpq.consume_input()
-            while self._answer is not None and not self._libpq.is_busy():
+            while self._on_answer is not None and not self._libpq.is_busy():
                 result = self._libpq.get_result()
                 if self._is_pooled:
                     self._take_of_pipeline(result)
@@ -130,16 +173,16 @@ class Wire:
             self._result = result
 
     def _finish(self) -> None:
-        answer, self._answer = self._answer, None
+        on_answer, self._on_answer = self._on_answer, None
         result, self._result = self._result, None
-        if answer is None or answer.done():  # its caller was cancelled
+        if on_answer is None:
             return
         if result is None:
-            answer.set_exception(psycopg.OperationalError("Postgres gave no answer"))
+            on_answer(psycopg.OperationalError("Postgres gave no answer"))
         elif result.status == pq.ExecStatus.FATAL_ERROR:
-            answer.set_exception(psycopg.errors.error_from_result(result))
+            on_answer(psycopg.errors.error_from_result(result))
         else:
-            answer.set_result(result)
+            on_answer(result)
 
     def _check(self) -> None:
         if self._broken is not None:
@@ -153,9 +196,18 @@ class Wire:
         self._loop.remove_reader(self._socket)
         if self._is_writing:
             self._loop.remove_writer(self._socket)
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+        on_answer, self._on_answer = self._on_answer, None
+        if on_answer is not None:
+            on_answer(error)
+
+
+def _resolve(future: asyncio.Future[pq.abc.PGresult], answer: pq.abc.PGresult | psycopg.Error) -> None:
+    if future.done():  # its caller was cancelled
+        return
+    if isinstance(answer, psycopg.Error):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
 
 
 @lru_cache(maxsize=64)  # there are as many as the ledger has statements
