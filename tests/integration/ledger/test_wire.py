@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import psycopg
 import pytest
@@ -12,7 +12,7 @@ from billing.database import Pool, connect_beside, open_pool
 from billing.ledger import Ledger
 from billing.ledger.link import Link
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
-from billing.ledger.wire import Wire
+from billing.ledger.wire import Rows, Wire
 
 LOCK_TIMEOUT_MS = 250
 
@@ -91,6 +91,43 @@ class TestABrokenConnection:
         await wire.close()
         with pytest.raises(psycopg.OperationalError):
             await waiting
+
+
+class TestASecondStatement:
+    async def test_is_not_started_while_one_is_under_way(self, wire: Wire) -> None:
+        sleep, one = b"SELECT pg_sleep(%s::float)", b"SELECT 1"
+        await wire.prepare(one)
+        waiting = asyncio.ensure_future(wire.rows(sleep, (0.05,)))
+        await asyncio.sleep(0)
+        answers: list[Rows | psycopg.Error] = []
+        assert not wire.start(one, (), answers.append)
+        await waiting
+        assert answers == []
+
+    async def test_is_not_started_before_it_is_prepared(self, wire: Wire) -> None:
+        assert not wire.start(b"SELECT 1", (), lambda rows: None)
+
+
+class TestAStartedStatement:
+    async def test_tells_its_rows(self, wire: Wire) -> None:
+        assert await started(wire, b"SELECT %s::integer", (4,)) == [(4,)]
+
+    async def test_tells_its_error_and_the_wire_goes_on(self, wire: Wire) -> None:
+        assert isinstance(await started(wire, b"SELECT 1 / %s::integer", (0,)), psycopg.errors.DivisionByZero)
+        assert await wire.rows(b"SELECT 1", ()) == [(1,)]
+
+    async def test_tells_that_it_was_given_up(self, wire: Wire) -> None:
+        asyncio.get_running_loop().call_later(0.05, wire.give_up)
+        answer = await started(wire, b"SELECT pg_sleep(%s::integer)", (60,))
+        assert isinstance(answer, psycopg.OperationalError)
+
+
+async def started(wire: Wire, statement: bytes, parameters: Sequence[object]) -> Rows | psycopg.Error:
+    await wire.prepare(statement)
+    answer: asyncio.Future[Rows | psycopg.Error] = asyncio.get_running_loop().create_future()
+    assert wire.start(statement, parameters, answer.set_result)
+    async with asyncio.timeout(10):
+        return await answer
 
 
 class TestACancelledCaller:
@@ -173,6 +210,29 @@ class TestThroughATransactionPooler:
             for hold in holds:
                 await ledger.settle(Settlement(hold.key, 7, "finished", "m", payer=alice))
             assert (await ledger.account(alice)).balance_nanos == 1000 - 5 * 7
+
+
+class TestALoneRequestOfALedger:
+    async def test_whose_connection_breaks_is_carried_out_once(self, pool: Pool) -> None:
+        """The commit may or may not have happened: the same key is asked again on a new connection."""
+        alice = Payer("user_id", "alice")
+        async with Ledger(pool, owner="test") as ledger, Ledger(pool, owner="other") as other:
+            await ledger.post(Entry(alice, TransactionKind.TOPUP, 1000, "topup:1", "Top-up"))
+            await ledger.hold(HoldRequest("call_0", alice, 10, 1, 60))
+            wire = ledger._link._wire
+            assert wire is not None
+            backend = wire._libpq.backend_pid
+            async with pool.connection() as connection, connection.transaction():
+                await connection.execute(
+                    'SELECT FROM billing."LiteLLM_StripeBalanceTable" WHERE customer_id = %s FOR UPDATE',
+                    ("alice",),
+                )
+                waiting = asyncio.ensure_future(ledger.hold(HoldRequest("call_1", alice, 10, 1, 60)))
+                await asyncio.sleep(0)
+                await end_backend(pool, backend)
+            assert (await waiting).available_nanos == 980
+            assert ledger._link.breaks == 1
+            assert (await other.account(alice)).held_nanos == 20
 
 
 class TestAPoolerThatNobodyTold:
