@@ -11,7 +11,9 @@ import contextlib
 import itertools
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,7 @@ with warnings.catch_warnings():  # platformdirs warns where the system has no XD
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # Linux's file system in memory; what is made in it has a random name
 MEMORY_MIN_BYTES = 3 * 2**30
+START_TIMEOUT_S = 60
 
 _numbers = itertools.count()
 
@@ -83,8 +86,26 @@ class PostgresServer:
             process.wait(30)
 
     def start(self) -> None:
-        """Starts it again, at the same address."""
+        """Starts it again, at the same address.
+
+        The package waits 10 s, too few for a recovery on a busy machine; the server goes on starting.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._server.ensure_postgres_running()
+            return
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no PostgreSQL after {START_TIMEOUT_S} s")
+            time.sleep(0.1)
         self._server.ensure_postgres_running()
+
+    def _answers(self) -> bool:
+        try:
+            self.execute("SELECT")
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def close(self) -> None:
         """Stops it without a last checkpoint, which nobody will read, and removes its files."""
