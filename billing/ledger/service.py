@@ -30,6 +30,7 @@ from billing.ledger.exchange import LONE_STATEMENTS, PayerMemory, exchange, star
 from billing.ledger.lanes import Lane
 from billing.ledger.link import Link, explained
 from billing.ledger.observer import LedgerObserver
+from billing.ledger.orphans import Orphans
 from billing.ledger.rows import json_text, plain, transaction_from
 from billing.ledger.schemas import (
     Entry,
@@ -67,7 +68,6 @@ class Ledger(Books):
         super().__init__(pool, currency=currency)
         limits = limits or LedgerLimits()
         self._owner = owner
-        self._limits = limits
         self._link = Link(pool, limits.wait_s, LONE_STATEMENTS)
         self._lane: Lane[Request, Answer] = Lane(
             self._send,
@@ -80,8 +80,7 @@ class Ledger(Books):
         )
         self._observer = observer
         self._memory = PayerMemory(limits.payers_remembered)
-        self._orphans: dict[str, Payer] = {}
-        self._orphan_task: asyncio.Task[None] | None = None
+        self._orphans = Orphans(self._release_orphan, limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,10 +93,7 @@ class Ledger(Books):
     async def close(self) -> None:
         """Finishes what is under way, releases what nobody waits for any more, closes its connections."""
         await self._lane.close()
-        if self._orphan_task is not None:
-            await asyncio.wait((self._orphan_task,), timeout=self._limits.wait_s)
-            if self._orphan_task is not None:
-                self._orphan_task.cancel()
+        await self._orphans.close()
         await self._link.close()
 
     @property
@@ -263,42 +259,18 @@ class Ledger(Books):
             asyncio.get_running_loop().call_soon(self._observer.batch, requests, answers, took_s)
 
     def _orphaned(self, request: Request, answer: Answer | None) -> None:
-        """Nobody waits for this hold: it must not bind the customer's money until its lease is over."""
+        """Nobody waits for this request, and it may have been carried out."""
         if isinstance(request, EndingAsk):
             return  # an ending is carried out for its own sake
         if isinstance(answer, KnownHold) and not answer.is_ours:
             return  # a repeat: the hold belongs to whoever asked first
-        if len(self._orphans) >= self._limits.orphans_max:
-            return  # the lease ends it
-        self._orphans[request.key] = request.request.payer
-        if self._orphan_task is None:
-            self._orphan_task = asyncio.get_running_loop().create_task(self._release_orphans())
+        self._orphans.add(request.key, request.request.payer)
 
-    async def _release_orphans(self) -> None:
-        try:
-            while self._orphans:
-                if not await self._release_some_orphans():
-                    await asyncio.sleep(self._limits.retry_s)
-        finally:
-            self._orphan_task = None
-
-    async def _release_some_orphans(self) -> bool:
-        some = list(self._orphans.items())[: self._limits.batch_max]
-        done = await asyncio.gather(*(self._release_orphan(key, payer) for key, payer in some))
-        for (key, _), is_done in zip(some, done, strict=True):
-            if is_done:
-                del self._orphans[key]
-        return all(done)
-
-    async def _release_orphan(self, key: str, payer: Payer) -> bool:
-        """Releases one. Leaves a released record where Postgres may still be about to write the hold."""
-        try:
-            account = await self.account(payer)
-            if account.id is not None:  # without one nothing was or will be admitted
-                await self._end_unheld(EndingAsk(key, "release", 0, Ending.ABANDONED), payer)
-        except LedgerUnavailable:
-            return False
-        return True
+    async def _release_orphan(self, key: str, payer: Payer) -> None:
+        """Leaves a released record where Postgres may still be about to write the hold."""
+        account = await self.account(payer)
+        if account.id is not None:  # without one nothing was or will be admitted
+            await self._end_unheld(EndingAsk(key, "release", 0, Ending.ABANDONED), payer)
 
     async def post(self, entry: Entry) -> Transaction:
         """Writes money that moves without a hold, once a `source_key`; creates the account if it is new.

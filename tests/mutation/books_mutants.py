@@ -84,7 +84,7 @@ ENDINGS = [
     Mutant(
         "a hold that nobody waits for is forgotten",
         "billing/ledger/service.py",
-        "self._orphans[request.key] = request.request.payer",
+        "self._orphans.add(request.key, request.request.payer)",
         "pass",
         (f"{_LEDGER}test_faults.py::TestACallerThatLeaves",),
     ),
