@@ -2,7 +2,8 @@
 
 A lane has at most one batch in flight. While it flies, the next one collects: the busier the process, the
 larger the batches, and a lone caller never waits for company. Who finds the lane idle is sent at once, in the
-caller's own step: between two steps of a lone call the event loop has other work.
+caller's own step: between two steps of a lone call the event loop has other work. Not so after a batch, whose
+callers come back together: the first of them would travel alone, and all others after it.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Lane(Generic[RequestT, AnswerT]):
         self._queue: deque[_Job[RequestT, AnswerT]] = deque()
         self._flying: list[_Job[RequestT, AnswerT]] = []
         self._lone: _Job[RequestT, AnswerT] | None = None  # in flight by `express`
+        self._is_quiet = True  # the last to travel travelled alone
         self._landing: asyncio.Future[None] | None = None  # awaited by `close`
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -106,7 +108,7 @@ class Lane(Generic[RequestT, AnswerT]):
             self._task = asyncio.get_running_loop().create_task(self._drain())
 
     def _is_sent_alone(self, job: _Job[RequestT, AnswerT]) -> bool:
-        if self._task is not None or self._lone is not None:
+        if self._task is not None or self._lone is not None or not self._is_quiet:
             return False
         self._lone = job
         if self._express(job.request, self._landed):
@@ -170,6 +172,7 @@ class Lane(Generic[RequestT, AnswerT]):
         return batch
 
     async def _fly(self, batch: list[_Job[RequestT, AnswerT]]) -> None:
+        self._is_quiet = len(batch) == 1
         try:
             answers = await self._send([job.request for job in batch])
         except Exception as error:  # noqa: BLE001 - the lane outlives any batch; every caller gets the error

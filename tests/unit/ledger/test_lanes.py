@@ -241,6 +241,27 @@ class TestAnIdleLane:
         assert post.batches == [["b", "c"]]
         await lane.close()
 
+    async def test_sends_nobody_alone_after_a_batch_whose_callers_come_back_together(self) -> None:
+        post = Post()
+        lane = post.lane(express=True)
+        tasks = submit(lane, "a", "b", "c")
+        await asyncio.sleep(0)
+        post.lone.pop("a")("A")
+        await post.let_go()
+        await asyncio.gather(*tasks)
+        tasks = submit(lane, "d", "e")
+        await post.let_go()
+        await asyncio.gather(*tasks)
+        assert post.batches == [["b", "c"], ["d", "e"]]
+        tasks = submit(lane, "f")  # travels alone in a batch, and the next one by itself
+        await post.let_go()
+        await asyncio.gather(*tasks)
+        [task] = submit(lane, "g")
+        await asyncio.sleep(0)
+        post.lone.pop("g")("G")
+        assert await task == "G"
+        await lane.close()
+
     async def test_asks_in_a_batch_what_cannot_be_sent_alone(self) -> None:
         post = Post()
         lane = post.lane(express=False)
