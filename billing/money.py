@@ -7,12 +7,14 @@ Sources: Stripe amounts are integers of the currency's minor unit
 from __future__ import annotations
 
 import re
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, Inexact, InvalidOperation, localcontext
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, localcontext
 
 from billing.errors import InvalidAmount
 
 NANOS_PER_UNIT = 1_000_000_000
 NANOS_MAX = 2**63 - 1
+_WIDE = Context(prec=60)
+_COSTS = (int, float, str, Decimal)
 _PLAIN = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?", re.ASCII)
 
 # ISK and UGX are absent: Stripe's API keeps two decimals for them.
@@ -106,10 +108,10 @@ def nanos_from_cost(cost: object) -> Decimal:
     A float enters as `Decimal(str(cost))`, which is the number LiteLLM meant. Raises InvalidAmount for
     None, NaN, infinities and negative costs: an unknown cost is not zero.
     """
-    if isinstance(cost, bool) or not isinstance(cost, int | float | str | Decimal):
+    if isinstance(cost, bool) or not isinstance(cost, _COSTS):
         raise InvalidAmount(f"A cost must be a number, not {type(cost).__name__}.")
     try:
-        amount = Decimal(str(cost))
+        amount = cost if isinstance(cost, Decimal) else Decimal(str(cost))
     except InvalidOperation as error:
         raise InvalidAmount("A cost must be a number.") from error
     if not amount.is_finite() or amount < 0:
@@ -128,8 +130,7 @@ def ceil_nanos(amount: Decimal) -> int:
 
 
 def _bounded(amount: Decimal, rounding: str) -> int:
-    with localcontext(prec=60):
-        nanos = int(amount.to_integral_value(rounding=rounding))
+    nanos = int(amount.to_integral_value(rounding, _WIDE))
     if abs(nanos) > NANOS_MAX:
         raise InvalidAmount("The amount is beyond what a ledger row can hold.")
     return nanos

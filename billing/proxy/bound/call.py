@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal, localcontext
+from functools import lru_cache
 from typing import cast
 
 from pydantic import JsonValue
@@ -14,7 +15,7 @@ from billing.prices.book import CallPrices
 from billing.prices.rule import DEFAULT, PriceRule
 from billing.proxy.bound.bridges import check_generate
 from billing.proxy.bound.candidate import Candidate, candidate_of, estimated_input
-from billing.proxy.bound.deployments import Deployment, Router, Servers, servers_of
+from billing.proxy.bound.deployments import REMEMBERED_MAX, Deployment, Router, Servers, servers_of
 from billing.proxy.bound.limits import write_limit
 from billing.proxy.bound.output import OutputLimit, output_limit_of
 from billing.proxy.bound.request import read_request
@@ -111,38 +112,17 @@ async def bound_call(
     def candidate(d: Deployment) -> Candidate:
         return candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings)
 
-    bound = _bound_on(servers, shape.model, rule, limit, candidate)
-    return replace(bound, answers=shape.answers, streamed=streamed_output(body, shape, encodings))
+    answers = Answers(shape.model, limit, shape.answers, streamed_output(body, shape, encodings))
+    return _bound_on(servers, answers, rule, candidate)
 
 
 def _bound_units(call: UnitCall, servers: Servers, rule: PriceRule | CallPrices) -> CallBound:
     """The bound of a call whose units are known before it is made: all of it is input."""
-    limit = OutputLimit(0, None, client_set=True)
-    return _bound_on(servers, call.model, rule, limit, lambda d: unit_candidate(call, d))
+    answers = Answers(call.model, OutputLimit(0, None, client_set=True))
+    return _bound_on(servers, answers, rule, lambda d: unit_candidate(call, d))
 
 
-def _bound_on(
-    servers: Servers,
-    model: str,
-    rule: PriceRule | CallPrices,
-    limit: OutputLimit,
-    candidate: Callable[[Deployment], Candidate],
-) -> CallBound:
-    """The bound over what is not free, whichever of these serves."""
-    rules = rules_of(servers, rule)
-    first, fallbacks = (
-        [Priced(candidate(d), rules[d]) for d in some if not d.free and not rules[d].free]
-        for some in (servers.first, servers.fallbacks)
-    )
-    bound = _joined(model, first, fallbacks, limit)
-    return replace(
-        bound,
-        rule=rules[servers.first[0]],
-        rules=stored_rules(rule, rules),
-        deployments=servers.everyone,
-    )
-
-
+@lru_cache(REMEMBERED_MAX)
 def _encoding_name(deployment: Deployment) -> str | None:
     if deployment.own_server or deployment.provider not in _OPENAI_TOKENIZERS:
         return None
@@ -150,35 +130,54 @@ def _encoding_name(deployment: Deployment) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
-    """What a call can cost on one deployment, and the rule that it would be charged by there."""
+class Answers:
+    """What a call asks for, whoever serves it."""
 
-    candidate: Candidate
-    rule: PriceRule
-
-    def nanos(self, cost: Decimal) -> Decimal:
-        """A cost of the provider after the rule's multiplier, not rounded."""
-        return nanos_from_cost(cost) * self.rule.multiplier
+    model: str  # the group asked for
+    limit: OutputLimit
+    count: int = 1
+    streamed: StreamedOutput | None = None
 
 
-def _joined(
-    model: str, first: Sequence[Priced], fallbacks: Sequence[Priced], limit: OutputLimit
+def _bound_on(
+    servers: Servers,
+    asked: Answers,
+    rule: PriceRule | CallPrices,
+    candidate: Callable[[Deployment], Candidate],
 ) -> CallBound:
-    """The dearest of each part; the sum of the dearest parts is never less than the dearest sum."""
-    everyone = (*first, *fallbacks)
-    input_nanos = max((ceil_nanos(p.nanos(p.candidate.input_cost)) for p in everyone), default=0)
-    estimate = max((p.nanos(p.candidate.input_estimate) for p in first), default=_ZERO)
-    fixed = (ceil_nanos(p.nanos(p.candidate.fixed_cost)) + p.rule.fee_nanos for p in everyone)
-    output = (p.nanos(p.candidate.output_cost_per_token) for p in everyone)
+    """The bound over what is not free, whichever of these serves: the dearest of each part, whose sum is
+    never less than the dearest sum.
+    """
+    rules = rules_of(servers, rule)
+    free, estimate, output_nanos = True, _ZERO, _ZERO
+    input_nanos = fixed_nanos = floor_nanos = 0
+    for place, deployment in enumerate(servers.everyone):
+        its_rule = rules[deployment]
+        if deployment.free or its_rule.free:
+            continue
+        free = False
+        cost, multiplier = candidate(deployment), its_rule.multiplier
+        input_nanos = max(input_nanos, ceil_nanos(nanos_from_cost(cost.input_cost) * multiplier))
+        fixed = ceil_nanos(nanos_from_cost(cost.fixed_cost) * multiplier)
+        fixed_nanos = max(fixed_nanos, fixed + its_rule.fee_nanos)
+        floor_nanos = max(floor_nanos, its_rule.floor_nanos)
+        output_nanos = max(output_nanos, nanos_from_cost(cost.output_cost_per_token) * multiplier)
+        if place < len(servers.first):
+            estimate = max(estimate, nanos_from_cost(cost.input_estimate) * multiplier)
     return CallBound(
-        model=model,
-        free=not everyone,
+        model=asked.model,
+        free=free,
         input_nanos=input_nanos,
         input_charge_nanos=min(round_nanos(estimate), input_nanos),
-        output_nanos_per_token=max(output, default=_ZERO),
-        fixed_nanos=max(fixed, default=0),
-        floor_nanos=max((p.rule.floor_nanos for p in everyone), default=0),
-        output_tokens=limit.tokens,
-        output_limit_field=limit.field,
-        client_set_limit=limit.client_set,
+        output_nanos_per_token=output_nanos,
+        fixed_nanos=fixed_nanos,
+        floor_nanos=floor_nanos,
+        output_tokens=asked.limit.tokens,
+        output_limit_field=asked.limit.field,
+        client_set_limit=asked.limit.client_set,
+        answers=asked.count,
+        rule=rules[servers.first[0]],
+        rules=stored_rules(rule, rules),
+        deployments=servers.everyone,
+        streamed=asked.streamed,
     )

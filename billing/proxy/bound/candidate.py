@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from billing.errors import ModelNotPriced
 from billing.proxy.bound.deployments import GOOGLE, Deployment, takes_output_limit
 from billing.proxy.bound.output import max_input_tokens
 from billing.proxy.bound.price_map import cost_adjustment
-from billing.proxy.bound.prices import Usage, ceiling, price_of, service_tiers_of
+from billing.proxy.bound.prices import Ceiling, Usage, ceiling, price_of, service_tiers_of, thresholds_of
 from billing.proxy.bound.request import PART_TOKENS, RequestShape
 from billing.proxy.bound.tokens import TextTokens
 from billing.settings import Settings
@@ -29,6 +30,7 @@ _OPTIONS_SEARCHES = 10
 _OPENAI = ("openai", "azure")
 _SEARCH_DEFAULT = Decimal("0.035")  # LiteLLM's own default a search, where the map names none (Google)
 _ANSWERS_WITH_SEARCH = ("perplexity",)
+_REMEMBERED_MAX = 1024  # ceilings of deployments, and other figures of them
 _ROUTED = ("model-router", "model_router", "openrouter/auto", "groq/compound", "compound-beta")
 
 
@@ -54,22 +56,18 @@ def candidate_of(
 
     Raises ModelNotPriced where there is no price or no bound.
     """
-    name = deployment.model
-    if any(routed in name.lower() for routed in _ROUTED):
-        raise ModelNotPriced(f"{name} chooses models and tools by itself, so its cost cannot be bounded.")
-    if shape.makes_output and not takes_output_limit(deployment.bare_model, deployment.provider):
-        raise ModelNotPriced(f"{name} takes no output limit, so its cost cannot be bounded.")
+    _refuse_unlimited(deployment, makes_output=shape.makes_output)
     searches = _searches(deployment, shape)
     tokens = _input_tokens(deployment, shape, text, searches, settings) * passes
     usage = Usage(
         input_tokens=tokens,
         output_tokens=output_tokens * shape.answers,
         media=shape.media,
-        one_hour_cache=shape.one_hour_cache or '"1h"' in str(deployment.params).replace("'", '"'),
+        one_hour_cache=shape.one_hour_cache or _caches_for_an_hour(deployment),
         service_tiers=service_tiers_of(shape.service_tier, deployment.params.get("service_tier")),
         fast=shape.fast or deployment.params.get("speed") not in (None, "standard"),
     )
-    prices = ceiling(deployment.prices, usage, name, makes_output=shape.makes_output)
+    prices = ceiling_on(deployment, usage, makes_output=shape.makes_output)
     factor, margin = cost_adjustment(deployment.provider)
     by_unit = prices.input_per_character * text.utf8_bytes + prices.input_per_item * shape.prompts
     by_unit += prices.input_per_media * shape.media
@@ -80,6 +78,51 @@ def candidate_of(
         output_cost_per_token=prices.output_per_token * shape.answers * factor,
         fixed_cost=fees * factor + margin,
     )
+
+
+@lru_cache(_REMEMBERED_MAX)
+def _refuse_unlimited(deployment: Deployment, *, makes_output: bool) -> None:
+    """Raises ModelNotPriced for a model whose use nothing limits."""
+    name = deployment.model
+    if any(routed in name.lower() for routed in _ROUTED):
+        raise ModelNotPriced(f"{name} chooses models and tools by itself, so its cost cannot be bounded.")
+    if makes_output and not takes_output_limit(deployment.bare_model, deployment.provider):
+        raise ModelNotPriced(f"{name} takes no output limit, so its cost cannot be bounded.")
+
+
+@lru_cache(_REMEMBERED_MAX)
+def _caches_for_an_hour(deployment: Deployment) -> bool:
+    return '"1h"' in str(deployment.params).replace("'", '"')
+
+
+def ceiling_on(deployment: Deployment, usage: Usage, *, makes_output: bool) -> Ceiling:
+    """Its dearest prices; those of another call with as many tokens, as far as its prices tell."""
+    thresholds = _thresholds_on(deployment)
+    if thresholds is None:
+        return ceiling(deployment.prices, usage, deployment.model, makes_output=makes_output)
+    most = max(usage.input_tokens, usage.output_tokens)
+    reached = max((threshold for threshold in thresholds if threshold <= most), default=0)
+    kinds = (usage.one_hour_cache, usage.service_tiers, usage.fast)
+    return _ceiling_from(deployment, reached, usage.media > 0, *kinds, makes_output)
+
+
+@lru_cache(_REMEMBERED_MAX)
+def _thresholds_on(deployment: Deployment) -> tuple[int, ...] | None:
+    return thresholds_of(deployment.prices)
+
+
+@lru_cache(_REMEMBERED_MAX)
+def _ceiling_from(
+    deployment: Deployment,
+    tokens: int,
+    media: bool,
+    one_hour_cache: bool,
+    service_tiers: frozenset[str] | None,
+    fast: bool,
+    makes_output: bool,
+) -> Ceiling:
+    usage = Usage(tokens, 0, int(media), one_hour_cache, service_tiers, fast)
+    return ceiling(deployment.prices, usage, deployment.model, makes_output=makes_output)
 
 
 def estimated_input(shape: RequestShape, text: TextTokens) -> int:
@@ -119,6 +162,7 @@ def _searches(deployment: Deployment, shape: RequestShape) -> int:
     return searches
 
 
+@lru_cache(_REMEMBERED_MAX)
 def _search_fee(deployment: Deployment, searches: int) -> Decimal:
     """The dearest fee of all searches; models that always search pay one."""
     always = deployment.provider in _ANSWERS_WITH_SEARCH or "search" in deployment.model

@@ -14,10 +14,12 @@ from functools import lru_cache
 from typing import Protocol
 
 from billing.errors import BadRequest, ModelNotPriced
-from billing.proxy.bound.price_map import Table, price_entry
+from billing.proxy.bound.price_map import Table, listed_entry, merged_entry, own_entry, price_entry
 from billing.proxy.bound.prices import price_of
+from billing.proxy.bound.remembered import Remembered
 
 FALLBACK_GROUPS_MAX = 50
+REMEMBERED_MAX = 512  # deployments by the names they are called by; some 10 KB each
 GOOGLE = ("gemini", "vertex_ai", "vertex_ai_beta")  # LiteLLM's names of Gemini's two clouds
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
@@ -35,7 +37,10 @@ class Router(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deployment:
-    """One way to serve a call, with the entry of the price map that LiteLLM will bill it by."""
+    """One way to serve a call, with the entry of the price map that LiteLLM will bill it by.
+
+    Nothing in it changes any more, so what is found of one may be remembered by it.
+    """
 
     model: str  # LiteLLM's, with provider
     provider: str
@@ -160,9 +165,31 @@ def _names(chain: Sequence[object]) -> Iterator[str]:
 
 
 def _deployment(row: Table, called: str) -> Deployment:
+    """The deployment of a row of the model list, made anew where the row or its prices have changed."""
     params, info = _table(row.get("litellm_params")), _table(row.get("model_info"))
     model = str(params.get("model"))
     provider, bare = _provider_of(model, params)
+    groups = (called, str(row.get("model_name", called)))
+    return _REMEMBERED.value(
+        (groups, str(info.get("id"))),
+        (model, provider, bare),
+        groups,
+        params,
+        info,
+        listed_entry(model, provider, bare, params, info),
+        own_entry(info),
+    )
+
+
+def _made(
+    names: tuple[str, str, str],
+    groups: tuple[str, str],
+    params: Table,
+    info: Table,
+    listed: Table,
+    own: Table,
+) -> Deployment:
+    model, provider, bare = names
     base_model = info.get("base_model") or params.get("base_model")
     return Deployment(
         model=model,
@@ -170,11 +197,14 @@ def _deployment(row: Table, called: str) -> Deployment:
         bare_model=bare,
         params=params,
         info=info,
-        prices=price_entry(model, provider, bare, params, info),
+        prices=merged_entry(listed, own, params, info),
         names=tuple(name for name in (base_model, bare) if isinstance(name, str)),
         own_server=bool(params.get("api_base")) and provider != "azure",
-        groups=(called, str(row.get("model_name", called))),
+        groups=groups,
     )
+
+
+_REMEMBERED = Remembered(_made, REMEMBERED_MAX)
 
 
 def unit_price(deployment: Deployment, key: str) -> Decimal:

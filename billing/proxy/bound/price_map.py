@@ -24,20 +24,37 @@ def price_entry(model: str, provider: str, bare: str, params: Table, info: Table
     `model` is LiteLLM's name with provider, `bare` the one without, `params` and `info` are the deployment's
     `litellm_params` and `model_info`.
     """
-    import litellm
-    from litellm.litellm_core_utils.litellm_logging import use_custom_pricing_for_model
+    return merged_entry(listed_entry(model, provider, bare, params, info), own_entry(info), params, info)
 
-    prices: Mapping[str, Table] = litellm.model_cost
-    limits = {name: info[name] for name in _LIMITS if info.get(name) is not None}
+
+def listed_entry(model: str, provider: str, bare: str, params: Table, info: Table) -> Table:
+    """What LiteLLM's price map has now of the model, or of its `base_model`. The map's own entry, no copy."""
+    import litellm
+
     base_model = info.get("base_model") or params.get("base_model")
     names = _names(model, provider, bare, params)
     if isinstance(base_model, str):
         names = (f"{provider}/{base_model}", base_model)
-    listed = _listed(prices, names, provider)
+    return _listed(litellm.model_cost, names, provider)
+
+
+def own_entry(info: Table) -> Table:
+    """What LiteLLM's price map has now under the deployment's id. The map's own entry, no copy."""
+    import litellm
+
+    prices: Mapping[str, Table] = litellm.model_cost
+    return prices.get(str(info.get("id")), {})
+
+
+def merged_entry(listed: Table, registered: Table, params: Table, info: Table) -> Table:
+    """The entry out of what the price map has, `registered` under the deployment's id; of these alone."""
+    from litellm.litellm_core_utils.litellm_logging import use_custom_pricing_for_model
+
+    limits = {name: info[name] for name in _LIMITS if info.get(name) is not None}
     if not use_custom_pricing_for_model({**params, "metadata": {"model_info": info}}):
         return {**listed, **limits}
-    own = _given(prices.get(str(info.get("id")), {}))
-    if not any(is_token_price(name) for name in own):
+    own = _given(registered)
+    if not _has_token_price(own):
         return {**listed, **_given(params), **own, **limits}
     rest = {name: value for name, value in listed.items() if not is_token_price(name)}
     return {**rest, **own, **limits}
@@ -57,9 +74,13 @@ def _listed(prices: Mapping[str, Table], names: Sequence[str], provider: str) ->
     """The first entry with a price a token; LiteLLM registers names without prices beside them."""
     for name in names:
         entry = prices.get(name)
-        if entry is not None and any(is_token_price(key) for key in entry):
+        if entry is not None and _has_token_price(entry):
             return entry
     return _looked_up(prices, names[-1], provider)
+
+
+def _has_token_price(entry: Table) -> bool:
+    return "input_cost_per_token" in entry or any(is_token_price(key) for key in entry)
 
 
 def _looked_up(prices: Mapping[str, Table], name: str, provider: str) -> Table:

@@ -159,6 +159,19 @@ def ceiling(entry: Mapping[str, object], usage: Usage, model: str, *, makes_outp
     )
 
 
+def thresholds_of(entry: Mapping[str, object]) -> tuple[int, ...] | None:
+    """The numbers of tokens from which other prices apply; None where a table of tiers says when.
+
+    Between two of them `ceiling` is the same for every `max(input_tokens, output_tokens)`.
+    """
+    if entry.get("tiered_pricing") is not None:
+        return None
+    off_peak = entry.get("off_peak_pricing")
+    names = (*entry, *(off_peak if isinstance(off_peak, Mapping) else ()))
+    keys = (_parsed(name) for name in names)
+    return tuple(sorted({key.threshold for key in keys if key is not None}))
+
+
 def _refuse_unbounded(entry: Mapping[str, object], usage: Usage, model: str) -> None:
     keys = _UNBOUNDED + (_MEDIA_BY_TIME if usage.media else ())
     found = next((key for key in keys if entry.get(key)), None)
