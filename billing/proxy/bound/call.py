@@ -101,9 +101,10 @@ async def bound_call(
         return _bound_units(unit_call, servers_of(body, unit_call.model, cast("Router | None", router)), rule)
     shape = read_request(body, call_type)
     servers = servers_of(body, shape.model, cast("Router | None", router))
+    encodings: dict[Deployment, str | None] = {}
     for deployment in servers.everyone:
         check_generate(deployment, call_type)
-    encodings = {deployment: _encoding_name(deployment) for deployment in servers.everyone}
+        encodings[deployment] = _encoding_name(deployment)
     texts = await count_texts(shape.text, tuple(encodings.values()))
     estimate = estimated_input(shape, texts[encodings[servers.first[0]]])
     limit = output_limit_of(shape, servers.first, estimate, settings)
@@ -148,10 +149,11 @@ def _bound_on(
     """The bound over what is not free, whichever of these serves: the dearest of each part, whose sum is
     never less than the dearest sum.
     """
-    rules = rules_of(servers, rule)
+    everyone = servers.everyone
+    rules = rules_of(everyone, rule)
     free, estimate, output_nanos = True, _ZERO, _ZERO
     input_nanos = fixed_nanos = floor_nanos = 0
-    for place, deployment in enumerate(servers.everyone):
+    for place, deployment in enumerate(everyone):
         its_rule = rules[deployment]
         if deployment.free or its_rule.free:
             continue
@@ -176,8 +178,8 @@ def _bound_on(
         output_limit_field=asked.limit.field,
         client_set_limit=asked.limit.client_set,
         answers=asked.count,
-        rule=rules[servers.first[0]],
+        rule=rules[everyone[0]],
         rules=stored_rules(rule, rules),
-        deployments=servers.everyone,
+        deployments=everyone,
         streamed=asked.streamed,
     )

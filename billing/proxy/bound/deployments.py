@@ -132,18 +132,13 @@ def fallback_groups(body: Table, model: str, router: Router) -> Iterator[str]:
 
 
 def _targets(body: Table, group: str, router: Router) -> Iterator[str]:
-    from litellm.router_utils.fallback_event_handlers import (
-        get_fallback_model_group,
-    )
-
     for field in FALLBACK_FIELDS:
         asked = body.get(field)
         if asked is not None:
             yield from _client_targets(asked, field)
         configured = getattr(router, field, None)
         if configured:
-            chain, _ = get_fallback_model_group(fallbacks=list(configured), model_group=group)
-            yield from _names(chain or [])
+            yield from _configured_targets(list(configured), group)
 
 
 def _client_targets(asked: object, field: str) -> Iterator[str]:
@@ -157,8 +152,11 @@ def _client_targets(asked: object, field: str) -> Iterator[str]:
         yield name
 
 
-def _names(chain: Sequence[object]) -> Iterator[str]:
-    for item in chain:
+def _configured_targets(chains: list[object], group: str) -> Iterator[str]:
+    from litellm.router_utils.fallback_event_handlers import get_fallback_model_group
+
+    chain, _ = get_fallback_model_group(fallbacks=chains, model_group=group)
+    for item in chain or ():
         name = item.get("model") if isinstance(item, Mapping) else item
         if isinstance(name, str):
             yield name

@@ -41,6 +41,7 @@ _OTHER_LIMITS = (
     "options",
     "extra_body",
 )
+_ANY_OTHER_LIMIT = frozenset(_OTHER_LIMITS)
 
 
 def positive_int(body: Mapping[str, object], field: str, maximum: int) -> int | None:
@@ -57,11 +58,13 @@ def positive_int(body: Mapping[str, object], field: str, maximum: int) -> int | 
 
 def choices_of(body: Mapping[str, object]) -> int:
     """How many answers are generated for one prompt: the larger of `n` and `best_of`."""
-    return max(positive_int(body, field, CHOICES_MAX) or 1 for field in ("n", "best_of"))
+    return max(positive_int(body, "n", CHOICES_MAX) or 1, positive_int(body, "best_of", CHOICES_MAX) or 1)
 
 
 def refuse_hidden_limits(body: Mapping[str, object]) -> None:
     """Raises BadRequest where another field could override the limit that is priced."""
+    if _ANY_OTHER_LIMIT.isdisjoint(body):
+        return
     hidden = next((field for field in _OTHER_LIMITS if body.get(field) is not None), None)
     if hidden is not None:
         raise BadRequest(

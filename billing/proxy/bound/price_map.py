@@ -80,7 +80,7 @@ def _listed(prices: Mapping[str, Table], names: Sequence[str], provider: str) ->
 
 
 def _has_token_price(entry: Table) -> bool:
-    return "input_cost_per_token" in entry or any(is_token_price(key) for key in entry)
+    return any(map(is_token_price, entry))
 
 
 def _looked_up(prices: Mapping[str, Table], name: str, provider: str) -> Table:

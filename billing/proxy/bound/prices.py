@@ -101,6 +101,7 @@ def _parsed(name: str) -> _Key | None:
     )
 
 
+@lru_cache(maxsize=4096)
 def is_token_price(name: str) -> bool:
     """Whether a key of the price map sets the price of a token."""
     return name in ("tiered_pricing", "off_peak_pricing") or _parsed(name) is not None

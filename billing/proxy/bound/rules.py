@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
-from billing.proxy.bound.deployments import Deployment, Servers
+from billing.proxy.bound.deployments import Deployment
 from billing.proxy.call_rules import provider_name
 
 
-def rules_of(servers: Servers, rule: PriceRule | CallPrices) -> dict[Deployment, PriceRule]:
+def rules_of(deployments: Iterable[Deployment], rule: PriceRule | CallPrices) -> dict[Deployment, PriceRule]:
     """The rule of each. `rule` is what prices the customer's calls."""
-    return {d: rule.rule_for(d.groups, provider_name(d.provider)) for d in servers.everyone}
+    return {d: rule.rule_for(d.groups, provider_name(d.provider)) for d in deployments}
 
 
 def stored_rules(

@@ -26,8 +26,7 @@ _AT_HAND = (GENERIC_ENCODING, "o200k_base")  # in the files that LiteLLM ships
 
 _EXACT_MARGIN = 1.02  # a joined text may split differently at its seams
 _UNKNOWN_FACTOR = 2
-_DIGITS = b"0123456789"
-_HIGH = bytes(range(128, 256))
+_DIGITS_AND_HIGH = b"0123456789" + bytes(range(128, 256))
 
 
 class Encoding(Protocol):
@@ -80,7 +79,7 @@ def count_text(text: str, encoding_name: str | None) -> TextTokens:
     count = len(encoding_named(encoding_name or GENERIC_ENCODING).encode_ordinary(text))
     if encoding_name is not None:
         return TextTokens(count, min(math.ceil(count * _EXACT_MARGIN), len(data)), len(data))
-    spread = len(data) - len(data.translate(None, delete=_DIGITS + _HIGH)) + text.count("    ")
+    spread = len(data) - len(data.translate(None, delete=_DIGITS_AND_HIGH)) + text.count("    ")
     return TextTokens(count, min(_UNKNOWN_FACTOR * count + spread, len(data)), len(data))
 
 

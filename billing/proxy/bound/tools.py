@@ -45,6 +45,7 @@ _EXPANDING = (
     "vector_store_ids",
     "context_window_fallback_dict",
 )
+_FIELDS = frozenset((*_EXPANDING, "tools", "functions", "response_format", "web_search_options"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,13 @@ class ToolUse:
     search_options: bool  # OpenAI's `web_search_options`, which LiteLLM translates for other providers
 
 
+_NO_TOOLS = ToolUse(definitions=0, predefined=0, searches=0, search_options=False)
+
+
 def tool_use(body: Mapping[str, object]) -> ToolUse:
     """Reads tools, functions and search options. Raises BadRequest, or ModelNotPriced (what has no bound)."""
+    if _FIELDS.isdisjoint(body):
+        return _NO_TOOLS
     field = next((name for name in _EXPANDING if body.get(name)), None)
     if field is not None:
         raise ModelNotPriced(

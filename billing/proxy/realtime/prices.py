@@ -83,7 +83,7 @@ def bound_session(
         raise RouteNotBillable("Only conversations can be billed: leave `intent` out.", param="intent")
     _check_logged_events()
     servers = servers_of(body, model, cast("Router | None", router))
-    rules = rules_of(servers, rule)
+    rules = rules_of(servers.everyone, rule)
     billed = {d: _of_deployment(d, each) for d, each in rules.items() if not d.free and not each.free}
     prices = _dearest(list(billed.values()))
     return _first_response(model, prices, rules[servers.first[0]], stored_rules(rule, rules)), prices
