@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal
 from typing import Literal, Self
 
 from pydantic import JsonValue
@@ -15,6 +15,7 @@ from billing.money import ceil_nanos, format_nanos, round_nanos
 
 MULTIPLIER_MAX = Decimal(1000)  # beyond these it is a slip of the decimal point
 TERM_NANOS_MAX = 1_000_000_000_000  # a thousand, of fee and of floor
+_WIDE = Context(prec=80)
 ANY_END = "*"  # at the end of a model: every name that begins so
 
 Source = Literal["default", "config", "api"]
@@ -156,8 +157,7 @@ class PriceRule:
 
 def _times(cost_nanos: Decimal, multiplier: Decimal) -> Decimal:
     """The exact product: a rounded one would be rounded twice."""
-    with localcontext(prec=80):
-        return cost_nanos * multiplier
+    return _WIDE.multiply(cost_nanos, multiplier)
 
 
 def _source_of(value: JsonValue) -> Source:

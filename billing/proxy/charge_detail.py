@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from pydantic import JsonValue
@@ -23,11 +23,19 @@ _UNIT_PRICES = (
     "output_cost_per_audio_token",
     "input_cost_per_request",
 )
+_BUCKETS = ("metadata", "litellm_metadata")
+_TABLES = (dict, Mapping)  # to ask an abstract class takes ten times as long
+_NOTHING: Mapping[str, object] = {}
+
+
+def mapping_of(value: object) -> Mapping[str, object]:
+    """The value, where it is a mapping; else an empty one."""
+    return value if isinstance(value, _TABLES) else _NOTHING
 
 
 def served_by(kwargs: Mapping[str, object]) -> Served:
     """Who served, from the `kwargs` of a LiteLLM logging event."""
-    payload = _mapping(kwargs.get("standard_logging_object"))
+    payload = mapping_of(kwargs.get("standard_logging_object"))
     group, provider = _text(payload.get("model_group")), _text(payload.get("custom_llm_provider"))
     return group, _text(payload.get("model_id")), provider
 
@@ -41,8 +49,8 @@ def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
     `service_tier`, `response_id` (by which LiteLLM names its spend log row), `rule`. Facts that LiteLLM does
     not give are null, never guessed.
     """
-    payload = _mapping(kwargs.get("standard_logging_object"))
-    breakdown = _mapping(payload.get("cost_breakdown"))
+    payload = mapping_of(kwargs.get("standard_logging_object"))
+    breakdown = mapping_of(payload.get("cost_breakdown"))
     cost = payload.get("response_cost", kwargs.get("response_cost"))
     return {
         "model": _text(payload.get("model_group")) or _text(payload.get("model")),
@@ -60,9 +68,9 @@ def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
 
 
 def _tokens(payload: Mapping[str, object]) -> dict[str, JsonValue]:
-    usage = _mapping(_mapping(payload.get("metadata")).get("usage_object"))
-    prompt = _mapping(usage.get("prompt_tokens_details"))
-    completion = _mapping(usage.get("completion_tokens_details"))
+    usage = mapping_of(mapping_of(payload.get("metadata")).get("usage_object"))
+    prompt = mapping_of(usage.get("prompt_tokens_details"))
+    completion = mapping_of(usage.get("completion_tokens_details"))
     cache_write = _count(prompt.get("cache_creation_tokens")) or _count(prompt.get("cache_write_tokens"))
     return {
         "prompt": _count(payload.get("prompt_tokens")),
@@ -76,23 +84,21 @@ def _tokens(payload: Mapping[str, object]) -> dict[str, JsonValue]:
 
 def _unit_prices(kwargs: Mapping[str, object], payload: Mapping[str, object]) -> dict[str, JsonValue]:
     """The prices a token of the deployment that served: its own before those of LiteLLM's price map."""
-    sources = tuple(_price_sources(kwargs, payload))
+    params = mapping_of(kwargs.get("litellm_params"))
+    sources = (
+        params,
+        *(mapping_of(mapping_of(params.get(bucket)).get("model_info")) for bucket in _BUCKETS),
+        mapping_of(mapping_of(payload.get("model_map_information")).get("model_map_value")),
+    )
     prices: dict[str, JsonValue] = {}
     for name in _UNIT_PRICES:
-        price = next((source[name] for source in sources if source.get(name) is not None), None)
-        if price is not None and (text := _plain(price)) is not None:
-            prices[name] = text
+        for source in sources:
+            price = source.get(name)
+            if price is not None:
+                if (text := _plain(price)) is not None:
+                    prices[name] = text
+                break
     return prices
-
-
-def _price_sources(
-    kwargs: Mapping[str, object], payload: Mapping[str, object]
-) -> Iterator[Mapping[str, object]]:
-    params = _mapping(kwargs.get("litellm_params"))
-    yield params
-    for bucket in ("metadata", "litellm_metadata"):
-        yield _mapping(_mapping(params.get(bucket)).get("model_info"))
-    yield _mapping(_mapping(payload.get("model_map_information")).get("model_map_value"))
 
 
 def _plain(price: object) -> str | None:
@@ -101,10 +107,6 @@ def _plain(price: object) -> str | None:
         return format(Decimal(str(price)), "f")
     except InvalidOperation:
         return None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str | None:

@@ -14,6 +14,7 @@ from billing.errors import BadRequest
 
 _DEPTH_MAX = 4  # of settings and tools; deeper numbers are the content of schemas
 _CONTENT = frozenset({"messages", "prompt", "input", "contents"})  # long, and without numbers that steer
+_FINITE = frozenset({str, bool, int, type(None)})
 _START_BYTES = 64
 
 
@@ -38,6 +39,8 @@ def _is_non_finite(value: object, depth: int) -> bool:
     for _ in range(depth + 1):  # level by level in one loop: this is on every call's way
         inner: list[object] = []
         for each in level:
+            if type(each) in _FINITE:
+                continue
             if isinstance(each, float):
                 if not math.isfinite(each):
                     return True

@@ -8,10 +8,10 @@ from billing.errors import InvalidAmount
 from billing.money import format_nanos, nanos_from_cost
 from billing.proxy.call import Admission, Call
 
-_LITELLM_COST = "x-litellm-response-cost"
-_LITELLM_CACHE = "x-litellm-cache-key"  # of an answer that came from its cache
-_LITELLM_GROUP = "x-litellm-model-group"
-_LITELLM_DEPLOYMENT = "x-litellm-model-id"
+_LITELLM_COST = b"x-litellm-response-cost"
+_LITELLM_CACHE = b"x-litellm-cache-key"  # of an answer that came from its cache
+_LITELLM_GROUP = b"x-litellm-model-group"
+_LITELLM_DEPLOYMENT = b"x-litellm-model-id"
 
 
 def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
@@ -35,12 +35,17 @@ def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
 
 
 def _cost(admission: Admission, response_headers: Headers) -> str | None:
-    provider_cost = response_headers.get(_LITELLM_COST)
-    if provider_cost is None or _LITELLM_CACHE in response_headers:
+    first = dict(reversed(response_headers.raw))  # one pass: there are thirty, and each question is another
+    provider_cost = first.get(_LITELLM_COST)
+    if provider_cost is None or _LITELLM_CACHE in first:
         return None
-    group, deployment_id = response_headers.get(_LITELLM_GROUP), response_headers.get(_LITELLM_DEPLOYMENT)
+    group, deployment_id = _text(first.get(_LITELLM_GROUP)), _text(first.get(_LITELLM_DEPLOYMENT))
     rule = admission.rule_of(group, deployment_id, None)
     try:
-        return format_nanos(rule.charge_nanos(nanos_from_cost(provider_cost)))
+        return format_nanos(rule.charge_nanos(nanos_from_cost(_text(provider_cost))))
     except InvalidAmount:
         return None
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -12,7 +12,7 @@ from billing.ledger.schemas import Settlement
 from billing.prices.detail import Basis, charge_nanos_of, price_detail
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
-from billing.proxy.charge_detail import charge_detail, served_by
+from billing.proxy.charge_detail import charge_detail, mapping_of, served_by
 from billing.proxy.endings import cut_by
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.several_events import Part, charge_beside, counted_nanos, note, part_of, trusted
@@ -166,26 +166,22 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
 
 
 def _logged(kwargs: Mapping[str, object]) -> Mapping[str, object]:
-    payload = kwargs.get("standard_logging_object")
-    return payload if isinstance(payload, Mapping) else {}
+    return mapping_of(kwargs.get("standard_logging_object"))
 
 
 def _served_free(kwargs: Mapping[str, object]) -> bool:
     """Whether the deployment that served is declared free; others of its group may be priced."""
-    params = kwargs.get("litellm_params")
-    buckets = params if isinstance(params, Mapping) else {}
-    return any(_is_free(buckets.get(bucket)) for bucket in ("metadata", "litellm_metadata"))
+    params = mapping_of(kwargs.get("litellm_params"))
+    return _is_free(params.get("metadata")) or _is_free(params.get("litellm_metadata"))
 
 
 def _is_free(metadata: object) -> bool:
-    info = metadata.get("model_info") if isinstance(metadata, Mapping) else None
-    return isinstance(info, Mapping) and info.get("billing") == "free"
+    return mapping_of(mapping_of(metadata).get("model_info")).get("billing") == "free"
 
 
 def _ending_of(call: Call, kwargs: Mapping[str, object]) -> Ending:
-    params = kwargs.get("litellm_params")
-    metadata = params.get("metadata") if isinstance(params, Mapping) else None
-    marked = isinstance(metadata, Mapping) and metadata.get("client_disconnected") is True
+    metadata = mapping_of(mapping_of(kwargs.get("litellm_params")).get("metadata"))
+    marked = metadata.get("client_disconnected") is True
     if call.is_websocket:  # to leave is how a session ends
         return cut_by(call) if call.credit_ended else Ending.FINISHED
     streamed = kwargs.get("stream") is True
