@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 from pydantic import JsonValue
 
@@ -113,14 +113,14 @@ async def bound_call(
     def candidate(d: Deployment) -> Candidate:
         return candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings)
 
-    answers = Answers(shape.model, limit, shape.answers, streamed_output(body, shape, encodings))
-    return _bound_on(servers, answers, rule, candidate)
+    asked = Asked(shape.model, limit, shape.answers, streamed_output(body, shape, encodings))
+    return _bound_on(servers, asked, rule, candidate)
 
 
 def _bound_units(call: UnitCall, servers: Servers, rule: PriceRule | CallPrices) -> CallBound:
     """The bound of a call whose units are known before it is made: all of it is input."""
-    answers = Answers(call.model, OutputLimit(0, None, client_set=True))
-    return _bound_on(servers, answers, rule, lambda d: unit_candidate(call, d))
+    asked = Asked(call.model, OutputLimit(0, None, client_set=True))
+    return _bound_on(servers, asked, rule, lambda d: unit_candidate(call, d))
 
 
 @lru_cache(REMEMBERED_MAX)
@@ -130,19 +130,18 @@ def _encoding_name(deployment: Deployment) -> str | None:
     return next((name for name in map(exact_encoding_name, deployment.names) if name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Asked(NamedTuple):
     """What a call asks for, whoever serves it."""
 
     model: str  # the group asked for
     limit: OutputLimit
-    count: int = 1
+    answers: int = 1
     streamed: StreamedOutput | None = None
 
 
 def _bound_on(
     servers: Servers,
-    asked: Answers,
+    asked: Asked,
     rule: PriceRule | CallPrices,
     candidate: Callable[[Deployment], Candidate],
 ) -> CallBound:
@@ -177,7 +176,7 @@ def _bound_on(
         output_tokens=asked.limit.tokens,
         output_limit_field=asked.limit.field,
         client_set_limit=asked.limit.client_set,
-        answers=asked.count,
+        answers=asked.answers,
         rule=rules[everyone[0]],
         rules=stored_rules(rule, rules),
         deployments=everyone,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from billing.errors import ModelNotPriced
 from billing.proxy.bound.deployments import GOOGLE, Deployment, takes_output_limit
@@ -34,8 +35,7 @@ _REMEMBERED_MAX = 1024  # ceilings of deployments, and other figures of them
 _ROUTED = ("model-router", "model_router", "openrouter/auto", "groq/compound", "compound-beta")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Costs in major units of the currency, before our price rule."""
 
     input_cost: Decimal
@@ -101,7 +101,7 @@ def ceiling_on(deployment: Deployment, usage: Usage, *, makes_output: bool) -> C
     if thresholds is None:
         return ceiling(deployment.prices, usage, deployment.model, makes_output=makes_output)
     most = max(usage.input_tokens, usage.output_tokens)
-    reached = max((threshold for threshold in thresholds if threshold <= most), default=0)
+    reached = thresholds[bisect_right(thresholds, most) - 1]
     kinds = (usage.one_hour_cache, usage.service_tiers, usage.fast)
     return _ceiling_from(deployment, reached, usage.media > 0, *kinds, makes_output)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from billing.errors import BadRequest, ModelNotPriced
 from billing.proxy.bound.price_map import Table, listed_entry, merged_entry, own_entry, price_entry
@@ -63,8 +63,7 @@ class Deployment:
         return self.info.get("billing") == "free"
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
+class Servers(NamedTuple):
     """The deployments of the group asked for, and those of its fallbacks."""
 
     first: tuple[Deployment, ...]
@@ -86,7 +85,7 @@ def servers_of(body: Table, model: str, router: Router | None) -> Servers:
     if not first:
         raise ModelNotPriced(f"The model {model} is not known here, so it cannot be billed.")
     groups = tuple(fallback_groups(body, model, router))
-    later = tuple(d for group in groups for d in _deployments(router, group, team_id))
+    later = tuple([d for group in groups for d in _deployments(router, group, team_id)])
     return Servers(first, later, min(len(groups), router.max_fallbacks))
 
 
@@ -101,7 +100,7 @@ def _team_id(body: Table) -> str | None:
 
 def _deployments(router: Router, model: str, team_id: str | None) -> tuple[Deployment, ...]:
     rows = router.get_model_list(model_name=model, team_id=team_id) or _unnamed(router, model)
-    return tuple(_deployment(row, model) for row in rows)
+    return tuple([_deployment(row, model) for row in rows])
 
 
 def _unnamed(router: Router, model: str) -> Sequence[Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from billing.errors import ModelNotPriced
 from billing.proxy.bound.deployments import Deployment
@@ -18,8 +18,7 @@ _COMPLETIONS_PROVIDERS = ("openai", "azure", "text-completion-openai", "azure_te
 _ESTIMATE_MARGIN = 1.25  # other tokenizers than the one counted with
 
 
-@dataclass(frozen=True, slots=True)
-class OutputLimit:
+class OutputLimit(NamedTuple):
     """Output tokens of one answer, and where they are written. No field: the call has no output."""
 
     tokens: int
@@ -33,7 +32,7 @@ def output_limit_of(
     """Decides the limit for the group asked for. `estimate`: the likely input, in tokens."""
     if not shape.makes_output:
         return OutputLimit(0, None, client_set=False)
-    longest = _least(max_output_tokens(d.prices) for d in first)
+    longest = _least([max_output_tokens(d.prices) for d in first])
     if shape.limit_field is None:
         return _unlimited(first, longest)
     old_name = shape.limit_field == "max_completion_tokens" and any(d.own_server for d in first)
@@ -83,4 +82,5 @@ def _positive(value: object) -> int | None:
 
 
 def _least(values: Iterable[int | None]) -> int | None:
-    return min((value for value in values if value is not None), default=None)
+    known = [value for value in values if value is not None]
+    return min(known) if known else None

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import NamedTuple
 
 from billing.errors import ModelNotPriced
 
@@ -53,8 +54,7 @@ _UNBOUNDED = (  # priced by what the answer turns out to be, which no limit of o
 _MEDIA_BY_TIME = ("input_cost_per_audio_per_second", "input_cost_per_video_per_second")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """The most a request can use, as far as prices depend on it."""
 
     input_tokens: int
@@ -161,7 +161,7 @@ def ceiling(entry: Mapping[str, object], usage: Usage, model: str, *, makes_outp
 
 
 def thresholds_of(entry: Mapping[str, object]) -> tuple[int, ...] | None:
-    """The numbers of tokens from which other prices apply; None where a table of tiers says when.
+    """The numbers of tokens from which other prices apply, from 0; None where a table of tiers says when.
 
     Between two of them `ceiling` is the same for every `max(input_tokens, output_tokens)`.
     """
@@ -170,7 +170,7 @@ def thresholds_of(entry: Mapping[str, object]) -> tuple[int, ...] | None:
     off_peak = entry.get("off_peak_pricing")
     names = (*entry, *(off_peak if isinstance(off_peak, Mapping) else ()))
     keys = (_parsed(name) for name in names)
-    return tuple(sorted({key.threshold for key in keys if key is not None}))
+    return tuple(sorted({0, *(key.threshold for key in keys if key is not None)}))
 
 
 def _refuse_unbounded(entry: Mapping[str, object], usage: Usage, model: str) -> None:

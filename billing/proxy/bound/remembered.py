@@ -3,6 +3,7 @@
 The operator edits models and prices while the gateway runs, in place too. So nothing is remembered on trust:
 beside each value stands a deep copy of its inputs, and every use compares them (in C; what has not changed is
 the same object, so this is a walk over pointers). A value is made of the copy, and never sees a later edit.
+Equal is what Python calls equal: an edit of a price from 1 to True, which is none, is not seen.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from billing.errors import BadRequest, RouteNotBillable
 from billing.proxy.bound.chat_forms import chat_form
@@ -73,9 +74,8 @@ class _Reading:
         self.texts.append(json.dumps(value, ensure_ascii=False, default=str))
 
 
-@dataclass(frozen=True, slots=True)
-class RequestShape:
-    """A body, as far as its cost depends on it."""
+class RequestShape(NamedTuple):
+    """A body, as far as its cost depends on it. (Made on every call, so no dataclass: those take 2 µs.)"""
 
     model: str
     text: str
@@ -113,7 +113,7 @@ def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
     refuse_compaction(body)
     form = chat_form(body, call_type)
     if form is not None:
-        return replace(read_request(form.body, "acompletion"), limit_field=form.limit_field)
+        return read_request(form.body, "acompletion")._replace(limit_field=form.limit_field)
     if call_type not in _READ_AS_THEY_ARE:
         raise RouteNotBillable(f"Calls of type {call_type} cannot be billed yet.")
     model = model_of(body)

@@ -15,9 +15,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 OFF_LOOP_CHARS_MIN = 20_000  # beyond this, counting leaves the event loop (about 1 ms)
 COUNTED_CHARS_MAX = 2_000_000  # beyond this, bytes alone are used: counting would take a second of CPU
@@ -35,8 +34,7 @@ class Encoding(Protocol):
     def encode_ordinary(self, text: str) -> list[int]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class TextTokens:
+class TextTokens(NamedTuple):
     """The three figures of one text under one encoding."""
 
     estimate: int
