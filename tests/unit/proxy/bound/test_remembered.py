@@ -193,6 +193,15 @@ class TestWhoMayServeIsAskedEachTime:
         assert ask(models).deployments[0].key == ("gpt", "d-2")
 
 
+def test_a_row_that_is_listed_twice_makes_no_fallback_one_of_the_group(router: Make, ask: Ask) -> None:
+    models = router(row("gpt", GPT), row("claude", CLAUDE), fallbacks=[{"gpt": ["claude"]}])
+    once = ask(models)
+    models.model_name_to_deployment_indices["gpt"] *= 2
+    twice = ask(models)
+    assert len(twice.deployments) == len(once.deployments) + 1
+    assert twice.input_charge_nanos == once.input_charge_nanos < once.input_nanos
+
+
 class TestADeploymentsCeiling:
     def test_is_that_of_its_prices_at_each_number_of_tokens(self, router: Make, litellm: Any) -> None:
         names = [name for name, entry in litellm.model_cost.items() if _has_steps(name, entry)]
