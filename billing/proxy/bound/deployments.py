@@ -19,7 +19,7 @@ from billing.proxy.bound.prices import price_of
 from billing.proxy.bound.remembered import Remembered
 
 FALLBACK_GROUPS_MAX = 50
-REMEMBERED_MAX = 512  # deployments by the names they are called by; some 10 KB each
+REMEMBERED_MAX = 512  # deployments by the names they are called by; a few KB each
 GOOGLE = ("gemini", "vertex_ai", "vertex_ai_beta")  # LiteLLM's names of Gemini's two clouds
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 
