@@ -103,8 +103,8 @@ class Link:
 
     async def _persist(self, statement: bytes, parameters: Sequence[object]) -> Rows:
         for _ in range(_ATTEMPTS):
-            wire = self._wire or await self._connect()
             try:
+                wire = self._wire or await self._connect()
                 return await wire.rows(statement, parameters)
             except psycopg.Error as error:
                 if not is_lost(error):
@@ -123,10 +123,11 @@ class Link:
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             raise LedgerUnavailable(f"Postgres cannot be reached: {reason}") from error
-        wire = Wire(connection, lock_timeout_ms)
+        wire = self._wire = Wire(
+            connection, lock_timeout_ms
+        )  # kept first: whoever fails from here on closes it
         for statement in self._prepared:
             await wire.prepare(statement)
-        self._wire = wire
         return wire
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ from billing.ledger import Ledger
 from billing.ledger.link import Link
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
 from billing.ledger.wire import Rows, Wire
+from tests.postgres_server import until_waiting
 
 LOCK_TIMEOUT_MS = 250
 
@@ -255,3 +256,46 @@ class TestAPoolerThatNobodyTold:
         await first.close()
         await second.close()
         assert one != two
+
+
+class TestANewConnection:
+    """Nobody has it yet while its statements are prepared."""
+
+    @pytest.fixture
+    async def link(self, pool: Pool) -> AsyncIterator[Link]:
+        async with pool.connection() as connection:
+            await connection.execute("CREATE TABLE billing.asked ()")
+        link = Link(pool, 2, (b"SELECT FROM billing.asked",))
+        yield link
+        await link.close()
+
+    async def test_that_breaks_before_it_is_ready_is_replaced(self, link: Link, pool: Pool) -> None:
+        async with pool.connection() as blocker, blocker.transaction():
+            await blocker.execute("LOCK TABLE billing.asked")
+            waiting = asyncio.ensure_future(link.rows(b"SELECT 1", ()))
+            await until_waiting(pool)
+            for backend in await backends(pool, b"wait_event_type = 'Lock'"):
+                await end_backend(pool, backend)
+        assert await waiting == [(1,)]
+        assert link.breaks == 1
+
+    async def test_that_cannot_be_made_ready_is_not_left_behind(self, link: Link, pool: Pool) -> None:
+        async with pool.connection() as blocker, blocker.transaction():
+            await blocker.execute("LOCK TABLE billing.asked")
+            before = await backends(pool, b"TRUE")
+            for _ in range(2):
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    await link.rows(b"SELECT 1", ())
+                await link.close()
+        async with asyncio.timeout(10):
+            while await backends(pool, b"TRUE") - before:  # noqa: ASYNC110 - Postgres ends them in its time
+                await asyncio.sleep(0.01)
+
+
+async def backends(pool: Pool, condition: bytes) -> set[int]:
+    """Those of this database of which it is true."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            b"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND " + condition
+        )
+        return {pid for (pid,) in await cursor.fetchall()}
