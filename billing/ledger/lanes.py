@@ -35,12 +35,13 @@ Orphaned = Callable[[RequestT, "AnswerT | None"], None]
 
 
 class _Job(Generic[RequestT, AnswerT]):
-    __slots__ = ("deadline", "future", "request")
+    __slots__ = ("deadline", "future", "is_sent", "request")
 
     def __init__(self, request: RequestT, future: asyncio.Future[AnswerT], deadline: float) -> None:
         self.request = request
         self.future = future
         self.deadline = deadline
+        self.is_sent = False  # alone, and without an answer: Postgres may have done it
 
 
 class Lane(Generic[RequestT, AnswerT]):
@@ -101,7 +102,12 @@ class Lane(Generic[RequestT, AnswerT]):
             self._start()
         if self._timer is None:
             self._timer = loop.call_later(self._wait_s / 20, self._tick)
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and future.exception() is None:  # it was answered in this very turn
+                self._orphaned(request, future.result())
+            raise
 
     def _start(self) -> None:
         if self._task is None and self._lone is None:
@@ -122,9 +128,8 @@ class Lane(Generic[RequestT, AnswerT]):
         assert job is not None
         if answer is not None:
             self._answer(job, answer)
-        elif job.future.done() and self._may_drop(job.request):
-            self._orphaned(job.request, None)  # Postgres may have done it all the same
         else:
+            job.is_sent = True
             self._queue.appendleft(job)
         if self._queue:
             self._start()
@@ -165,7 +170,7 @@ class Lane(Generic[RequestT, AnswerT]):
             if self._queue[0].request.key in keys:  # a repeat is answered by what the first one wrote
                 break
             job = self._queue.popleft()
-            if job.future.done() and self._may_drop(job.request):
+            if job.future.done() and not job.is_sent and self._may_drop(job.request):
                 continue
             keys.add(job.request.key)
             batch.append(job)
