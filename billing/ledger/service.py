@@ -112,8 +112,15 @@ class Ledger(Books):
         check_hold(request)
         if request.key in self._orphans:
             raise LedgerUnavailable("This hold was given up and is being released; ask with a new key.")
-        answer = await self._lane.submit(HoldAsk(request.key, request, json_text(request.detail)))
-        return answer if isinstance(answer, Hold) else await self.hold_of(answer.key)
+        ask = HoldAsk(request.key, request, json_text(request.detail))
+        answer = await self._lane.submit(ask)
+        if isinstance(answer, Hold):
+            return answer
+        try:
+            return await self.hold_of(answer.key)
+        except (asyncio.CancelledError, LedgerUnavailable):
+            self._orphaned(ask, answer)
+            raise
 
     async def resize(self, key: str, amount_nanos: int, least_charge_nanos: int = 0) -> Hold:
         """Makes an open hold set aside `amount_nanos` in all.

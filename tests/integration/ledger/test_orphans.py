@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from billing.database import Pool
+import pytest
+
+from billing.database import Pool, open_pool
+from billing.errors import LedgerUnavailable
 from billing.ledger import Ledger
-from billing.ledger.schemas import Entry, HoldRequest, HoldStatus, Payer, TransactionKind
-from tests.postgres_server import until_waiting
+from billing.ledger.schemas import Entry, HoldRequest, HoldStatus, LedgerLimits, Payer, TransactionKind
+from tests.faults.network import Network, socket_file_of
+from tests.postgres_server import database_of, until_waiting
 
 ALICE = Payer("user_id", "alice")
 
@@ -26,3 +30,52 @@ async def test_a_repeat_that_leaves_does_not_release_the_hold_of_who_asked_first
         await another.hold(HoldRequest("behind it", ALICE, 10, 0, 60))
     assert (await ledger.hold_of("call")).status is HoldStatus.OPEN
     assert (await ledger.account(ALICE)).held_nanos == 20
+
+
+async def test_nor_does_one_that_was_sent_alone(ledger: Ledger, pool: Pool) -> None:
+    """Its own statement only says that the key is not new; whose hold that is, a batch must tell."""
+    await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
+    await ledger.hold(HoldRequest("call", ALICE, 10, 0, 60))
+    async with Ledger(pool, owner="another") as another:
+        await another.hold(HoldRequest("before it", ALICE, 10, 0, 60))  # from now on it has a connection
+        async with pool.connection() as blocker, blocker.transaction():
+            await blocker.execute('SELECT 1 FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
+            repeat = asyncio.ensure_future(another.hold(HoldRequest("call", ALICE, 10, 0, 60)))
+            await until_waiting(pool)
+            repeat.cancel()
+        await another.hold(HoldRequest("behind it", ALICE, 10, 0, 60))
+    assert (await ledger.hold_of("call")).status is HoldStatus.OPEN
+    assert (await ledger.account(ALICE)).held_nanos == 30
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_a_hold_is_released_that_cannot_be_read_after_its_answer_was_lost(
+    ledger: Ledger, database_url: str, is_cancelled: bool
+) -> None:
+    """Asked again it is known, and its row must be read: until then nobody has it."""
+    await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
+    async with Network(socket_file_of(database_url)) as network:
+        url = f"postgresql://postgres@127.0.0.1:{network.port}/{database_of(database_url)}"
+        pool = await open_pool(url, max_size=1, wait_s=0.5)
+        async with Ledger(pool, owner="far", limits=LedgerLimits(retry_s=0.05)) as far:
+            await far.hold(HoldRequest("before it", ALICE, 10, 0, 60))
+            network.cut_next(1, "answered")
+            async with pool.connection():  # it is the only one
+                hold = asyncio.ensure_future(far.hold(HoldRequest("call", ALICE, 10, 0, 60)))
+                await until_requested(pool)
+                if is_cancelled:
+                    hold.cancel()
+                with pytest.raises(asyncio.CancelledError if is_cancelled else LedgerUnavailable):
+                    await hold
+            async with asyncio.timeout(15):
+                while (await ledger.hold_of("call")).status is not HoldStatus.RELEASED:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        await pool.close()
+    assert (await ledger.account(ALICE)).held_nanos == 10
+
+
+async def until_requested(pool: Pool) -> None:
+    """Until somebody waits for one of the pool's connections."""
+    async with asyncio.timeout(15):
+        while not pool.get_stats().get("requests_waiting"):  # noqa: ASYNC110 - the pool has no event for it
+            await asyncio.sleep(0.01)
