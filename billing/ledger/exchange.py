@@ -9,7 +9,6 @@ left untouched by it and goes through the general statements of `batches.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import psycopg
 
@@ -56,9 +55,9 @@ class PayerMemory:
 
     def remember(self, key: str, payer: PayerName) -> None:
         """Forgets the oldest if there are too many."""
-        if len(self._payers) >= self._size_max:
-            del self._payers[next(iter(self._payers))]
         self._payers[key] = payer
+        if len(self._payers) > self._size_max:
+            del self._payers[next(iter(self._payers))]
 
     def recall(self, key: str) -> PayerName | None:
         """The payer, once."""
@@ -66,15 +65,16 @@ class PayerMemory:
 
 
 async def exchange(
-    link: Link, owner: str, memory: PayerMemory, requests: Sequence[Request]
+    link: Link, owner: str, memory: PayerMemory, requests: Sequence[Request], breaks: int
 ) -> list[Answer | Exception]:
     """Carries out requests with distinct keys: endings first, then holds, both in the order given.
+
+    `breaks`: those of the link when these requests came; since the next one, they may have been carried out.
 
     Raises psycopg.Error if Postgres refuses the batch, and LedgerUnavailable.
     """
     holds = [request for request in requests if isinstance(request, HoldAsk)]
     endings = [request for request in requests if isinstance(request, EndingAsk)]
-    breaks = link.breaks
     try:
         answers = await _usual(link, owner, memory, holds, endings)
     except psycopg.errors.UniqueViolation:  # some key is not new, and nothing was written
@@ -103,12 +103,12 @@ def start_lone(
     """
 
     def on_rows(rows: Rows | psycopg.Error) -> None:
-        if not isinstance(rows, psycopg.Error):
-            landed(_lone_answer(memory, request, *rows[0]))
-        elif is_lost(rows) or isinstance(rows, psycopg.errors.UniqueViolation):
-            landed(None)
-        else:
-            landed(explained(rows))
+        answer: Answer | Exception | None
+        try:
+            answer = _lone_answer(memory, request, rows)
+        except Exception as error:  # noqa: BLE001 - the lane outlives any request; its caller gets the error
+            answer = error
+        landed(answer)
 
     if isinstance(request, HoldAsk):
         return link.start(SQL["hold_one"], _hold_values(request, owner), on_rows)
@@ -130,14 +130,18 @@ def _ending_values(ask: EndingAsk) -> tuple[object, ...]:
 
 
 def _lone_answer(
-    memory: PayerMemory, request: Request, available_nanos: int | None, decided_at: datetime | None = None
-) -> Answer | None:
+    memory: PayerMemory, request: Request, rows: Rows | psycopg.Error
+) -> Answer | Exception | None:
+    if isinstance(rows, psycopg.Error):
+        is_unusual = is_lost(rows) or isinstance(rows, psycopg.errors.UniqueViolation)
+        return None if is_unusual else explained(rows)
+    [(available_nanos, *rest)] = rows
     if available_nanos is None:
         return None
     if isinstance(request, EndingAsk):
         memory.recall(request.key)
         return _ended(request, available_nanos)
-    assert decided_at is not None
+    [decided_at] = rest
     payer = request.request.payer
     memory.remember(request.key, (payer.customer_type, payer.customer_id))
     return admitted(request.request, available_nanos, decided_at)

@@ -239,8 +239,10 @@ class Ledger(Books):
         return int(row[0])
 
     async def _send(self, requests: Sequence[Request]) -> list[Answer | Exception]:
+        breaks = self._link.breaks
+
         async def send(items: Sequence[Request]) -> list[Answer | Exception]:
-            return await exchange(self._link, self._owner, self._memory, items)
+            return await exchange(self._link, self._owner, self._memory, items, breaks)
 
         began = time.perf_counter()
         answers = await one_by_one(send, requests)

@@ -78,7 +78,11 @@ class Wire:
             return False
 
         def answered(result: pq.abc.PGresult | psycopg.Error) -> None:
-            on_rows(result if isinstance(result, psycopg.Error) else self._rows_of(result))
+            try:
+                rows = result if isinstance(result, psycopg.Error) else self._rows_of(result)
+            except psycopg.Error as error:
+                rows = error
+            on_rows(rows)
 
         self._on_answer = answered
         self._send(statement, parameters)

@@ -319,9 +319,12 @@ class TestReading:
 
 
 class TestMemory:
-    async def test_of_accounts_is_only_a_hint(self, funded: Ledger, pool: Pool) -> None:
+    @pytest.mark.parametrize("payers_remembered", [0, 1])
+    async def test_of_accounts_is_only_a_hint(
+        self, funded: Ledger, pool: Pool, payers_remembered: int
+    ) -> None:
         """Forgotten or held by another process: the ending finds the account by itself."""
-        limits = LedgerLimits(payers_remembered=1)
+        limits = LedgerLimits(payers_remembered=payers_remembered)
         async with Ledger(pool, owner="small", limits=limits) as small:
             for key in ("a", "b"):
                 await small.hold(dataclasses.replace(HOLD, key=key, amount_nanos=5))

@@ -14,6 +14,7 @@ from tests.faults.network import Network, socket_file_of
 from tests.postgres_server import database_of, until_waiting
 
 ALICE = Payer("user_id", "alice")
+BOB = Payer("user_id", "bob")
 
 
 async def test_a_repeat_that_leaves_does_not_release_the_hold_of_who_asked_first(
@@ -67,11 +68,42 @@ async def test_a_hold_is_released_that_cannot_be_read_after_its_answer_was_lost(
                     hold.cancel()
                 with pytest.raises(asyncio.CancelledError if is_cancelled else LedgerUnavailable):
                     await hold
-            async with asyncio.timeout(15):
-                while (await ledger.hold_of("call")).status is not HoldStatus.RELEASED:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await until_released(ledger, "call")
         await pool.close()
     assert (await ledger.account(ALICE)).held_nanos == 10
+
+
+async def test_a_lost_answer_is_remembered_where_another_item_of_its_batch_fails(
+    ledger: Ledger, database_url: str, pool: Pool
+) -> None:
+    """Then each item is asked alone, on a connection that did not break."""
+    for payer in (ALICE, BOB):
+        await ledger.post(Entry(payer, TransactionKind.TOPUP, 100, f"topup:{payer.customer_id}", "Top-up"))
+    async with Network(socket_file_of(database_url)) as network:
+        far_pool = await open_pool(
+            f"postgresql://postgres@127.0.0.1:{network.port}/{database_of(database_url)}"
+        )
+        async with Ledger(far_pool, owner="far", limits=LedgerLimits(wait_s=2, retry_s=0.05)) as far:
+            await far.hold(HoldRequest("before it", ALICE, 10, 0, 60))
+            network.cut_next(1, "answered")
+            async with pool.connection() as blocker, blocker.transaction():
+                await blocker.execute(
+                    'SELECT 1 FROM "LiteLLM_StripeBalanceTable" WHERE customer_id = %s FOR UPDATE', ("bob",)
+                )
+                leaves = asyncio.ensure_future(far.hold(HoldRequest("call", ALICE, 10, 0, 60)))
+                fails = asyncio.ensure_future(far.hold(HoldRequest("locked", BOB, 10, 0, 60)))
+                await until_waiting(pool)
+                leaves.cancel()
+                with pytest.raises(LedgerUnavailable):
+                    await fails
+            await until_released(ledger, "call")
+        await far_pool.close()
+
+
+async def until_released(ledger: Ledger, key: str) -> None:
+    async with asyncio.timeout(15):
+        while (await ledger.hold_of(key)).status is not HoldStatus.RELEASED:  # noqa: ASYNC110 - in Postgres
+            await asyncio.sleep(0.01)
 
 
 async def until_requested(pool: Pool) -> None:

@@ -117,6 +117,11 @@ class TestAStartedStatement:
         assert isinstance(await started(wire, b"SELECT 1 / %s::integer", (0,)), psycopg.errors.DivisionByZero)
         assert await wire.rows(b"SELECT 1", ()) == [(1,)]
 
+    async def test_tells_that_its_rows_cannot_be_read_and_the_wire_goes_on(self, wire: Wire) -> None:
+        answer = await started(wire, b"SELECT %s::timestamptz", ("infinity",))
+        assert isinstance(answer, psycopg.DataError)
+        assert await wire.rows(b"SELECT 1", ()) == [(1,)]
+
     async def test_tells_that_it_was_given_up(self, wire: Wire) -> None:
         asyncio.get_running_loop().call_later(0.05, wire.give_up)
         answer = await started(wire, b"SELECT pg_sleep(%s::integer)", (60,))
