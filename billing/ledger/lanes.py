@@ -140,7 +140,7 @@ class Lane(Generic[RequestT, AnswerT]):
         """Takes nothing more and waits for what is under way."""
         self._closed = True
         if self._lone is not None:
-            self._landing = asyncio.get_running_loop().create_future()
+            self._landing = self._landing or asyncio.get_running_loop().create_future()
             await asyncio.wait((self._landing,), timeout=2 * self._wait_s)
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=2 * self._wait_s)
