@@ -123,9 +123,7 @@ class Link:
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             raise LedgerUnavailable(f"Postgres cannot be reached: {reason}") from error
-        wire = self._wire = Wire(
-            connection, lock_timeout_ms
-        )  # kept first: whoever fails from here on closes it
+        wire = self._wire = Wire(connection, lock_timeout_ms)  # kept first: who fails from here on closes it
         for statement in self._prepared:
             await wire.prepare(statement)
         return wire
