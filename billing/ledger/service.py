@@ -163,8 +163,8 @@ class Ledger(Books):
     async def settle(self, settlement: Settlement) -> Resolution:
         """Ends a call with what it cost and frees its hold. See Settlement for repeats and late costs.
 
-        It is carried out even if the caller is cancelled meanwhile. Raises InvalidAmount, KeyConflict, and
-        NotFound for a call without a hold where the settlement names no payer.
+        It is carried out even if the caller is cancelled meanwhile, where the call has a hold and Postgres
+        answers in time. Raises InvalidAmount, KeyConflict, and NotFound for a call without hold and payer.
         """
         return await self._end(_settling(settlement))
 
