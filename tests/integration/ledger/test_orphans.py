@@ -17,12 +17,17 @@ ALICE = Payer("user_id", "alice")
 BOB = Payer("user_id", "bob")
 
 
+@pytest.mark.parametrize("is_sent_alone", [False, True])
 async def test_a_repeat_that_leaves_does_not_release_the_hold_of_who_asked_first(
-    ledger: Ledger, pool: Pool
+    ledger: Ledger, pool: Pool, is_sent_alone: bool
 ) -> None:
+    """One sent alone is only told that the key is not new; whose hold that is, a batch tells."""
     await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
     await ledger.hold(HoldRequest("call", ALICE, 10, 0, 60))
     async with Ledger(pool, owner="another") as another:
+        if is_sent_alone:  # which takes a connection
+            await another.hold(HoldRequest("before it", ALICE, 10, 0, 60))
+            await another.release("before it", "done")
         async with pool.connection() as blocker, blocker.transaction():
             await blocker.execute('SELECT 1 FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
             repeat = asyncio.ensure_future(another.hold(HoldRequest("call", ALICE, 10, 0, 60)))
@@ -31,22 +36,6 @@ async def test_a_repeat_that_leaves_does_not_release_the_hold_of_who_asked_first
         await another.hold(HoldRequest("behind it", ALICE, 10, 0, 60))
     assert (await ledger.hold_of("call")).status is HoldStatus.OPEN
     assert (await ledger.account(ALICE)).held_nanos == 20
-
-
-async def test_nor_does_one_that_was_sent_alone(ledger: Ledger, pool: Pool) -> None:
-    """Its own statement only says that the key is not new; whose hold that is, a batch must tell."""
-    await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
-    await ledger.hold(HoldRequest("call", ALICE, 10, 0, 60))
-    async with Ledger(pool, owner="another") as another:
-        await another.hold(HoldRequest("before it", ALICE, 10, 0, 60))  # from now on it has a connection
-        async with pool.connection() as blocker, blocker.transaction():
-            await blocker.execute('SELECT 1 FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
-            repeat = asyncio.ensure_future(another.hold(HoldRequest("call", ALICE, 10, 0, 60)))
-            await until_waiting(pool)
-            repeat.cancel()
-        await another.hold(HoldRequest("behind it", ALICE, 10, 0, 60))
-    assert (await ledger.hold_of("call")).status is HoldStatus.OPEN
-    assert (await ledger.account(ALICE)).held_nanos == 30
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
