@@ -20,9 +20,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else prices come from the network at start
 _import_began = time.monotonic()
 
-from fastapi import FastAPI  # noqa: E402  # LiteLLM reads its environment when it is imported
-from litellm.proxy.proxy_server import app  # noqa: E402
-from pydantic import ValidationError  # noqa: E402
+from billing.garbage_collection import freeze_started, paused_collection  # noqa: E402
+
+with paused_collection():  # LiteLLM reads its environment when it is imported
+    from fastapi import FastAPI
+    from litellm.proxy.proxy_server import app
+    from pydantic import ValidationError
 
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
@@ -113,6 +116,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
         async with litellm_lifespan(app) as state, _billing(app, settings):
+            freeze_started()
             yield state or {}
 
     app.router.lifespan_context = lifespan

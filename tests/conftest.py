@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
 import pytest
 
 from billing.database import Pool, migrate, open_pool
+from billing.garbage_collection import freeze_started
 from billing.ledger import Ledger
 from tests.postgres_server import PostgresServer, database_of
 from tests.scheduling import ByWhatIsStarted
@@ -18,6 +20,15 @@ hypothesis.settings.register_profile(
     "proxyllm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("proxyllm")
+
+
+gc.disable()  # while tests are collected, which imports LiteLLM
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: it is taken out of all later collections."""
+    freeze_started()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
