@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from litellm.proxy.auth import user_api_key_auth as auth_module
 from litellm.proxy.auth.auth_utils import get_request_route_template
 from starlette.requests import Request
 
-from billing.errors import BillingError, Forbidden, RouteNotBillable
+from billing.errors import BillingError, Forbidden, RouteNotBillable, Unavailable
 from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
 from billing.proxy.payer import TRUSTED_BACKEND, Key, is_exempt
@@ -52,6 +53,9 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
         **options: object,
     ) -> UserAPIKeyAuth | None:
         if not is_exempt(user_api_key_auth_obj, settings):
+            call = current_call.get()
+            if call is not None and call.entered_as_exempt:
+                raise refused(call, Unavailable("The rights of your key are changing; try again shortly."))
             try:
                 _check(request, route, request_data)
             except RouteNotBillable as refusal:
@@ -85,6 +89,16 @@ def _check(request: Request, path: str, body: object) -> None:
         check_key_metadata(body)
 
 
+def _inside(text: str) -> list[object]:
+    """What a text holds that LiteLLM may read as JSON, in which names can be written with escapes."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return []
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError):
+        return []
+
+
 def check_key_metadata(body: object) -> None:
     """Raises Forbidden where anybody but an admin would make a key or team that chooses payer or price."""
     match body:
@@ -94,7 +108,7 @@ def check_key_metadata(body: object) -> None:
         case list():
             named, nested = None, body
         case str():
-            named, nested = next((field for field in _ADMINS_TO_SET if field in body), None), []
+            named, nested = next((field for field in _ADMINS_TO_SET if field in body), None), _inside(body)
         case _:
             return
     if named is not None:
