@@ -61,7 +61,6 @@ def has_other_ways() -> bool:
     return (
         proxy_server.master_key is None
         or proxy_server.user_custom_auth is not None
-        or auth_module.enterprise_custom_auth is not None
         or any(general.get(way) for way in ways)
     )
 

@@ -30,11 +30,9 @@ async def test_metadata_is_read_as_the_json_that_litellm_makes_of_it() -> None:
     assert await read_form(body, MULTIPART, LIMITS) == {"metadata": {"model_group": "free-tier"}}
 
 
-@pytest.mark.parametrize(
-    "text", ["[]", "5", "{", '{"a":1,"a":2}', '{"a":NaN}', '{"a":' * 11 + "1" + "}" * 11]
-)
+@pytest.mark.parametrize("text", ["[]", "5", "{", '{"a":1,"a":2}', '{"a":NaN}', ""])
 async def test_metadata_that_is_no_plain_json_object_is_refused(text: str) -> None:
-    with pytest.raises((BadRequest, Exception), match="metadata|levels"):
+    with pytest.raises(BadRequest, match="metadata"):
         await read_form(multipart((field("metadata"), text)), MULTIPART, LIMITS)
 
 
