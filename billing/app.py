@@ -24,9 +24,11 @@ from billing.garbage_collection import freeze_started, paused_collection  # noqa
 
 with paused_collection():  # LiteLLM reads its environment when it is imported
     from fastapi import FastAPI
+    from litellm.proxy.middleware.per_request_root_path_middleware import PerRequestRootPathMiddleware
     from litellm.proxy.proxy_server import app
     from pydantic import ValidationError
     from starlette.middleware import Middleware
+    from starlette.middleware.cors import CORSMiddleware
 
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
@@ -135,10 +137,24 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     guard_routes(settings, _would_refuse if shadow else None)
     guard_key_checks()
     guard_spend_log_rows()
-    app.user_middleware.append(Middleware(Door, settings=settings, credit_check=_credit_check))  # innermost
+    _mount_door(app, settings)
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
     if shadow:
         app.add_middleware(ModeHeader)
+
+
+def _mount_door(app: FastAPI, settings: Settings) -> None:
+    """Outside of LiteLLM's own middleware, but inside what finds out below which prefix it is served."""
+    layers = app.user_middleware
+    cors = next(layer for layer in layers if layer.cls is CORSMiddleware)
+    door = Middleware(
+        Door,
+        settings=settings,
+        credit_check=_credit_check,
+        with_cors=lambda refused: CORSMiddleware(refused, *cors.args, **cors.kwargs),
+    )
+    prefixes = [index for index, layer in enumerate(layers) if layer.cls is PerRequestRootPathMiddleware]
+    layers.insert(prefixes[-1] + 1 if prefixes else 0, door)
 
 
 def _top_up_url(settings: Settings) -> str | None:

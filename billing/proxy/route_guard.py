@@ -58,6 +58,8 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
                 raise refused(call, Unavailable("The rights of your key are changing; try again shortly."))
             try:
                 _check(request, route, request_data)
+                if note is None:
+                    _check_door(call)
             except RouteNotBillable as refusal:
                 call = current_call.get()
                 if note is None or call is None:
@@ -87,6 +89,14 @@ def _check(request: Request, path: str, body: object) -> None:
         call.route = route
     if request.method != "GET" and route.handling is not Handling.BILLED:
         check_key_metadata(body)
+
+
+def _check_door(call: Call | None) -> None:
+    """Raises Unavailable for a billed call whose fields nobody has checked: it came in another way."""
+    if call is None or call.route is None or call.is_websocket:
+        return
+    if call.route.handling is Handling.BILLED and not call.fields_checked:
+        raise Unavailable("This request was not checked on its way in, so it cannot be billed.")
 
 
 def _inside(text: str) -> list[object]:

@@ -42,13 +42,20 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's word for it; nobody reads the answer
 
 
 class Door:
-    """Wraps LiteLLM's router, inside LiteLLM's own middleware, which gives each answer its CORS headers.
+    """Wraps LiteLLM's app. `with_cors` gives a refusal the headers by which browsers let their pages read it.
 
     In shadow mode calls are let through as they come; what makes keys is read as strictly as ever.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, credit_check: Callable[[], CreditCheck]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        credit_check: Callable[[], CreditCheck],
+        with_cors: Callable[[ASGIApp], ASGIApp],
+    ) -> None:
         self._app = app
+        self._refused = with_cors(_refused)
         self._settings = settings
         self._credit_check = credit_check
         self._budget = BodyBudget(settings.billing_bodies_bytes_max)
@@ -70,8 +77,8 @@ class Door:
             call.client_gone = True
             await Response(status_code=CLIENT_CLOSED_REQUEST)(scope, receive, send)
         except BillingError as refusal:
-            call.refusal = refusal  # which the outermost layer renders in place of this response
-            await Response(status_code=refusal.status)(scope, receive, send)
+            call.refusal = refusal
+            await self._refused(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -93,7 +100,7 @@ class Door:
             return receive
         if asker.key is None and not others:
             return await self._stranger(request, receive)
-        return await self._customer(request, receive, asker, route)
+        return await self._customer(call, request, receive, asker, route)
 
     def _lets_through(self, route: Route | None, headers: Headers) -> bool:
         if route is None:
@@ -105,7 +112,7 @@ class Door:
         return replaying(await read_body(receive, request.headers, limits, self._budget), receive)
 
     async def _customer(
-        self, request: Request, receive: Receive, asker: Asker, route: Route | None
+        self, call: Call, request: Request, receive: Receive, asker: Asker, route: Route | None
     ) -> Receive:
         is_form = body_kind(request.headers) is BodyKind.FORM
         if is_form:
@@ -117,6 +124,7 @@ class Door:
                 raise BadRequest("The body is empty; send a JSON object.")
             await self._credit_check().refuse_without_credit(asker.key, document, len(body))
             check_fields(route, document, is_form=is_form)
+            call.fields_checked = True
         return replaying(body, receive)
 
     async def _json(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
@@ -131,3 +139,8 @@ class Door:
         limits = BodyLimits(self._settings.billing_upload_bytes_max, self._settings.billing_body_wait_s)
         body = await read_body(receive, request.headers, limits, self._budget)
         return body, await read_form(body, request.headers, self._structure)
+
+
+async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
+    """What the outermost layer replaces by the call's refusal, in the words of its API."""
+    await Response(status_code=BillingError.status)(scope, receive, send)

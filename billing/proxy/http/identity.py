@@ -17,6 +17,7 @@ from starlette.requests import Request
 from billing.errors import LedgerUnavailable, Unauthorized
 from billing.proxy.key_check import NOT_CHECKED, was_not_checked
 from billing.proxy.payer import Key, is_exempt
+from billing.proxy.single_flight import SingleFlight
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,12 +79,15 @@ async def identify(credential: str, settings: Settings) -> Asker:
         return Asker(is_exempt=True)
     if not credential.startswith(_VIRTUAL_KEY):  # a session of LiteLLM's UI, or what another way will read
         return NOBODY
-    key = await _virtual_key(credential)
+    key = await _LOOK_UPS.result(credential, lambda: _virtual_key(credential))
     if key is not None:
         return Asker(is_exempt(key, settings), key)
     if has_other_ways():
         return NOBODY
     raise Unauthorized(NO_VALID_KEY)
+
+
+_LOOK_UPS: SingleFlight[UserAPIKeyAuth | None] = SingleFlight()
 
 
 async def _virtual_key(credential: str) -> UserAPIKeyAuth | None:

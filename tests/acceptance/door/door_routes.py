@@ -9,7 +9,8 @@ JSON_ROUTES = sorted({path_of(route) for route in BILLED if request_for(route).f
 KEY_MAKING_ROUTES = [
     path
     for path in (
-        "/key/generate", "/key/update", "/key/regenerate", "/user/new", "/user/update", "/team/new", "/team/update",
+        "/key/generate", "/key/update", "/key/regenerate", "/user/new", "/user/update", "/team/new",
+        "/team/update",
     )
     if (route := route_of("POST", path)) is not None and route.handling is Handling.FREE
 ]  # fmt: skip

@@ -33,7 +33,7 @@ def liveness(running: Running) -> Iterator[list[float]]:
 
     def probe() -> None:
         with httpx.Client(base_url=running.base_url, timeout=60) as client:
-            while not stop.is_set():
+            while not took or not stop.is_set():
                 began = time.perf_counter()
                 client.get("/health/liveness").raise_for_status()
                 took.append(time.perf_counter() - began)
