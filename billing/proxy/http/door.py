@@ -33,7 +33,8 @@ from billing.proxy.http.request_body import (
 )
 from billing.proxy.http.request_fields import check_fields
 from billing.proxy.http.structure import Structure, StructureLimits
-from billing.proxy.routes.matching import billed_route, is_ours, needs_key
+from billing.proxy.routes.checks import check_route
+from billing.proxy.routes.matching import billed_route, is_ours, needs_key, refused_route
 from billing.proxy.routes.route import Route
 from billing.settings import Settings
 
@@ -114,6 +115,8 @@ class Door:
     async def _customer(
         self, call: Call, request: Request, receive: Receive, asker: Asker, route: Route | None
     ) -> Receive:
+        if route is None and self._settings.billing_mode == "enforce":
+            refuse_early(request.method, get_request_route(request))
         is_form = body_kind(request.headers) is BodyKind.FORM
         if is_form:
             body, document = await self._form(request, receive)
@@ -139,6 +142,13 @@ class Door:
         limits = BodyLimits(self._settings.billing_upload_bytes_max, self._settings.billing_body_wait_s)
         body = await read_body(receive, request.headers, limits, self._budget)
         return body, await read_form(body, request.headers, self._structure)
+
+
+def refuse_early(method: str, path: str) -> None:
+    """Raises RouteNotBillable for a route that no customer may call, before its body is read."""
+    route = refused_route(method, path)
+    if route is not None:
+        check_route(route.method, route.path, path)
 
 
 async def _refused(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from billing.proxy.routes.route import Handling, Route
 from billing.proxy.routes.table import ROUTES
@@ -25,9 +25,18 @@ def needs_key(method: str, path: str) -> bool:
     return keyless.fullmatch(target) is None and others.fullmatch(target) is not None
 
 
+@lru_cache(maxsize=1024)  # on the way of every call
 def billed_route(method: str, path: str) -> Route | None:
     """The billed route that this path is, or None."""
     return next((route for pattern, route in _billed() if pattern.fullmatch(f"{method} {path}")), None)
+
+
+def refused_route(method: str, path: str) -> Route | None:
+    """The refused route that this path is, or None; also None where it may be another one, too."""
+    target = f"{method} {path}"
+    if any(pattern.fullmatch(target) for pattern in _patterns()):
+        return None
+    return next((route for pattern, route in _refused() if pattern.fullmatch(target)), None)
 
 
 @cache
@@ -37,6 +46,12 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
         _any_of(route for route in http if not route.needs_key),
         _any_of(route for route in http if route.needs_key and route.handling is not Handling.REFUSED),
     )
+
+
+@cache
+def _refused() -> tuple[tuple[re.Pattern[str], Route], ...]:
+    refused = [route for route in ROUTES.values() if route.handling is Handling.REFUSED]
+    return tuple((re.compile(_pattern(route)), route) for route in refused if route.method != "MOUNT")
 
 
 @cache
