@@ -12,12 +12,21 @@ from functools import cache
 from typing import Any, Literal, Required
 
 from litellm.types.llms.openai import ValidUserMessageContentTypes
-from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from typing_extensions import TypedDict
 
 from billing.errors import BadRequest
 
-_OPEN = ConfigDict(extra="allow")
+_OPEN = with_config(ConfigDict(extra="allow"))
 Object = dict[Any, Any]  # JSON has no other keys than strings
 Objects = list[Object] | None
 Text = StrictStr | None
@@ -27,10 +36,10 @@ Number = StrictInt | StrictFloat | None
 Texts = StrictStr | list[StrictStr] | None
 
 
+@_OPEN
 class Block(TypedDict, total=False):
     """A part of a message's content."""
 
-    __pydantic_config__ = _OPEN
     type: Required[StrictStr]
     text: Text
     source: Object | None
@@ -40,10 +49,10 @@ class Block(TypedDict, total=False):
     cache_control: Object | None
 
 
+@_OPEN
 class Message(TypedDict, total=False):
     """One message of a conversation."""
 
-    __pydantic_config__ = _OPEN
     role: Required[StrictStr]
     content: StrictStr | list[StrictStr | Block] | None
     name: Text
@@ -52,10 +61,10 @@ class Message(TypedDict, total=False):
     function_call: Object | None
 
 
+@_OPEN
 class Everywhere(TypedDict, total=False):
     """Fields that several calls have."""
 
-    __pydantic_config__ = _OPEN
     model: Text
     stream: Flag
     user: Text
@@ -116,10 +125,10 @@ class Completion(Everywhere, total=False):
     stream_options: Object | None
 
 
+@_OPEN
 class MessagesToolChoice(TypedDict, total=False):
     """https://docs.anthropic.com/en/api/messages#body-tool-choice"""
 
-    __pydantic_config__ = _OPEN
     type: Required[Literal["auto", "any", "tool", "none"]]
     name: Text
     disable_parallel_tool_use: Flag
@@ -230,10 +239,10 @@ class Ocr(Everywhere, total=False):
     document: Required[Object]
 
 
+@_OPEN
 class ToolCall(TypedDict, total=False):
     """LiteLLM's own `POST /mcp-rest/tools/call`."""
 
-    __pydantic_config__ = _OPEN
     server_id: Text
     name: Required[StrictStr]
     arguments: Object | None
