@@ -8,6 +8,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # LiteLLM imports these only for a second server, a profiler, and exports to FOCUS and CloudZero: 200 MB.
 NOT_IN_IMAGE := $(addprefix --no-emit-package ,granian polars polars-runtime-32 pyroscope-io)
 IMAGE_FOLDER ?= .image
+NEWCOMER_FOLDER ?= .newcomer
 INPUTS := pyproject.toml requirements/install.sh requirements/build.txt
 export VENV
 
@@ -40,13 +41,13 @@ test-faults: $(VENV)/installed-dev ## Starts, kills, cuts and drains gateways of
 test-tailnet: $(VENV)/installed-dev ## Calls a model over a real tailnet, in network namespaces (Linux, root, Go)
 	@why=$$(tests/tailnet/possible.sh) || { echo "proxyllm: cannot run test-tailnet here: $$why" >&2; exit 1; }
 	@$(MAKE) --no-print-directory $(VENV)/tailnet/built
-	@PROXYLLM_TAILNET_PROGRAMS=$(CURDIR)/$(VENV)/tailnet unshare --net -- $(BIN)/python -m pytest tests/tailnet $(ARGS)
+	@PROXYLLM_TAILNET_PROGRAMS="$(CURDIR)/$(VENV)/tailnet" unshare --net -- $(BIN)/python -m pytest tests/tailnet $(ARGS)
 
 # Minutes the first time, on one core, then Go's build cache. go.sum pins every source by hash.
 $(VENV)/tailnet/built: tests/tailnet/tools/go.mod tests/tailnet/tools/go.sum
 	@echo "Building tailscale and headscale"
 	@mkdir -p $(@D)
-	@cd tests/tailnet/tools && CGO_ENABLED=0 GOBIN=$(CURDIR)/$(@D) nice -n 19 go install -mod=readonly -p 1 tool
+	@cd tests/tailnet/tools && CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" nice -n 19 go install -mod=readonly -p 1 tool
 	@touch $@
 
 .PHONY: test-image
@@ -54,7 +55,12 @@ test-image: $(VENV)/installed-dev ## Builds the image without any image registry
 	@why=$$(deploy/image/possible.sh) || { echo "proxyllm: cannot run test-image here: $$why" >&2; exit 1; }
 	@$(MAKE) --no-print-directory $(VENV)/tailnet/built
 	@deploy/image/build_on_stand_ins.sh $(IMAGE_FOLDER) $(VENV)/tailnet
-	@PROXYLLM_IMAGE_FOLDER=$(abspath $(IMAGE_FOLDER)) $(BIN)/python -m pytest tests/acceptance/image/check_image.py $(ARGS)
+	@PROXYLLM_IMAGE_FOLDER="$$(cd $(IMAGE_FOLDER) && pwd)" $(BIN)/python -m pytest tests/acceptance/image/check_image.py $(ARGS)
+
+.PHONY: test-newcomer
+test-newcomer: ## Runs and pays on a bare Debian, as root and as a user (Linux, root, debootstrap; ARGS=all)
+	@why=$$(tests/newcomer/possible.sh) || { echo "proxyllm: cannot run test-newcomer here: $$why" >&2; exit 1; }
+	@tests/newcomer/run.sh "$(NEWCOMER_FOLDER)" $(ARGS)
 
 .PHONY: browser-hint
 browser-hint:

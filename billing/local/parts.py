@@ -17,6 +17,7 @@ from typing import Self
 from billing.local import leftovers, reaper
 from billing.local.failures import PartDied, PartFailed, ProgramMissing
 from billing.local.home import PRIVATE_FILE, Home
+from billing.local.postgres_programs import StartAs
 
 STOP_WITHIN_S = 20.0
 LOG_TAIL_LINES = 15
@@ -78,12 +79,17 @@ class Parts:
         env: Mapping[str, str],
         stop_signal: signal.Signals = signal.SIGTERM,
         pass_fds: Sequence[int] = (),
+        start_as: StartAs | None = None,
     ) -> Part:
         """Starts `command` with exactly `env`; its output goes to `logs/<name>.log`.
 
+        `start_as` names another user or another folder that it runs in.
+
         Raises ProgramMissing where the program cannot be found.
         """
-        part = await self._launch(name, command, env=env, stop_signal=stop_signal, pass_fds=pass_fds)
+        part = await self._launch(
+            name, command, env=env, stop_signal=stop_signal, pass_fds=pass_fds, start_as=start_as
+        )
         self._tell_reaper({"pid": part.process.pid, "signal": int(stop_signal)})
         leftovers.record(self.home.processes_file, [one.process.pid for one in self.running])
         self._started.set()
@@ -98,6 +104,7 @@ class Parts:
         stop_signal: signal.Signals = signal.SIGTERM,
         pass_fds: Sequence[int] = (),
         stdin: int = asyncio.subprocess.DEVNULL,
+        start_as: StartAs | None = None,
     ) -> Part:
         log = self.home.logs / f"{name}.log"
         output = _open_log(log)
@@ -110,6 +117,7 @@ class Parts:
                 stderr=output,
                 start_new_session=True,
                 pass_fds=pass_fds,
+                **(start_as or {}),
             )
         except FileNotFoundError as error:
             raise ProgramMissing(f"cannot start {name}: {command[0]} is not installed") from error

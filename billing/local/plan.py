@@ -92,6 +92,7 @@ class Plan:
             "BILLING_PUBLIC_URL": self.base_url,
             "DOCS_URL": "/docs",
             "LITELLM_LOG": "ERROR",
+            "STORE_MODEL_IN_DB": "True",  # models can be added by LiteLLM's API and page
         } | self.base_environment()
         ours |= prisma
         ours |= {

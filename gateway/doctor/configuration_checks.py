@@ -104,7 +104,7 @@ def _models(
     for name, count in ids.items():
         if count > 1:
             yield failed(f"model_info.id {name}", f"stands {count} times: prices of one would bill the other")
-    prices = _price_map()
+    prices = price_map()
     for model in listed:
         yield from _model(model, prices, environment)
     yield from _forwards(listed, forwards, environment)
@@ -115,7 +115,7 @@ def _model(model: Model, prices: PriceMap, environment: Environment) -> Iterator
     check, name = f"model {model.name}", str(model.parameters.get("model", ""))
     if name.startswith("ollama/"):
         yield warning(check, "ollama/ writes prompts of its own for tools: use ollama_chat/")
-    if model.info.get("billing") != "free" and not _is_priced(model, name, prices):
+    if model.info.get("billing") != "free" and not is_priced(model, name, prices):
         yield warning(check, "has no price above zero: billed keys are refused it (model_info)")
     host = _address(model, environment).hostname
     if host is not None and _is_in_tailnet(host):
@@ -124,7 +124,8 @@ def _model(model: Model, prices: PriceMap, environment: Environment) -> Iterator
         )
 
 
-def _is_priced(model: Model, name: str, prices: PriceMap) -> bool:
+def is_priced(model: Model, name: str, prices: PriceMap) -> bool:
+    """Whether a model, `name` for LiteLLM, costs something: by its own prices or by those of the map."""
     own = {**model.parameters, **model.info}
     if _prices_of(own):
         return _costs(own)
@@ -141,11 +142,16 @@ def _costs(entry: Section) -> bool:
 
 def _prices_of(entry: Section) -> list[object]:
     """Whatever an entry asks for: a price a token, an image, a page, a second, or tiers of them."""
-    priced = {name: value for name, value in entry.items() if "cost_per" in name or name == "tiered_pricing"}
-    return [value for value in priced.values() if value is not None]
+    return [value for name, value in entry.items() if is_price(name) and value is not None]
 
 
-def _price_map() -> PriceMap:
+def is_price(name: str) -> bool:
+    """Whether a field of a model says what something costs."""
+    return "cost_per" in name or "token_cost" in name or name == "tiered_pricing"
+
+
+def price_map() -> PriceMap:
+    """LiteLLM's own prices, from the file that it ships."""
     prices: PriceMap = json.loads((package_directory("litellm") / PRICE_FILE).read_text("utf-8"))
     return prices
 

@@ -13,3 +13,11 @@ SELECT migration_name FROM billing._prisma_migrations WHERE finished_at IS NOT N
 -- connections
 -- How many connections the server takes from others than its administrators.
 SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int;
+
+-- models_known
+-- Whether LiteLLM's table of models is there.
+SELECT to_regclass('"LiteLLM_ProxyModelTable"') IS NOT NULL;
+
+-- stored_models
+-- Every model that was added by LiteLLM's API or page.
+SELECT model_name, litellm_params, model_info FROM "LiteLLM_ProxyModelTable" ORDER BY model_name, model_id;

@@ -34,11 +34,13 @@ def before_start(path: Path, environment: Environment, drain_s: int | None = Non
 async def examine(path: Path, environment: Environment) -> list[Finding]:
     """The same, and what the database and Stripe answer."""
     from gateway.doctor.live_checks import check_database, check_stripe  # Stripe's SDK: `serve` needs none
+    from gateway.doctor.stored_models import check_stored_models
 
     findings = before_start(path, environment)
     settings = read_settings()
     if isinstance(settings, Settings):
         findings += [finding async for finding in check_database(settings, _litellm_pool(path))]
+        findings += [finding async for finding in check_stored_models(settings, environment)]
         findings += [finding async for finding in check_stripe(settings)]
     return findings
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing.local.postgres_programs import StartAs
+
 LAST_LINES = 15
 
 
@@ -24,19 +26,28 @@ class Outcome:
 
 
 async def run(
-    command: Sequence[str], *, env: Mapping[str, str], timeout_s: float, directory: Path | None = None
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    timeout_s: float,
+    directory: Path | None = None,
+    standard_input: int = asyncio.subprocess.DEVNULL,
+    start_as: StartAs | None = None,
 ) -> Outcome:
     """Runs `command`, standard error joined to output. A program that takes too long is killed.
 
+    `start_as` names the user and the folder that it runs in, `directory` the folder alone.
+
     Raises OSError where it cannot be started.
     """
+    place: StartAs = start_as or ({"cwd": directory} if directory else {})
     process = await asyncio.create_subprocess_exec(
         *command,
         env=dict(env),
-        cwd=directory,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=standard_input,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        **place,
     )
     try:
         async with asyncio.timeout(timeout_s):

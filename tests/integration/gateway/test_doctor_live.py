@@ -10,8 +10,9 @@ from billing.local import litellm_database
 from billing.settings import Settings
 from gateway.doctor.finding import Finding
 from gateway.doctor.live_checks import check_database, check_stripe
+from gateway.doctor.stored_models import check_stored_models
 from tests.integration.sandbox.program import API_KEY, running
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer, database_of
 
 
 def _settings(url: str | None, **more: object) -> Settings:
@@ -59,6 +60,34 @@ class TestDatabase:
     async def test_none_at_all_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("DATABASE_URL", raising=False)
         assert [finding.check for finding in await _database(_settings(None))] == ["DATABASE_URL"]
+
+
+class TestStoredModels:
+    async def test_those_without_a_price_are_found_in_litellms_table(
+        self, postgres: PostgresServer, database_url: str
+    ) -> None:
+        settings = _settings(database_url)
+        assert [finding async for finding in check_stored_models(settings, {})] == []  # not migrated
+        await litellm_database.migrate(database_url, lambda _text: None)
+        columns = "model_id, model_name, litellm_params, model_info, created_by, updated_by"
+        rows = (
+            """('1', 'own', '{"model": "openai/own", "input_cost_per_token": 1e-6}', '{}', 'a', 'a')""",
+            """('2', 'free', '{"model": "openai/own"}', '{"billing": "free"}', 'a', 'a')""",
+            """('3', 'none', '{"model": "openai/own"}', '{}', 'a', 'a')""",
+        )
+        for count, row in enumerate(rows):
+            postgres.execute(
+                f'INSERT INTO "LiteLLM_ProxyModelTable" ({columns}) VALUES {row}',
+                database=database_of(database_url),
+            )
+            [finding] = [finding async for finding in check_stored_models(settings, {})]
+            assert finding.level == ("warning" if count == 2 else "ok")
+
+        assert finding.check == "stored model none"
+
+    async def test_a_database_that_does_not_answer_is_told_once(self) -> None:
+        settings = _settings("postgresql://who@127.0.0.1:1/none")
+        assert [finding async for finding in check_stored_models(settings, {})] == []
 
 
 class TestStripe:

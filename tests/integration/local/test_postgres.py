@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from billing.local import postgres
+from billing.local import postgres, postgres_programs
 from billing.local.home import Home
 from billing.local.parts import Part, Parts
 from billing.local.postgres import Place
@@ -67,7 +67,7 @@ class TestServer:
 
     async def test_psql_takes_the_url_as_it_is(self, home: Home) -> None:
         async with _running(home) as (_, place):
-            psql = str(postgres.programs_directory() / "psql")
+            psql = postgres_programs.find().path("psql")
             command = [psql, "-At", "-c", "SELECT current_database()", place.url]
             process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
             output, _ = await process.communicate()

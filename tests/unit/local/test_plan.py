@@ -52,6 +52,10 @@ class TestGatewayEnvironment:
 
         assert environment["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
 
+    def test_models_can_be_added_by_api_unless_the_user_says_no(self) -> None:
+        assert _plan().gateway_environment({})["STORE_MODEL_IN_DB"] == "True"
+        assert _plan({"STORE_MODEL_IN_DB": "False"}).gateway_environment({})["STORE_MODEL_IN_DB"] == "False"
+
     def test_it_names_prismas_engine(self) -> None:
         prisma = {"PRISMA_QUERY_ENGINE_BINARY": "/engine"}
 

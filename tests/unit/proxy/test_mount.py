@@ -4,7 +4,7 @@ import litellm
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
 
-from billing.proxy.mount import assert_mounted, mount_hooks, unmount_hooks
+from billing.proxy.mount import assert_mounted, keep_mounted, mount_hooks, unmount_hooks
 
 
 class _PROXY_ConfigGuard(CustomLogger):  # type: ignore[misc]  # noqa: N801  # LiteLLM's base, the guard's name
@@ -53,3 +53,25 @@ class TestMountHooks:
         unmount_hooks(hook)
         with pytest.raises(RuntimeError, match="unbilled"):
             assert_mounted(hook)
+
+
+class TestKeepMounted:
+    async def test_what_litellm_adds_later_comes_before_it(self, others: list[CustomLogger]) -> None:
+        hook, guardrail, exporter = CustomLogger(), CustomLogger(), CustomLogger()
+        mount_hooks(hook)
+        litellm.callbacks.append(guardrail)
+        litellm._async_success_callback.insert(0, exporter)
+
+        await keep_mounted(hook)
+
+        assert litellm.callbacks == [*others, guardrail, hook]
+        assert litellm._async_success_callback == [hook, exporter, *others]
+
+    async def test_lists_that_litellm_made_anew_get_it_again(self, others: list[CustomLogger]) -> None:
+        hook = CustomLogger()
+        mount_hooks(hook)
+        unmount_hooks(hook)
+
+        await keep_mounted(hook)
+
+        assert_mounted(hook)
