@@ -13,20 +13,17 @@ from typing import Any, Literal, Required
 
 from litellm.types.llms.openai import ValidUserMessageContentTypes
 from pydantic import (
-    ConfigDict,
     StrictBool,
     StrictFloat,
     StrictInt,
     StrictStr,
     TypeAdapter,
     ValidationError,
-    with_config,
 )
 from typing_extensions import TypedDict
 
 from billing.errors import BadRequest
 
-_OPEN = with_config(ConfigDict(extra="allow"))
 Object = dict[Any, Any]  # JSON has no other keys than strings
 Objects = list[Object] | None
 Text = StrictStr | None
@@ -36,7 +33,6 @@ Number = StrictInt | StrictFloat | None
 Texts = StrictStr | list[StrictStr] | None
 
 
-@_OPEN
 class Block(TypedDict, total=False):
     """A part of a message's content."""
 
@@ -49,7 +45,6 @@ class Block(TypedDict, total=False):
     cache_control: Object | None
 
 
-@_OPEN
 class Message(TypedDict, total=False):
     """One message of a conversation."""
 
@@ -61,7 +56,6 @@ class Message(TypedDict, total=False):
     function_call: Object | None
 
 
-@_OPEN
 class Everywhere(TypedDict, total=False):
     """Fields that several calls have."""
 
@@ -125,7 +119,6 @@ class Completion(Everywhere, total=False):
     stream_options: Object | None
 
 
-@_OPEN
 class MessagesToolChoice(TypedDict, total=False):
     """https://docs.anthropic.com/en/api/messages#body-tool-choice"""
 
@@ -239,7 +232,6 @@ class Ocr(Everywhere, total=False):
     document: Required[Object]
 
 
-@_OPEN
 class ToolCall(TypedDict, total=False):
     """LiteLLM's own `POST /mcp-rest/tools/call`."""
 
