@@ -171,6 +171,19 @@ class Settings(BaseSettings):
         description="How long a stream waits, in seconds, where Postgres does not answer and its hold does "
         "not cover what comes next; then it ends.",
     )
+    billing_frame_bytes_max: int = Field(
+        4 * 1024 * 1024,
+        ge=64 * 1024,
+        le=64 * 1024 * 1024,
+        description="The largest frame that a client may send in a realtime session; a larger one closes it "
+        "with 1009.",
+    )
+    billing_frame_elements_max: int = Field(
+        10_000,
+        ge=100,
+        le=10_000_000,
+        description="Keys, elements of lists, objects and lists that one frame of a realtime session may have.",
+    )
     billing_strict: bool = Field(
         False,
         description="No call may take a balance below zero: input and output are bounded by their bytes, and "

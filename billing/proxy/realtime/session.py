@@ -19,6 +19,7 @@ from billing.money import format_nanos, nanos_from_cost
 from billing.proxy.bound.candidate import MEDIA_TOKENS_ESTIMATE
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
+from billing.proxy.realtime.frame_document import FrameLimits, frame_limits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused
 from billing.proxy.realtime.prices import START_TOKENS, RealtimePrices
 from billing.proxy.realtime.shown import ShownAnswer, audio_bytes_a_token
@@ -74,6 +75,11 @@ class RealtimeSession:
     def output_tokens_max(self) -> int:
         """The longest answer that is priced."""
         return self._prices.output_tokens_max
+
+    @property
+    def frame_limits(self) -> FrameLimits:
+        """The largest frame that a client may send."""
+        return frame_limits(self._settings)
 
     @property
     def is_idle(self) -> bool:

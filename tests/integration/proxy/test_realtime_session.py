@@ -18,6 +18,7 @@ from billing.ledger.schemas import Entry, HoldRequest, LedgerLimits, Payer, Tran
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
+from billing.proxy.realtime.frame_document import FrameLimits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.prices import RealtimePrices
 from billing.proxy.realtime.session import RESPONSES_AT_ONCE_MAX, RealtimeSession
@@ -35,6 +36,7 @@ PRICES = RealtimePrices(
     rule=RULE,
 )
 OUTPUT_MAX = PRICES.output_tokens_max
+LIMITS = FrameLimits(bytes_max=100_000, elements_max=1_000)
 ONE = PRICES.needed_nanos(Decimal(0), 2048, Decimal(1))
 
 CREDIT = 60 * ONE
@@ -96,7 +98,7 @@ async def opened(ledger: Ledger, call: Call, settings: Settings, credit_nanos: i
 
 
 def frame(event: dict[str, object]) -> ClientFrame:
-    return read_frame({"text": json.dumps(event)}, PRICES.output_tokens_max)
+    return read_frame({"text": json.dumps(event)}, PRICES.output_tokens_max, LIMITS)
 
 
 def message(text: str) -> ClientFrame:
