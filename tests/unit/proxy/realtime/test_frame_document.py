@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.errors import BadRequest, TooLarge
@@ -52,6 +52,7 @@ class TestRefusedUnparsed:
         with pytest.raises(TooLarge, match="more than 20 bytes"):
             read('{"type": "aaaaaaaaaaaa"}', FrameLimits(bytes_max=20, elements_max=10))
 
+    @settings(max_examples=30)
     @given(st.dictionaries(st.text(), JSON, max_size=6))
     def test_no_more_than_the_limit_of_elements_is_ever_parsed(self, document: dict[str, object]) -> None:
         count = elements_of(document)
