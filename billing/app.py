@@ -35,12 +35,14 @@ from billing.errors import BillingError, NotConfigured  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.ledger.strict import StrictLedger  # noqa: E402
+from billing.metrics.event_loop import LOOK_S, EventLoopDelay  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
 from billing.proxy.auth import authenticator  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
+from billing.proxy.counting_routes import count_off_loop  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
@@ -88,6 +90,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         tick_s = min(RECONCILE_TICK_S, settings.billing_reconcile_interval_s)
         background.every(tick_s, "comparing the books", schedule.run_once)
         background.every(SAMPLE_S, "sampling", Sampler(pool, ledger, enforcement, schedule).sample)
+        background.every(LOOK_S, "watching the event loop", EventLoopDelay().look)
         app.state.billing_enforcement = enforcement
         app.state.billing = services
         yield
@@ -124,6 +127,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     app.include_router(build_router())
     mount_metrics(app)
     serve_openapi(app)
+    count_off_loop(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
     guard_key_checks()

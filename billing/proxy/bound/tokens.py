@@ -17,6 +17,7 @@ an ordinary text of its length takes several times over; what is left then count
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import os
 import re
@@ -24,7 +25,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
+
+Result = TypeVar("Result")
 
 OFF_LOOP_CHARS_MIN = 8_000  # beyond this, counting leaves the event loop (1 ms, at worst 20)
 COUNTED_CHARS_MAX = 2_000_000  # beyond this, bytes alone are used
@@ -166,5 +169,10 @@ async def count_texts(text: str, encoding_names: Sequence[str | None]) -> dict[s
     names = tuple(dict.fromkeys(encoding_names))
     if len(text) <= OFF_LOOP_CHARS_MIN:
         return {name: count_text(text, name) for name in names}
-    loop = asyncio.get_running_loop()
-    return {name: await loop.run_in_executor(_counting, count_text, text, name) for name in names}
+    counting = functools.partial(count_text, text)
+    return {name: await in_counting_thread(functools.partial(counting, name)) for name in names}
+
+
+async def in_counting_thread(count: Callable[[], Result]) -> Result:
+    """Runs it where texts are counted: few at a time, off the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(_counting, count)
