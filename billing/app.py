@@ -51,6 +51,7 @@ from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
+from billing.proxy.warm_routes import warm_routes  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
 from billing.reconcile.service import open_reconciliation  # noqa: E402
 from billing.routes import build_router  # noqa: E402
@@ -120,6 +121,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
         async with litellm_lifespan(app) as state, _billing(app, settings):
+            await asyncio.to_thread(warm_routes, app)
             freeze_started()
             yield state or {}
 

@@ -311,3 +311,10 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The process's settings, read once. Raises pydantic's ValidationError naming each bad variable."""
     return Settings()
+
+
+def frame_bytes_read_max() -> int:
+    """The largest WebSocket frame that the server reads: one beyond the limit is answered with the reason, one
+    of twice its size is not even read.
+    """
+    return 2 * get_settings().billing_frame_bytes_max

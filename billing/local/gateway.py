@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from billing.local.home import write_private
+from billing.settings import frame_bytes_read_max
 
 SHUTDOWN_WITHIN_S = 10
 
@@ -35,6 +36,7 @@ def main() -> None:
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_WITHIN_S,
+            ws_max_size=frame_bytes_read_max(),
         )
 
 

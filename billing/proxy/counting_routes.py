@@ -11,25 +11,23 @@ import functools
 from collections.abc import Awaitable, Callable, Coroutine
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from billing.proxy.bound.tokens import in_counting_thread
+from billing.proxy.warm_routes import api_routes
 
-_PATHS = ("/spend/calculate",)
-Endpoint = Callable[..., Awaitable[object]]
-
-
-def count_off_loop(app: FastAPI) -> list[str]:
-    """Moves those endpoints off the event loop; returns the paths of those that the app has."""
-    found: list[str] = []
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path in _PATHS and route.dependant.call is not None:
-            route.dependant.call = _in_thread(route.dependant.call)
-            found.append(route.path)
-    return found
+_PATHS = frozenset({"/spend/calculate"})
 
 
-def _in_thread(endpoint: Callable[..., Coroutine[object, object, object]]) -> Endpoint:
+def count_off_loop(app: FastAPI) -> None:
+    """Moves those endpoints off the event loop. Call it before the app serves."""
+    for route in api_routes(app.router.routes):
+        if route.path in _PATHS:
+            route.endpoint = route.dependant.call = _in_thread(route.endpoint)
+
+
+def _in_thread(
+    endpoint: Callable[..., Coroutine[object, object, object]],
+) -> Callable[..., Awaitable[object]]:
     @functools.wraps(endpoint)
     async def counted(*args: object, **options: object) -> object:
         return await in_counting_thread(lambda: asyncio.run(endpoint(*args, **options)))
