@@ -37,6 +37,7 @@ from billing.ledger.service import Ledger  # noqa: E402
 from billing.ledger.strict import StrictLedger  # noqa: E402
 from billing.metrics.event_loop import LOOK_S, EventLoopDelay  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
+from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
 from billing.proxy.auth import authenticator  # noqa: E402
@@ -122,7 +123,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
         async with litellm_lifespan(app) as state, _billing(app, settings):
             await asyncio.to_thread(warm_routes, app)
-            freeze_started()
+            FROZEN_OBJECTS.set(freeze_started())
             yield state or {}
 
     app.router.lifespan_context = lifespan

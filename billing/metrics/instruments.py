@@ -45,6 +45,11 @@ EVENT_LOOP_DELAY_MAX = Gauge(
     "The longest of them since the process was ready.",
     multiprocess_mode="livemax",
 )
+FROZEN_OBJECTS = Gauge(
+    "proxyllm_frozen_objects",
+    "Objects of the start that no garbage collection visits.",
+    multiprocess_mode="livemax",
+)
 
 LEDGER_WAITING = Gauge(
     "proxyllm_ledger_waiting", "Operations that wait for the next batch.", multiprocess_mode="livesum"

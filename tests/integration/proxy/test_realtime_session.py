@@ -322,3 +322,26 @@ class TestResponses:
         await session.after_event(provider.create())
         session.shows({"type": "response.output_text.delta", "response_id": "resp_2", "delta": "one"})
         assert session.likely_nanos == RULE.charge_nanos(Decimal(10 * (100 + 107) + 20 * (7 + 1)))
+
+    @pytest.mark.parametrize(
+        "usage",
+        [
+            {"input_tokens": -100, "output_tokens": 7, "total_tokens": -93},
+            {"input_tokens": 100, "output_tokens": 10**9, "total_tokens": 10**9 + 100},
+            {"input_tokens": 100, "output_tokens": 7, "total_tokens": 3},
+        ],
+    )
+    async def test_a_usage_that_cannot_be_costs_what_was_shown_and_ends_nothing(
+        self, usage: dict[str, int], ledger: Ledger, call: Call, settings: Settings
+    ) -> None:
+        session = await opened(ledger, call, settings, 100 * ONE)
+        provider = Provider()
+        await session.after_event(provider.create())
+        await session.after_event(provider.finish("resp_1", 7))
+        await session.after_event(provider.create())
+        session.shows({"type": "response.output_text.delta", "response_id": "resp_2", "delta": "one"})
+        done = {"id": "resp_2", "conversation_id": "conv", "usage": usage}
+        await session.after_event({"type": "response.done", "response": done})
+        assert session.is_idle
+        assert session.implausible_usage is not None
+        assert session.likely_nanos == RULE.charge_nanos(Decimal(10 * (100 + 107) + 20 * (7 + 1)))
