@@ -182,7 +182,7 @@ class Settings(BaseSettings):
         10_000,
         ge=100,
         le=10_000_000,
-        description="Keys, elements of lists, objects and lists that one frame of a realtime session may have.",
+        description="Keys, elements of lists, objects and lists that a frame of a realtime session may have.",
     )
     billing_strict: bool = Field(
         False,
@@ -314,7 +314,7 @@ def get_settings() -> Settings:
 
 
 def frame_bytes_read_max() -> int:
-    """The largest WebSocket frame that the server reads: one beyond the limit is answered with the reason, one
-    of twice its size is not even read.
+    """The largest WebSocket frame that the server reads: one beyond the limit is answered with the reason,
+    one of twice its size is not even read.
     """
     return 2 * get_settings().billing_frame_bytes_max

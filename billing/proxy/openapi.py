@@ -103,7 +103,7 @@ def _build_and_exit(build: Build, writing: int) -> None:
 
 def serve_openapi(app: FastAPI) -> None:
     """Takes the place of FastAPI's own endpoint, where the app has one."""
-    document = OpenApiDocument(lambda: app.openapi())
+    document = OpenApiDocument(app.openapi)
     routes = app.router.routes
     for index, route in enumerate(routes):
         if isinstance(route, Route) and route.path == app.openapi_url:

@@ -84,9 +84,7 @@ def _why_no_count(name: str, value: object) -> str | None:
     return f"{name} is more than {_TOKENS_MAX}" if value > _TOKENS_MAX else None
 
 
-def _why_contradictory(
-    usage: Mapping[str, object], prompt: int | None, completion: int | None
-) -> str | None:
+def _why_contradictory(usage: Mapping[str, object], prompt: int | None, completion: int | None) -> str | None:
     total = _number(usage.get(_TOTAL))
     if not total or prompt is None or completion is None:
         return None

@@ -45,7 +45,7 @@ _RUN_CHARS = 4_096  # no ordinary text goes on for so long without the end of a 
 # o200k. Their patterns end a piece there, so the parts of a text have exactly the tokens of the whole.
 _WORD_END = re.compile(
     r"\S(?=[ \t])"
-    r"|[A-Za-z0-9а-яА-Я\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]"
+    r"|[A-Za-z0-9\u0410-\u044f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]"
     r"(?=[\n\r\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\u3001\u3002\uff0c\uff01\uff1f\uff1b\uff1a])"
 )
 _SEARCHED_CHARS = 65_536  # at once: searching does not free the GIL
@@ -123,8 +123,8 @@ class _Counted(NamedTuple):
 
 
 def _count(text: str, utf8_bytes: int, encoding: Encoding, cpu_s: Callable[[], float]) -> _Counted:
-    """Counts slice by slice for as long as the text may take. Of what has no end of a word, the start alone is
-    counted, and the rest taken to be like it.
+    """Counts slice by slice for as long as the text may take. Of what has no end of a word, the start alone
+    is counted, and the rest taken to be like it.
     """
     give_up_at = cpu_s() + min(CPU_MAX_S, CPU_MIN_S + CPU_PER_BYTE_S * utf8_bytes)
     tokens = rest_bytes = 0

@@ -31,7 +31,7 @@ def frame_limits(settings: Settings) -> FrameLimits:
 
 
 def read_frame_document(raw: bytes, limits: FrameLimits) -> dict[str, object]:
-    """The object that `raw` is. Raises TooLarge beyond a limit, BadRequest for what is no plain JSON object."""
+    """The object that `raw` is. Raises TooLarge beyond a limit, BadRequest for what is no plain object."""
     if len(raw) > limits.bytes_max:
         raise TooLarge(f"This frame has more than {limits.bytes_max} bytes; send it in parts.")
     _check_structure(raw, limits)

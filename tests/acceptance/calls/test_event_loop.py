@@ -1,4 +1,4 @@
-"""The event loop is everybody's: what one customer does leaves others their turn, and is seen in `/metrics`."""
+"""The event loop is everybody's: a fast stream leaves others their turn; `/metrics` shows delays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from tests.acceptance.customers import Customer, NewCustomer, detail_of, ending_
 WORDS = 12_000
 QUESTION = f"write {WORDS} words"
 STREAMS: dict[str, tuple[str, dict[str, object]]] = {
-    "chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": WORDS}),
+    "chat": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": WORDS},
+    ),
     "messages": ("/v1/messages", {"messages": [{"role": "user", "content": QUESTION}], "max_tokens": WORDS}),
     "responses": ("/v1/responses", {"input": QUESTION, "max_output_tokens": WORDS}),
     "completions": ("/v1/completions", {"prompt": QUESTION, "max_tokens": WORDS}),

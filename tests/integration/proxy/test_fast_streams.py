@@ -1,4 +1,4 @@
-"""A stream whose provider never waits leaves everybody else their turn, and ends soon after its client left."""
+"""A stream whose provider never waits leaves others their turn, and ends soon after its client left."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def served(upstream: Upstream, ended: list[Call]) -> AsyncIterator[str]:
     server = uvicorn.Server(uvicorn.Config(middleware, port=0, log_level="critical", lifespan="off"))
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells it by nothing else
             await asyncio.sleep(0)
     try:
         yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
@@ -91,7 +91,7 @@ async def test_a_stream_leaves_others_their_turn_and_ends_when_its_client_leaves
             assert (await client.get("/live")).text == "alive"
             assert upstream.said < PIECES
         async with asyncio.timeout(ENDED_WITHIN_S):
-            while not any(call.path == "/stream" for call in ended):
+            while not any(call.path == "/stream" for call in ended):  # noqa: ASYNC110 - a plain callback
                 await asyncio.sleep(0)
         assert upstream.said < PIECES
     gone = next(call for call in ended if call.path == "/stream")

@@ -49,7 +49,9 @@ class TestDocument:
         leaving.cancel()
         assert b"3.1.0" in await staying
 
-    async def test_that_cannot_be_built_is_a_503_and_is_tried_again(self, capfd: pytest.CaptureFixture[str]) -> None:
+    async def test_that_cannot_be_built_is_a_503_and_is_tried_again(
+        self, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         document = OpenApiDocument(lambda: {"bad": float("nan")})
         for _ in range(2):
             with pytest.raises(Unavailable):

@@ -42,11 +42,13 @@ NONSENSE: dict[str, Usage] = {
     "responses' total": {"input_tokens": 100, "output_tokens": 50, "total_tokens": 20},
     "cached beyond the prompt": chat(100, 50, 150, prompt_tokens_details={"cached_tokens": 101}),
     "cached beyond the input": {
-        "input_tokens": 100, "output_tokens": 5, "total_tokens": 105, "input_tokens_details": {"cached_tokens": 101},
+        "input_tokens": 100, "output_tokens": 5, "total_tokens": 105,
+        "input_tokens_details": {"cached_tokens": 101},
     },
     "reasoning beyond the completion": chat(100, 50, 150, completion_tokens_details={"reasoning_tokens": 51}),
     "reasoning beyond the output": {
-        "input_tokens": 100, "output_tokens": 5, "total_tokens": 105, "output_tokens_details": {"reasoning_tokens": 6},
+        "input_tokens": 100, "output_tokens": 5, "total_tokens": 105,
+        "output_tokens_details": {"reasoning_tokens": 6},
     },
 }  # fmt: skip
 

@@ -73,7 +73,8 @@ async def test_it_is_told_when_the_socket_of_a_session_that_was_cut_cannot_be_cl
 
 
 @pytest.mark.parametrize(
-    ("refusal", "code"), [(LedgerUnavailable("Away."), 1013), (RouteNotBillable("No."), 1008), (TooLarge("More."), 1009)],
+    ("refusal", "code"),
+    [(LedgerUnavailable("Away."), 1013), (RouteNotBillable("No."), 1008), (TooLarge("More."), 1009)],
 )
 async def test_its_code_says_whether_to_try_again(refusal: BillingError, code: int) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,7 +106,10 @@ async def test_a_giant_frame_is_answered_with_the_reason_and_ends_the_session() 
         assert (await receive())["type"] == "websocket.disconnect"
 
     async def speaks() -> Message:
-        return {"type": "websocket.receive", "text": '{"type": "response.cancel", "item": [' + "1," * 100 + "1]}"}
+        return {
+            "type": "websocket.receive",
+            "text": '{"type": "response.cancel", "item": [' + "1," * 100 + "1]}",
+        }
 
     async def listens(message: Message) -> None:
         said.append(message)

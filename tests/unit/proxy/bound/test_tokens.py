@@ -31,7 +31,7 @@ SAMPLES = (
 
 LETTERS = st.sampled_from(
     [*"abcxyzABCZ0189 \n\t\r.,;:'!?/\"{}[]()_-+=#", "  ", "\r\n", "'s", "'ll", "é", "春", "。", "я", "ि", "न",
-     "\u0301", "\u00a0", "\u200b", "\u2028", "\x1c", "\x85", "🙈", "Ǆ", "²", "٣", "ａ", "\ud800"]
+     "\u0301", "\u00a0", "\u200b", "\u2028", "\x1c", "\x85", "🙈", "Ǆ", "²", "٣", "\uff41", "\ud800"]
 )  # fmt: skip
 WORDS = st.lists(LETTERS, min_size=1, max_size=60).map("".join)
 RUNS = st.builds(lambda letter, count: letter * count, LETTERS, st.integers(1, 9_000))

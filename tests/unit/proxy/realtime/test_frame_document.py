@@ -73,7 +73,7 @@ def elements_of(value: object) -> int:
 
 
 class TestRead:
-    @pytest.mark.parametrize("text", ['commas, "quotes" and {brackets}] ' * 10_000, "\\" * 50_000, "é" * 9])
+    @pytest.mark.parametrize("text", ['commas, "quotes", {brackets}] ' * 10_000, "\\" * 50_000, "é" * 9])
     def test_a_long_text_is_one_element(self, text: str) -> None:
         for ascii_only in (True, False):
             raw = json.dumps({"item": {"text": text}}, ensure_ascii=ascii_only)
@@ -81,8 +81,8 @@ class TestRead:
 
     @pytest.mark.parametrize(
         "raw",
-        [b'{"a": 1, "a": 2}', b'{"a": {"b": 1, "b": 1}}', b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": "\xff"}',
-         b"[]", b"null", b"{", b'\xef\xbb\xbf{"a": 1}', '{"a": 1}'.encode("utf-16"), b""],
+        [b'{"a": 1, "a": 2}', b'{"a": {"b": 1, "b": 1}}', b'{"a": NaN}', b'{"a": -Infinity}',
+         b'{"a": "\xff"}', b"[]", b"null", b"{", b'\xef\xbb\xbf{"a": 1}', '{"a": 1}'.encode("utf-16"), b""],
     )  # fmt: skip
     def test_what_two_readers_could_read_in_two_ways_is_refused(self, raw: bytes) -> None:
         with pytest.raises(BadRequest):

@@ -112,9 +112,7 @@ class TestRefused:
         with pytest.raises(FrameRefused):
             read(event)
 
-    @pytest.mark.parametrize(
-        "raw", [{"bytes": b"{}"}, {"text": None}, {"text": "{"}, {"text": "[" * 50}]
-    )
+    @pytest.mark.parametrize("raw", [{"bytes": b"{}"}, {"text": None}, {"text": "{"}, {"text": "[" * 50}])
     def test_what_is_no_json_text(self, raw: dict[str, object]) -> None:
         with pytest.raises(FrameRefused):
             read_frame(raw, OUTPUT_MAX, LIMITS)
