@@ -14,6 +14,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import traceback
 import warnings
 from collections.abc import Callable
@@ -87,6 +88,9 @@ def _build_and_exit(build: Build, writing: int) -> None:
     code = 1
     try:
         gc.disable()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)  # whoever stops the gateway's group stops this, too
         os.dup2(writing, 3)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))  # or a connection that the gateway closes would stay open
         with contextlib.suppress(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import time
 
 import httpx
@@ -64,6 +65,15 @@ class TestDocument:
         assert (len(os.listdir("/proc/self/fd")) if before else 0) == before
         with pytest.raises(ChildProcessError):
             os.waitpid(-1, os.WNOHANG)
+
+
+async def test_what_stops_the_gateway_stops_the_child() -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)  # as uvicorn has one
+    try:
+        with pytest.raises(Unavailable):
+            await OpenApiDocument(lambda: os.kill(os.getpid(), signal.SIGTERM)).document()
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
 
 
 async def test_the_apps_own_endpoint_serves_it() -> None:
