@@ -38,23 +38,28 @@ from billing.errors import BillingError, NotConfigured  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.ledger.strict import StrictLedger  # noqa: E402
+from billing.metrics.event_loop import LOOK_S, EventLoopDelay  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
+from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
 from billing.proxy.auth import authenticator  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
+from billing.proxy.counting_routes import count_off_loop  # noqa: E402
 from billing.proxy.credit_check import CreditCheck  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.http.door import Door  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.model_guard import guard_models  # noqa: E402
+from billing.proxy.openapi import serve_openapi  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
 from billing.proxy.spend_log_rows import guard_spend_log_rows  # noqa: E402
+from billing.proxy.warm_routes import warm_routes  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
 from billing.reconcile.service import open_reconciliation  # noqa: E402
 from billing.routes import build_router  # noqa: E402
@@ -94,6 +99,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         tick_s = min(RECONCILE_TICK_S, settings.billing_reconcile_interval_s)
         background.every(tick_s, "comparing the books", schedule.run_once)
         background.every(SAMPLE_S, "sampling", Sampler(pool, ledger, enforcement, schedule).sample)
+        background.every(LOOK_S, "watching the event loop", EventLoopDelay().look)
         app.state.billing_enforcement = enforcement
         app.state.billing = services
         yield
@@ -128,12 +134,15 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
         async with litellm_lifespan(app) as state, _billing(app, settings):
-            freeze_started()
+            await asyncio.to_thread(warm_routes, app)
+            FROZEN_OBJECTS.set(freeze_started())
             yield state or {}
 
     app.router.lifespan_context = lifespan
     app.include_router(build_router())
     mount_metrics(app)
+    serve_openapi(app)
+    count_off_loop(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
     guard_models()

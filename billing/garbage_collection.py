@@ -23,7 +23,11 @@ def paused_collection() -> Iterator[None]:
             gc.enable()
 
 
-def freeze_started() -> None:
-    """Collects once, and exempts what is left from later collections. Call it when the process is ready."""
+def freeze_started() -> int:
+    """Collects once, and exempts what is left from later collections. Call it when the process is ready.
+
+    Returns how many objects those are.
+    """
     gc.collect()
     gc.freeze()
+    return gc.get_freeze_count()

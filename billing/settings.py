@@ -208,6 +208,19 @@ class Settings(BaseSettings):
         description="How long a stream waits, in seconds, where Postgres does not answer and its hold does "
         "not cover what comes next; then it ends.",
     )
+    billing_frame_bytes_max: int = Field(
+        4 * 1024 * 1024,
+        ge=64 * 1024,
+        le=64 * 1024 * 1024,
+        description="The largest frame that a client may send in a realtime session; a larger one closes it "
+        "with 1009.",
+    )
+    billing_frame_elements_max: int = Field(
+        10_000,
+        ge=100,
+        le=10_000_000,
+        description="Keys, elements of lists, objects and lists that a frame of a realtime session may have.",
+    )
     billing_strict: bool = Field(
         False,
         description="No call may take a balance below zero: input and output are bounded by their bytes, and "
@@ -335,3 +348,10 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The process's settings, read once. Raises pydantic's ValidationError naming each bad variable."""
     return Settings()
+
+
+def frame_bytes_read_max() -> int:
+    """The largest WebSocket frame that the server reads: one beyond the limit is answered with the reason,
+    one of twice its size is not even read.
+    """
+    return 2 * get_settings().billing_frame_bytes_max

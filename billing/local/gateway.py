@@ -14,6 +14,7 @@ import uvicorn
 
 from billing.connections import PunctualConnection, allow_many_connections
 from billing.local.home import write_private
+from billing.settings import frame_bytes_read_max
 
 SHUTDOWN_WITHIN_S = 10
 
@@ -38,6 +39,7 @@ def main() -> None:
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_WITHIN_S,
+            ws_max_size=frame_bytes_read_max(),
         )
 
 

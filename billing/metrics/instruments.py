@@ -39,6 +39,22 @@ ROUND_TRIP = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1, 2.5, 5),
 )
 
+EVENT_LOOP_DELAY = Histogram(
+    "proxyllm_event_loop_delay_seconds",
+    "How late the event loop comes back to a timer of 100 ms: as long as it served nobody else.",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+EVENT_LOOP_DELAY_MAX = Gauge(
+    "proxyllm_event_loop_delay_max_seconds",
+    "The longest of them since the process was ready.",
+    multiprocess_mode="livemax",
+)
+FROZEN_OBJECTS = Gauge(
+    "proxyllm_frozen_objects",
+    "Objects of the start that no garbage collection visits.",
+    multiprocess_mode="livemax",
+)
+
 LEDGER_WAITING = Gauge(
     "proxyllm_ledger_waiting", "Operations that wait for the next batch.", multiprocess_mode="livesum"
 )

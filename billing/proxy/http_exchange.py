@@ -11,6 +11,7 @@ import asyncio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
+from billing.event_loop import give_way
 from billing.proxy.call import Call
 from billing.proxy.json_body import not_an_object
 from billing.proxy.refusal import Refusals
@@ -121,6 +122,8 @@ class HttpExchange:
             raise
         self._call.body_bytes += len(message.get("body", b""))
         self._call.answered_in_full = self._complete
+        if not self._complete:
+            await give_way()
 
 
 def _cors(headers: Headers) -> dict[str, str]:

@@ -16,6 +16,7 @@ from billing.proxy.charge_detail import charge_detail, mapping_of, served_by
 from billing.proxy.endings import cut_by
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.several_events import Part, charge_beside, counted_nanos, note, part_of, trusted
+from billing.proxy.usage_check import Surroundings, is_absurd_charge, why_implausible
 from billing.settings import CacheHitCharge
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,9 @@ class Successes:
         if cost == 0 and basis == "provider_cost" and counted_nanos(call):
             cost = None  # no tokens, says LiteLLM, of a stream that we saw pass
         detail = {**admission.detail, **charge_detail(kwargs, rule)}
+        if basis == "provider_cost" and (why := _why_not_believed(call, admission, kwargs, rule, cost)):
+            logger.warning("call %s: its usage is not believed: %s", call.id, why)
+            cost, detail["implausible_usage"] = None, why
         model = str(detail.get("model") or "call")
         try:
             amount_nanos = charge_nanos_of(cost, rule)
@@ -119,6 +123,31 @@ class Successes:
         if self._cache_hits == "full":
             return "cached_answer", _logged(kwargs).get("saved_cache_cost") or None, rule
         return "cache_hit", 0, rule if self._cache_hits == "rule" else _NOTHING
+
+
+def _why_not_believed(
+    call: Call, admission: Admission, kwargs: Mapping[str, object], rule: PriceRule, cost: object
+) -> str | None:
+    """Why what the provider reported, as LiteLLM has it, is no basis of a charge; None where it is one."""
+    if call.session is not None and call.session.implausible_usage is not None:
+        return call.session.implausible_usage
+    logged = _logged(kwargs)
+    usage = mapping_of(mapping_of(logged.get("metadata")).get("usage_object")) or {
+        name: logged.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    }
+    model = mapping_of(mapping_of(logged.get("model_map_information")).get("model_map_value"))
+    context = model.get("max_input_tokens")
+    known = Surroundings(
+        context_tokens_max=context if isinstance(context, int) and not call.is_websocket else None,
+        shown_tokens=call.stream.shown_tokens if call.stream is not None else None,
+    )
+    if (why := why_implausible(usage, known)) is not None:
+        return why
+    try:
+        is_absurd = cost is not None and is_absurd_charge(charge_nanos_of(cost, rule), admission.hold_nanos)
+    except InvalidAmount:
+        return None  # no amount at all: told by whoever charges it
+    return "the cost is many times the most that the call could cost" if is_absurd else None
 
 
 def _keep_what_broke_off(call: Call, admission: Admission, settlement: Settlement) -> None:

@@ -18,6 +18,7 @@ import uvicorn
 
 from billing.connections import PunctualConnection, allow_many_connections
 from billing.local.failures import PortTaken
+from billing.settings import frame_bytes_read_max
 from gateway.start.listening import bind
 from gateway.start.messages import tell
 from gateway.start.readiness import WithTailnet
@@ -50,6 +51,7 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=options.drain_s,
         timeout_keep_alive=KEEP_ALIVE_S,
+        ws_max_size=frame_bytes_read_max(),
     )
     server = uvicorn.Server(config)
     config.callback_notify, config.timeout_notify = _stop_with_parent(server), PARENT_POLL_S

@@ -18,7 +18,8 @@ from pydantic import JsonValue
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from billing.errors import BillingError, InsufficientCredits, RouteNotBillable
+from billing.errors import BillingError, InsufficientCredits, RouteNotBillable, TooLarge
+from billing.event_loop import give_way
 from billing.proxy.call import Call
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.session import RealtimeSession
@@ -27,6 +28,7 @@ from billing.proxy.refusal import Refusals
 logger = logging.getLogger(__name__)
 
 POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
+MESSAGE_TOO_BIG = 1009
 TRY_AGAIN_LATER = 1013
 _REASON_BYTES_MAX = 123
 _USAGE_WITHIN_S = 5.0  # how long a session that has ended is kept for the usage of what ran
@@ -97,7 +99,7 @@ class WebSocketExchange:
         try:
             if session is None:
                 raise RouteNotBillable("Nothing was set aside for this session.")
-            frame = read_frame(message, session.output_tokens_max)
+            frame = read_frame(message, session.output_tokens_max, session.frame_limits)
             await session.before_sending(frame)
         except FrameRefused as refused:
             await self._say(refused.refusal, refused.event_id)
@@ -135,6 +137,10 @@ class WebSocketExchange:
 
     async def send(self, message: Message) -> None:
         """Passes on what LiteLLM says; notes what it tells of cost."""
+        await self._pass_on(message)
+        await give_way()  # also where nothing is sent any more: a provider may go on without a pause
+
+    async def _pass_on(self, message: Message) -> None:
         if self._call.refusal is not None and not self._closed:
             await self._refuse(self._call.refusal)
         if self._closed:
@@ -190,7 +196,7 @@ class WebSocketExchange:
 
     async def _close(self, refusal: BillingError) -> None:
         self._closed = True
-        code = TRY_AGAIN_LATER if refusal.status >= 500 else POLICY_VIOLATION
+        code = _close_code(refusal)
         reason = f"{refusal.code}: see the error event"[:_REASON_BYTES_MAX]
         await self._deliver({"type": "websocket.close", "code": code, "reason": reason})
 
@@ -209,3 +215,9 @@ class WebSocketExchange:
             self._waiting.cancel()
         if self._cut is not None and not self._closed:
             await self._close(self._cut)
+
+
+def _close_code(refusal: BillingError) -> int:
+    if isinstance(refusal, TooLarge):
+        return MESSAGE_TOO_BIG
+    return TRY_AGAIN_LATER if refusal.status >= 500 else POLICY_VIOLATION

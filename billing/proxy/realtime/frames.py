@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from billing.errors import BadRequest, BillingError, RouteNotBillable
+from billing.proxy.realtime.frame_document import FrameLimits, read_frame_document
 
 _KINDS = frozenset(
     (
@@ -62,9 +63,9 @@ class ClientFrame:
         return self.kind == "response.create"
 
 
-def read_frame(message: Mapping[str, object], output_tokens_max: int) -> ClientFrame:
-    """Reads a message of the client. Raises FrameRefused."""
-    data = _parsed(message)
+def read_frame(message: Mapping[str, object], output_tokens_max: int, limits: FrameLimits) -> ClientFrame:
+    """Reads a message of the client. Raises FrameRefused, and TooLarge for one beyond the limits."""
+    data = _parsed(message, limits)
     event_id = data.get("event_id")
     name = event_id if isinstance(event_id, str) else None
     try:
@@ -86,17 +87,14 @@ def read_frame(message: Mapping[str, object], output_tokens_max: int) -> ClientF
     )
 
 
-def _parsed(message: Mapping[str, object]) -> dict[str, object]:
+def _parsed(message: Mapping[str, object], limits: FrameLimits) -> dict[str, object]:
     text = message.get("text")
     if not isinstance(text, str):
         raise FrameRefused(BadRequest("A realtime session takes text frames with JSON."), None)
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FrameRefused(BadRequest("This frame is no JSON."), None) from error
-    if not isinstance(data, dict):
-        raise FrameRefused(BadRequest("This frame is no JSON object."), None)
-    return data
+        return read_frame_document(text.encode("utf-8", "surrogatepass"), limits)
+    except BadRequest as refusal:
+        raise FrameRefused(refusal, None) from refusal
 
 
 def _checked(data: dict[str, object], output_tokens_max: int) -> str:

@@ -19,9 +19,11 @@ from billing.money import format_nanos, nanos_from_cost
 from billing.proxy.bound.candidate import MEDIA_TOKENS_ESTIMATE
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
+from billing.proxy.realtime.frame_document import FrameLimits, frame_limits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused
 from billing.proxy.realtime.prices import START_TOKENS, RealtimePrices
 from billing.proxy.realtime.shown import ShownAnswer, audio_bytes_a_token
+from billing.proxy.usage_check import Surroundings, why_implausible
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class RealtimeSession:
         ] = {}  # our id of a wish whose response has not begun → the client's
         self.running: dict[str, bool] = {}  # responses that have begun and not finished → whether alone
         self._shown: dict[str, ShownAnswer] = {}  # by those
+        self.implausible_usage: str | None = None  # why what the provider said of an answer was not believed
         self._likely_tokens = 0  # what the input of the next response likely has
         self._audio_bytes_a_token = audio_bytes_a_token({})
 
@@ -74,6 +77,11 @@ class RealtimeSession:
     def output_tokens_max(self) -> int:
         """The longest answer that is priced."""
         return self._prices.output_tokens_max
+
+    @property
+    def frame_limits(self) -> FrameLimits:
+        """The largest frame that a client may send."""
+        return frame_limits(self._settings)
 
     @property
     def is_idle(self) -> bool:
@@ -191,7 +199,7 @@ class RealtimeSession:
         response = _mapping(event.get("response"))
         name = str(response.get("id"))
         alone = self.running.pop(name, False)
-        usage = _mapping(response.get("usage"))
+        usage = self._believed(_mapping(response.get("usage")))
         if usage:
             self._shown.pop(name, None)
         self._events.append(_done(usage or None))
@@ -202,6 +210,16 @@ class RealtimeSession:
         if alone and self._plain and inputs and response.get("conversation_id"):
             unseen = self._sent_tokens - self._marks[0]  # may have come too late for its input
             self._context_tokens = min(self._context_tokens, inputs + outputs + unseen)
+
+    def _believed(self, usage: Mapping[str, object]) -> Mapping[str, object]:
+        """The usage; nothing where it cannot be: then the answer costs what it showed, for review."""
+        prices = self._prices
+        why = why_implausible(usage, Surroundings(prices.context_tokens_max, prices.output_tokens_max))
+        if why is None:
+            return usage
+        logger.warning("session %s: a usage is not believed: %s", self._call.id, why)
+        self.implausible_usage = why
+        return {}
 
     def _spend(self, usage: Mapping[str, object]) -> None:
         cost = self._cost_so_far(self._call, self._events)

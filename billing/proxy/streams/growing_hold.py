@@ -58,6 +58,11 @@ class GrowingHold:
         return self._meter.tokens_likely
 
     @property
+    def shown_tokens(self) -> int | None:
+        """The same, where all output that is billed can be seen; else None."""
+        return self._meter.tokens_likely if self._bound.streamed is not None else None
+
+    @property
     def likely_nanos(self) -> int:
         """What the call has cost so far, by our own count; at most its hold."""
         admission, bound = _admission_of(self._call), self._bound

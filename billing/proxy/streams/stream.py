@@ -27,6 +27,11 @@ class CreditedStream:
         return self._hold.likely_nanos if self._hold.tokens_likely else None
 
     @property
+    def shown_tokens(self) -> int | None:
+        """About how many tokens of output have passed; None where some that are billed cannot be seen."""
+        return self._hold.shown_tokens
+
+    @property
     def failed(self) -> bool:
         """Whether the stream itself said that it broke."""
         return self._dialect.failed

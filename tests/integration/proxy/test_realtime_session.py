@@ -18,6 +18,7 @@ from billing.ledger.schemas import Entry, HoldRequest, LedgerLimits, Payer, Tran
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
+from billing.proxy.realtime.frame_document import FrameLimits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.prices import RealtimePrices
 from billing.proxy.realtime.session import RESPONSES_AT_ONCE_MAX, RealtimeSession
@@ -35,6 +36,7 @@ PRICES = RealtimePrices(
     rule=RULE,
 )
 OUTPUT_MAX = PRICES.output_tokens_max
+LIMITS = FrameLimits(bytes_max=100_000, elements_max=1_000)
 ONE = PRICES.needed_nanos(Decimal(0), 2048, Decimal(1))
 
 CREDIT = 60 * ONE
@@ -96,7 +98,7 @@ async def opened(ledger: Ledger, call: Call, settings: Settings, credit_nanos: i
 
 
 def frame(event: dict[str, object]) -> ClientFrame:
-    return read_frame({"text": json.dumps(event)}, PRICES.output_tokens_max)
+    return read_frame({"text": json.dumps(event)}, PRICES.output_tokens_max, LIMITS)
 
 
 def message(text: str) -> ClientFrame:
@@ -319,4 +321,27 @@ class TestResponses:
         assert hold.fallback_nanos == RULE.charge_nanos(Decimal(10 * 100 + 20 * 7))
         await session.after_event(provider.create())
         session.shows({"type": "response.output_text.delta", "response_id": "resp_2", "delta": "one"})
+        assert session.likely_nanos == RULE.charge_nanos(Decimal(10 * (100 + 107) + 20 * (7 + 1)))
+
+    @pytest.mark.parametrize(
+        "usage",
+        [
+            {"input_tokens": -100, "output_tokens": 7, "total_tokens": -93},
+            {"input_tokens": 100, "output_tokens": 10**9, "total_tokens": 10**9 + 100},
+            {"input_tokens": 100, "output_tokens": 7, "total_tokens": 3},
+        ],
+    )
+    async def test_a_usage_that_cannot_be_costs_what_was_shown_and_ends_nothing(
+        self, usage: dict[str, int], ledger: Ledger, call: Call, settings: Settings
+    ) -> None:
+        session = await opened(ledger, call, settings, 100 * ONE)
+        provider = Provider()
+        await session.after_event(provider.create())
+        await session.after_event(provider.finish("resp_1", 7))
+        await session.after_event(provider.create())
+        session.shows({"type": "response.output_text.delta", "response_id": "resp_2", "delta": "one"})
+        done = {"id": "resp_2", "conversation_id": "conv", "usage": usage}
+        await session.after_event({"type": "response.done", "response": done})
+        assert session.is_idle
+        assert session.implausible_usage is not None
         assert session.likely_nanos == RULE.charge_nanos(Decimal(10 * (100 + 107) + 20 * (7 + 1)))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import itertools
+import random
 import threading
+import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.proxy.bound import tokens
@@ -24,6 +28,30 @@ SAMPLES = (
     "<div class='a'><span>x</span></div>\n" * 40,
     "x" * 3_000 + " " * 3_000 + "=" * 3_000,
 )
+
+LETTERS = st.sampled_from(
+    [*"abcxyzABCZ0189 \n\t\r.,;:'!?/\"{}[]()_-+=#", "  ", "\r\n", "'s", "'ll", "é", "春", "。", "я", "ि", "न",
+     "\u0301", "\u00a0", "\u200b", "\u2028", "\x1c", "\x85", "🙈", "Ǆ", "²", "٣", "\uff41", "\ud800"]
+)  # fmt: skip
+WORDS = st.lists(LETTERS, min_size=1, max_size=60).map("".join)
+RUNS = st.builds(lambda letter, count: letter * count, LETTERS, st.integers(1, 9_000))
+COSTLY = {
+    "blanks": " ",
+    "newlines": "\n",
+    "blank lines": "\n ",
+    "one letter": "a",
+    "letters": "".join(random.Random(1).choices("abcdefgh", k=50_000)),
+    "base64": base64.b64encode(random.Random(1).randbytes(60_000)).decode(),
+    "digits": "7",
+    "marks": "!",
+    "underscores": "_",
+    "emojis": "😀",
+    "Chinese": "".join(map(chr, random.Random(1).choices(range(0x4E00, 0x9FFF), k=50_000))),
+    "zero width": "\u200b",
+    "accents": "a" + "\u0301" * 5_000,
+    "Hindi": "नमस्ते",
+    "surrogates": "\ud800",
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +93,38 @@ class TestCount:
     def test_of_a_giant_text_is_its_bytes(self) -> None:
         found = count_text("a" * (tokens.COUNTED_CHARS_MAX + 1), None)
         assert found.ceiling == found.utf8_bytes == tokens.COUNTED_CHARS_MAX + 1
+
+    @given(WORDS, st.sampled_from(["cl100k_base", "o200k_base"]))
+    def test_in_slices_is_what_the_tokenizer_gives(self, text: str, name: str) -> None:
+        words = f"a{text} b{text}, "
+        long = words * (20_000 // len(words) + 1)
+        assert count_text(long, name).estimate == len(encoding_named(name).encode_ordinary(long))
+
+    @settings(max_examples=40)
+    @given(
+        st.lists(WORDS | RUNS, min_size=1, max_size=6), st.sampled_from([None, "cl100k_base", "o200k_base"])
+    )
+    def test_is_never_lower_than_the_tokenizers_whatever_is_not_counted(
+        self, texts: list[str], name: str | None
+    ) -> None:
+        text = "".join(texts)
+        counts = [
+            len(encoding_named(each).encode_ordinary(text))
+            for each in ((name,) if name else ("cl100k_base", "o200k_base"))
+        ]
+        for cpu_s in (lambda: 0.0, itertools.count().__next__):  # all the time; none but the first slice's
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(tokens.time, "thread_time", cpu_s)
+                found = count_text(text, name)
+            assert max(counts) <= found.ceiling <= found.utf8_bytes
+
+    @pytest.mark.parametrize("text", COSTLY)
+    def test_of_any_text_takes_half_a_second_a_megabyte_at_most(self, text: str) -> None:
+        size = 1_000_000
+        long = (COSTLY[text] * (size // len(COSTLY[text]) + 1))[:size]
+        began = time.thread_time()
+        found = count_text(long, "o200k_base")
+        assert time.thread_time() - began < tokens.CPU_MIN_S + tokens.CPU_PER_BYTE_S * found.utf8_bytes + 0.2
 
     def test_of_a_long_text_leaves_the_event_loop(self, monkeypatch: pytest.MonkeyPatch) -> None:
         threads: list[int] = []

@@ -9,13 +9,15 @@ import pytest
 import tiktoken
 
 from billing.local.demo_upstream.tokens import encoding
+from billing.proxy.realtime.frame_document import FrameLimits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 
 OUTPUT_MAX = 4096
+LIMITS = FrameLimits(bytes_max=1024 * 1024 * 4, elements_max=10_000)
 
 
 def read(event: object) -> ClientFrame:
-    return read_frame({"type": "websocket.receive", "text": json.dumps(event)}, OUTPUT_MAX)
+    return read_frame({"type": "websocket.receive", "text": json.dumps(event)}, OUTPUT_MAX, LIMITS)
 
 
 def message(*parts: object) -> dict[str, object]:
@@ -60,9 +62,8 @@ class TestTokens:
 
 class TestForwarded:
     def test_the_frame_goes_on_as_it_was_read(self) -> None:
-        twice = '{"type": "response.create", "type": "input_audio_buffer.commit", "event_id": "a"}'
-        frame = read_frame({"text": twice}, OUTPUT_MAX)
-        assert json.loads(frame.text) == {"type": "input_audio_buffer.commit", "event_id": "a"}
+        frame = read_frame({"text": ' {"type" : "response.cancel", "n": 1e2}'}, OUTPUT_MAX, LIMITS)
+        assert json.loads(frame.text) == {"type": "response.cancel", "n": 100.0}
         assert not frame.asks_for_response
 
     def test_a_session_keeps_its_model(self) -> None:
@@ -111,12 +112,10 @@ class TestRefused:
         with pytest.raises(FrameRefused):
             read(event)
 
-    @pytest.mark.parametrize(
-        "raw", [{"bytes": b"{}"}, {"text": None}, {"text": "{"}, {"text": "[" * 100_000}]
-    )
+    @pytest.mark.parametrize("raw", [{"bytes": b"{}"}, {"text": None}, {"text": "{"}, {"text": "[" * 50}])
     def test_what_is_no_json_text(self, raw: dict[str, object]) -> None:
         with pytest.raises(FrameRefused):
-            read_frame(raw, OUTPUT_MAX)
+            read_frame(raw, OUTPUT_MAX, LIMITS)
 
     @pytest.mark.parametrize("value", [1, OUTPUT_MAX, "inf", None])
     def test_a_limit_within_the_priced_one_is_fine(self, value: object) -> None:

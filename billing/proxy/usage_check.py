@@ -1,0 +1,141 @@
+"""Usage that cannot be: what a provider reports is not believed where it contradicts itself or is absurd.
+
+Such usage is never a final charge (docs/explanation/endings.md, "Nonsense"). What is unusual and honest
+stays one: reasoning beside the completion, input without what came from a cache (Anthropic), tokens of
+searches and tools in the total alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+_PROMPT = ("prompt_tokens", "input_tokens")
+_COMPLETION = ("completion_tokens", "output_tokens")
+_TOTAL = "total_tokens"
+_PARTS = frozenset((*_PROMPT, *_COMPLETION, _TOTAL))
+# Besides tokens, what a usage counts that has a price.
+_COUNTS = frozenset(
+    (
+        "cost", "seconds", "search_units", "pages_processed", "num_search_queries", "web_search_requests",
+        "images", "characters", "generated_images", "duration_seconds", "credits",
+    )
+)  # fmt: skip
+# Under these names input that came from a cache may stand beside the prompt instead of in it.
+_CACHE_BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_TOKENS_MAX = 1_000_000_000
+_CONTEXTS_MAX = 4  # an answer in several rounds reads its input again in each
+_SHOWN_TIMES_MAX = 10
+_SHOWN_SPARE_TOKENS = 2_000
+_HOLDS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known of a call besides its usage; None: not known."""
+
+    context_tokens_max: int | None = None
+    output_tokens_max: int | None = None
+    shown_tokens: int | None = None  # of output, where all that is billed can be seen
+
+
+def why_implausible(usage: Mapping[str, object], known: Surroundings = Surroundings()) -> str | None:
+    """Why this usage, in the names of any API, cannot be; None where it can."""
+    for name, value in _counts(usage):
+        if (reason := _why_no_count(name, value)) is not None:
+            return reason
+    prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
+    return (
+        _why_contradictory(usage, prompt, completion)
+        or _why_details_exceed(usage, prompt, completion)
+        or _why_absurd(prompt or 0, completion or 0, known)
+    )
+
+
+def is_absurd_charge(amount_nanos: int, hold_nanos: int) -> bool:
+    """Whether a charge is many times what was the most that the call could cost."""
+    return amount_nanos > hold_nanos * _HOLDS_MAX > 0
+
+
+def _counts(usage: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for name, value in usage.items():
+        if isinstance(value, Mapping):
+            yield from _counts(value)
+        elif value is not None and (name.endswith("tokens") or name in _COUNTS):
+            yield name, value
+        elif isinstance(value, list | tuple):
+            for each in value:
+                if isinstance(each, Mapping):
+                    yield from _counts(each)
+
+
+def _why_no_count(name: str, value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{name} is no number"
+    if not math.isfinite(value):
+        return f"{name} is not finite"
+    if value < 0:
+        return f"{name} is negative"
+    if not name.endswith("tokens"):
+        return None
+    if value != int(value):
+        return f"{name} is no whole number"
+    return f"{name} is more than {_TOKENS_MAX}" if value > _TOKENS_MAX else None
+
+
+def _why_contradictory(usage: Mapping[str, object], prompt: int | None, completion: int | None) -> str | None:
+    total = _number(usage.get(_TOTAL))
+    if not total or prompt is None or completion is None:
+        return None
+    if total < prompt + completion:
+        return f"{_TOTAL} is less than its parts"
+    others = sum(
+        int(value)
+        for name, value in _counts(usage)
+        if name.endswith("tokens") and name not in _PARTS and isinstance(value, int | float)
+    )
+    return f"{_TOTAL} is more than its parts" if total > prompt + completion + others else None
+
+
+def _why_details_exceed(
+    usage: Mapping[str, object], prompt: int | None, completion: int | None
+) -> str | None:
+    cached = _detail(usage, _PROMPT, "cached_tokens")
+    if prompt is not None and cached > prompt and not any(usage.get(name) for name in _CACHE_BESIDE):
+        return "more tokens came from a cache than the prompt had"
+    reasoning = _detail(usage, _COMPLETION, "reasoning_tokens")
+    if completion is None or reasoning <= completion or usage.get("citation_tokens") is not None:
+        return None  # Perplexity's deep research reasons beside all that it names
+    total = _number(usage.get(_TOTAL))
+    beside = total is not None and total >= (prompt or 0) + completion + reasoning
+    return None if beside else "more tokens were reasoned than the completion had"
+
+
+def _why_absurd(prompt: int, completion: int, known: Surroundings) -> str | None:
+    if known.context_tokens_max and prompt > _CONTEXTS_MAX * known.context_tokens_max:
+        return "the prompt is many times what the model takes"
+    if known.output_tokens_max and completion > _CONTEXTS_MAX * known.output_tokens_max:
+        return "the completion is many times what was asked for"
+    shown = known.shown_tokens
+    if shown is not None and completion > _SHOWN_TIMES_MAX * shown + _SHOWN_SPARE_TOKENS:
+        return "the completion is many times what was shown"
+    return None
+
+
+def _first(usage: Mapping[str, object], names: tuple[str, ...]) -> int | None:
+    return next((found for name in names if (found := _number(usage.get(name))) is not None), None)
+
+
+def _detail(usage: Mapping[str, object], names: tuple[str, ...], detail: str) -> int:
+    for name in names:
+        details = usage.get(f"{name}_details")
+        if isinstance(details, Mapping) and (found := _number(details.get(detail))) is not None:
+            return found
+    return 0
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value)

@@ -1,0 +1,54 @@
+"""Does at start what FastAPI and LiteLLM would do on the event loop at the first requests.
+
+FastAPI 0.165 analyses an included router's routes when a request first gets so far down the table: a path
+that no route has makes it analyse all 900, seconds in which nobody is served. The first call of each endpoint
+reads its source file for error messages, and the first call of a model imports what calls it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator
+
+import fastapi.routing
+import litellm.llms
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+_NOWHERE = "/no/route/has/this/path"
+# What OpenAI's SDK, through which LiteLLM calls most providers, imports at the first use of a client.
+_IMPORTED_BY_CALLS = tuple(
+    f"openai.resources.{name}"
+    for name in ("chat", "completions", "embeddings", "images", "audio", "moderations", "responses")
+)
+
+
+def warm_routes(app: FastAPI) -> None:
+    """Prepares every route. Some seconds of CPU: run it in a thread, before anything is served."""
+    scope = {"type": "http", "method": "GET", "path": _NOWHERE, "root_path": "", "headers": [], "app": app}
+    for route in list(app.router.routes):
+        route.matches(dict(scope))
+    for api_route in api_routes(app.router.routes):
+        _name_source(api_route)
+    litellm.llms.load_guardrail_translation_mappings()
+    for name in _IMPORTED_BY_CALLS:
+        importlib.import_module(name)
+
+
+def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
+    """The routes of an app and of the routers that it includes, as they were declared."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif (included := getattr(route, "original_router", None)) is not None:
+            yield from api_routes(included.routes)
+
+
+def _name_source(route: APIRoute) -> None:
+    """What FastAPI says of an endpoint in errors, without reading and parsing its file."""
+    contexts = getattr(fastapi.routing, "_endpoint_context_cache", None)
+    code = getattr(route.endpoint, "__code__", None)
+    if isinstance(contexts, dict) and code is not None:
+        context = {"file": code.co_filename, "line": code.co_firstlineno, "function": code.co_name}
+        contexts.setdefault(id(route.endpoint), context)
