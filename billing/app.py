@@ -38,6 +38,7 @@ from billing.ledger.strict import StrictLedger  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
+from billing.proxy.answer_cache import guard_cache  # noqa: E402
 from billing.proxy.auth import authenticator  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
@@ -46,6 +47,7 @@ from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
+from billing.proxy.request_guard import guard_requests  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
@@ -124,6 +126,8 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     mount_metrics(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
+    guard_requests(settings, _would_refuse if shadow else None)
+    guard_cache()
     guard_key_checks()
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
     if shadow:
