@@ -16,7 +16,7 @@ from billing.proxy.bound.moderation import check_moderation
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
 from billing.proxy.call_rules import CallRules
-from billing.proxy.client_fields import with_key_fallbacks
+from billing.proxy.client_fields import check_retries, with_key_fallbacks
 from billing.proxy.mcp.prices import CALL_TYPE as TOOL_CALL
 from billing.proxy.mcp.prices import bound_tool_call, known_servers
 from billing.proxy.open_calls import OpenCalls
@@ -75,6 +75,7 @@ class Admissions:
             return
         if call_type == TOOL_CALL and call.admission is not None:
             return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
+        check_retries(body)  # which LiteLLM reads from headers, too
         payer = payer_of(key, self._settings)
         prices = self._prices.prices_for(payer, key.team_id)
         bound, session_prices = await self._bound(call, body, call_type, prices)

@@ -129,8 +129,7 @@ def refuse_steering(sent: Mapping[str, object], but: Collection[str] = ()) -> No
     answer_format = sent.get("response_format")
     if isinstance(answer_format, Mapping) and answer_format.get("enforce_validation"):
         raise BadRequest("`response_format.enforce_validation` fails calls that are paid for; leave it out.")
-    for name in ("num_retries", "max_retries"):
-        _check_retries(name, sent.get(name))
+    check_retries(sent)
     for name in _TEXTS:
         if not isinstance(sent.get(name), str | None):
             raise BadRequest(f"`{name}` must be a text.", param=name)
@@ -191,6 +190,12 @@ def _check_cache(controls: object) -> None:
     unknown = next((name for name in controls if name not in _CACHE_CONTROLS), None)
     if unknown is not None:
         raise BadRequest(f"`cache.{unknown}` is no cache control that can be billed.", param="cache")
+
+
+def check_retries(sent: Mapping[str, object]) -> None:
+    """Raises BadRequest for more retries than a client may ask for, in its fields or by its headers."""
+    for name in ("num_retries", "max_retries"):
+        _check_retries(name, sent.get(name))
 
 
 def _check_retries(name: str, value: object) -> None:

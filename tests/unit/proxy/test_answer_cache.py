@@ -24,12 +24,12 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cache]:
     current_call.reset(token)
 
 
-def key_of(cache: Cache, user_id: str | None, shared: bool = False, **fields: object) -> str:
+def key_of(store: Cache, user_id: str | None, shared: bool = False, **fields: object) -> str:
     settings = Settings(billing_cache_shared=shared)
     key = SimpleNamespace(token="t", user_id=user_id, team_id=None, end_user_id=None, metadata={})
     call = Call("/v1/chat/completions", cache_namespace=own_namespace(key, settings))  # type: ignore[arg-type]
     current_call.set(call)
-    return str(cache.get_cache_key(**{**QUESTION, **fields}))
+    return str(store.get_cache_key(**{**QUESTION, **fields}))
 
 
 class TestACustomersAnswers:

@@ -62,8 +62,9 @@ class TestTheListOfNames:
 class TestStripping:
     @pytest.mark.parametrize(
         "name",
-        ["model_group", "model_info", "deployment", "usage_object", "redis_namespace", "caching_groups", "headers",
-         "user_api_key_user_id", "_anything", "hidden_params", "standard_logging_object", "client_disconnected"],
+        ["model_group", "model_info", "deployment", "usage_object", "redis_namespace", "caching_groups",
+         "headers", "user_api_key_user_id", "_anything", "hidden_params", "standard_logging_object",
+         "client_disconnected"],
     )  # fmt: skip
     def test_takes_out_litellms_own_names(self, bucket: str, name: str) -> None:
         body: dict[str, object] = {bucket: {name: {"billing": "free"}, **CUSTOMERS_OWN}}
