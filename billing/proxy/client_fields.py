@@ -40,7 +40,7 @@ _LITELLMS_OWN = frozenset(
         "client_side_timeout", "_router_weights", "fallback_depth", "attempted_targets",
         "proxy_server_request", "secret_fields", "enable_prompt_caching", "litellm_logging_obj",
         "max_agentic_loops", "_agentic_loop_depth", "_agentic_loop_fingerprints",
-        "_litellm_skip_openai_stream_done",
+        "_litellm_skip_openai_stream_done", "_litellm_raw_sse_stream",
     )
 )
 # Control fields that LiteLLM's own list lacks, or that are laid over what was priced (`extra_body`: more
