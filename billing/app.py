@@ -43,6 +43,7 @@ from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
+from billing.proxy.answer_cache import guard_cache  # noqa: E402
 from billing.proxy.auth import authenticator  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
@@ -56,6 +57,7 @@ from billing.proxy.model_guard import guard_models  # noqa: E402
 from billing.proxy.openapi import serve_openapi  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
+from billing.proxy.request_guard import guard_requests  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
 from billing.proxy.spend_log_rows import guard_spend_log_rows  # noqa: E402
@@ -146,6 +148,8 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
     guard_models()
+    guard_requests(settings, _would_refuse if shadow else None)
+    guard_cache()
     guard_key_checks()
     guard_spend_log_rows()
     _mount_door(app, settings)

@@ -240,6 +240,11 @@ class Settings(BaseSettings):
         description="What an answer from LiteLLM's cache costs: `rule` is fee and floor of the price rule, "
         "`full` is what the provider would have asked, by the rule.",
     )
+    billing_cache_shared: bool = Field(
+        False,
+        description="Whether customers share LiteLLM's response cache, so that an answer to one is given to "
+        "all who ask the same. Where not, each payer has a cache of its own.",
+    )
     billing_mode: BillingMode = Field(
         "enforce",
         description="`shadow` computes charges and would-be refusals without enforcing; "

@@ -16,7 +16,7 @@ from billing.proxy.bound.moderation import check_moderation
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
 from billing.proxy.call_rules import CallRules
-from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
+from billing.proxy.client_fields import check_retries, with_key_fallbacks
 from billing.proxy.credit_check import CreditCheck
 from billing.proxy.mcp.prices import CALL_TYPE as TOOL_CALL
 from billing.proxy.mcp.prices import bound_tool_call, known_servers
@@ -28,7 +28,7 @@ from billing.proxy.realtime.prices import RealtimePrices, bound_session
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Handling, check_call
 from billing.proxy.search.prices import CALL_TYPE as SEARCH
-from billing.proxy.search.prices import OF_A_SEARCH, bound_search
+from billing.proxy.search.prices import bound_search
 from billing.proxy.sources import Pricing, RouterSource
 from billing.settings import Settings
 
@@ -67,7 +67,7 @@ class Admissions:
             return
         if call_type == TOOL_CALL and call.admission is not None:
             return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
-        refuse_steering(body, but=OF_A_SEARCH if call_type == SEARCH else ())
+        check_retries(body)  # which LiteLLM reads from headers, too
         payer = payer_of(key, self._settings)
         prices = self._prices.prices_for(payer, key.team_id)
         bound, session_prices = await self._bound(call, body, call_type, prices)

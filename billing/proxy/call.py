@@ -48,6 +48,15 @@ class Admission:
         """The rule of the deployment that served: that of the admission, whatever was decided since."""
         return self.rules.rule_of(group, deployment_id, provider) if self.rules else self.rule
 
+    def declared_free(self, group: str | None, deployment_id: str | None) -> bool:
+        """Whether the deployment that served is declared free; others of its group may be priced."""
+        return self.rules is not None and self.rules.declared_free(group, deployment_id)
+
+    def model_of(self, group: str | None) -> str:
+        """What a charge calls the model: the group that served, where the call was admitted for it."""
+        served = self.rules.group_name(group) if self.rules else None
+        return served or str(self.detail.get("model") or "call")
+
 
 @dataclass(slots=True)
 class Call:
@@ -60,7 +69,11 @@ class Call:
     route: Route | None = None  # route guard: what is declared of the route, for a billed key
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
     admission: Admission | None = None  # pre-call hook, or shadow mode
-    refusal: BillingError | None = None  # pre-call hook or route guard
+    refusal: BillingError | None = None  # pre-call hook, route guard or request guard
+    filters_headers: bool = False  # request guard: a provider sees only some of the client's headers
+    cache_namespace: str | None = (
+        None  # request guard: whose cached answers it may have; None: as LiteLLM does
+    )
     logging_obj: object | None = None  # pre-call or deployment hook: LiteLLM's, where it has made one
     main_id: str | None = None  # pre-call hook: LiteLLM's id of the call, where its own event brings it
     may_be_bridged: bool = False  # pre-call hook: LiteLLM may make a call with an id of its own of it

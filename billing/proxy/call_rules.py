@@ -32,25 +32,47 @@ class CallRules:
     def rule_of(self, group: str | None, deployment_id: str | None, provider: str | None) -> PriceRule:
         """The rule of the deployment that served, by which its bound was made where it was known before.
 
-        Where LiteLLM names neither group nor deployment, the dearest of those that may have served.
+        What LiteLLM names is looked for among what was admitted. Where that has neither the deployment nor
+        the group, the dearest of those that may have served, and of the rules for the name and the provider:
+        a group that the operator's settings chose since may be dearer, and none is cheaper.
         """
-        if not group and not deployment_id and self.deployments:
-            return self._dearest(provider_name(provider))
         known = self.by_deployment.get((group or "", deployment_id or ""))
-        return known or self.prices.rule_for((group,) if group else (), provider_name(provider))
+        if known is not None:
+            return known
+        by_name = self.prices.rule_for((group,) if group else (), provider_name(provider))
+        if not self.deployments:
+            return by_name
+        same = self._served(group, deployment_id)
+        if same:
+            return self._dearest(same, provider)
+        dearest = self._dearest(self.deployments, provider)
+        return max(dearest, by_name, key=_dearness)
 
     def knows(self, group: str | None, deployment_id: str | None) -> bool:
         """Whether this deployment may serve the call, or one of the group where only that is named."""
-        if not self.deployments:
-            return True
-        if deployment_id:
-            return any(d.key[1] == deployment_id for d in self.deployments)
-        return any(group in d.groups for d in self.deployments)
+        return not self.deployments or bool(self._served(group, deployment_id))
 
-    def _dearest(self, provider: str | None) -> PriceRule:
-        by_provider = [(provider_name(d.provider), d.groups) for d in self.deployments]
-        same = [served for served in by_provider if served[0] == provider] or by_provider
-        return max((self.prices.rule_for(groups, name) for name, groups in same), key=_dearness)
+    def declared_free(self, group: str | None, deployment_id: str | None) -> bool:
+        """Whether what served is declared free by the operator, as it was at the admission."""
+        served = self._served(group, deployment_id)
+        return bool(served) and all(d.free for d in served)
+
+    def group_name(self, group: str | None) -> str | None:
+        """The group, where the call was admitted for it."""
+        return group if any(group in d.groups for d in self.deployments) else None
+
+    def _served(self, group: str | None, deployment_id: str | None) -> Sequence[Deployment]:
+        """Those among the admitted that LiteLLM's words fit: by the deployment's id, else by the group."""
+        if deployment_id:
+            found = [d for d in self.deployments if d.key[1] == deployment_id]
+            return [d for d in found if group in d.groups] or found
+        return [d for d in self.deployments if group in d.groups]
+
+    def _dearest(self, deployments: Sequence[Deployment], provider: str | None) -> PriceRule:
+        served = [(provider_name(d.provider), d) for d in deployments]
+        same = [each for each in served if each[0] == provider_name(provider)] or served
+        rules = (self.by_deployment.get(d.key) or self.prices.rule_for(d.groups, name) for name, d in same)
+        return max(rules, key=_dearness)
 
 
 def _dearness(rule: PriceRule) -> tuple[bool, Decimal, int, int]:

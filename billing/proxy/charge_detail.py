@@ -43,7 +43,7 @@ def served_by(kwargs: Mapping[str, object]) -> Served:
 def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
     """What a charge stores about its price, from the `kwargs` of a LiteLLM logging event.
 
-    Keys: `model` (the group asked for), `provider_model`, `provider`, `deployment_id`, `tokens` (prompt,
+    Keys: `provider_model`, `provider`, `deployment_id`, `tokens` (prompt,
     completion, total, cached, cache_write, reasoning), `unit_prices` (decimal strings a token, of the
     deployment that served), `provider_cost` (decimal string, exactly LiteLLM's number), `cache_hit`,
     `service_tier`, `response_id` (by which LiteLLM names its spend log row), `rule`. Facts that LiteLLM does
@@ -53,7 +53,6 @@ def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
     breakdown = mapping_of(payload.get("cost_breakdown"))
     cost = payload.get("response_cost", kwargs.get("response_cost"))
     return {
-        "model": _text(payload.get("model_group")) or _text(payload.get("model")),
         "provider_model": _text(payload.get("model")),
         "provider": _text(payload.get("custom_llm_provider")),
         "deployment_id": _text(payload.get("model_id")),

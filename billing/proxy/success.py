@@ -80,14 +80,16 @@ class Successes:
     def _settlement(
         self, call: Call, admission: Admission, kwargs: Mapping[str, object], rule: PriceRule
     ) -> Settlement:
-        basis, cost, rule = self._priced(kwargs, rule)
+        group, deployment_id, _ = served_by(kwargs)
+        is_declared_free = admission.declared_free(group, deployment_id)
+        basis, cost, rule = self._priced(kwargs, rule, is_declared_free)
         if cost == 0 and basis == "provider_cost" and counted_nanos(call):
             cost = None  # no tokens, says LiteLLM, of a stream that we saw pass
-        detail = {**admission.detail, **charge_detail(kwargs, rule)}
+        model = admission.model_of(group)
+        detail = {**admission.detail, **charge_detail(kwargs, rule), "model": model}
         if basis == "provider_cost" and (why := _why_not_believed(call, admission, kwargs, rule, cost)):
             logger.warning("call %s: its usage is not believed: %s", call.id, why)
             cost, detail["implausible_usage"] = None, why
-        model = str(detail.get("model") or "call")
         try:
             amount_nanos = charge_nanos_of(cost, rule)
         except InvalidAmount as error:
@@ -112,9 +114,11 @@ class Successes:
             detail={**detail, "ending": str(ending), "price": price},
         )
 
-    def _priced(self, kwargs: Mapping[str, object], rule: PriceRule) -> tuple[Basis, object, PriceRule]:
+    def _priced(
+        self, kwargs: Mapping[str, object], rule: PriceRule, is_declared_free: bool
+    ) -> tuple[Basis, object, PriceRule]:
         """What is charged for, what that cost (None: not known), and the rule to apply."""
-        if _served_free(kwargs):
+        if is_declared_free:
             return "free_model", 0, _NOTHING
         if rule.free:
             return "free_model", 0, rule
@@ -178,10 +182,9 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
     `kwargs["response_cost"]` is None for an unpriced call, while the logging payload turns that into 0; a 0
     with tokens used and no cache hit is LiteLLM's way to say the same. So is a 0 for what is not counted in
     tokens (a provider that reports no searches), or for an answer whose tokens nobody reported. What a stream
-    without usage costs is counted elsewhere. No deployment costs 0 but one that is declared free.
+    without usage costs is counted elsewhere. No deployment costs 0 but one that is declared free, which is
+    not asked here.
     """
-    if _served_free(kwargs):
-        return 0
     if kwargs.get("response_cost") is None:
         return None
     logged = _logged(kwargs)
@@ -196,16 +199,6 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
 
 def _logged(kwargs: Mapping[str, object]) -> Mapping[str, object]:
     return mapping_of(kwargs.get("standard_logging_object"))
-
-
-def _served_free(kwargs: Mapping[str, object]) -> bool:
-    """Whether the deployment that served is declared free; others of its group may be priced."""
-    params = mapping_of(kwargs.get("litellm_params"))
-    return _is_free(params.get("metadata")) or _is_free(params.get("litellm_metadata"))
-
-
-def _is_free(metadata: object) -> bool:
-    return mapping_of(mapping_of(metadata).get("model_info")).get("billing") == "free"
 
 
 def _ending_of(call: Call, kwargs: Mapping[str, object]) -> Ending:

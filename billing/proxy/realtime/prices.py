@@ -86,7 +86,8 @@ def bound_session(
     rules = rules_of(servers.everyone, rule)
     billed = {d: _of_deployment(d, each) for d, each in rules.items() if not d.free and not each.free}
     prices = _dearest(list(billed.values()))
-    return _first_response(model, prices, rules[servers.first[0]], stored_rules(rule, rules)), prices
+    first = _first_response(model, prices, rules[servers.first[0]], stored_rules(rule, rules))
+    return replace(first, deployments=servers.everyone), prices
 
 
 def _first_response(

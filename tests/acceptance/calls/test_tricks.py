@@ -117,7 +117,6 @@ class TestWhatAClientMayWriteButNotDecide:
             ({"model": "openai/demo-chat"}, {}),
             ({"fallbacks": [{"model": "demo-large"}]}, {}),
             ({"cache": {"ttl": 3600, "use-cache": True}}, {}),
-            ({"api_key": "sk-of-my-own"}, {}),
         ],
         ids=str,
     )
@@ -135,6 +134,7 @@ class TestWhatAClientMayWriteButNotDecide:
         [
             ({"input_cost_per_token": 0, "output_cost_per_token": 0}, 401, "401"),  # LiteLLM's own refusal
             ({"api_key": "sk-of-my-own", "api_base": "http://127.0.0.1:9"}, 401, "401"),
+            ({"api_key": "sk-of-my-own"}, 403, "forbidden"),
             ({"model_info": {"billing": "free"}}, 400, "invalid_request"),
             ({"response_cost": 0}, 400, "invalid_request"),
             ({"max_tokens": 10**9}, 400, "invalid_request"),

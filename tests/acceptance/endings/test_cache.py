@@ -53,14 +53,21 @@ def test_the_same_question_again_is_free(
     assert customer.balance()["balance"] == 1 - cost
 
 
-def test_another_customer_pays_nothing_for_it_either_and_needs_credit_all_the_same(
+def test_another_customer_asks_the_provider_anew_whatever_cache_it_names(
     question: dict[str, object], strict_customer: Callable[..., Customer]
 ) -> None:
+    """Not the answer of somebody else, nor an answer that somebody else gets."""
     first, other, poor = strict_customer(credit="1"), strict_customer(credit="1"), strict_customer()
-    ask(first, question, stream=False)
+    shared = {**question, "cache": {"use-cache": True, "namespace": "ours"}}
+    ask(first, shared, stream=False)
     first.settled(charges=1)
-    assert FROM_CACHE in ask(other, question, stream=False).headers
-    eventually(lambda: other.balance()["held"] == 0)
-    assert other.transactions("charge") == []
-    assert other.balance()["balance"] == 1
-    assert poor.http.post(CHAT, json=question).status_code == 402
+    key = ask(first, shared, stream=False).headers[FROM_CACHE]
+    assert FROM_CACHE not in ask(other, shared, stream=False).headers
+    [charge] = other.settled(charges=1)
+    assert Decimal(str(charge["amount"])) < 0
+    namespace = key.rsplit(":", 1)[0]
+    stolen = {**question, "cache": {"use-cache": True, "namespace": namespace}}
+    assert FROM_CACHE not in ask(other, stolen, stream=False).headers
+    for chosen in ({"cache_key": key}, {"cache": {"use-cache": True, "cache_key": key}}):
+        assert other.http.post(CHAT, json={**question, **chosen}).status_code == 400
+    assert poor.http.post(CHAT, json=shared).status_code == 402

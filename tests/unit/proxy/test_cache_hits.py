@@ -11,9 +11,11 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
+from billing.proxy.call_rules import CallRules
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.success import Successes
 from billing.settings import CacheHitCharge
+from tests.unit.proxy.deployments import deployment
 
 RULE = PriceRule(Decimal(2), fee_nanos=500, floor_nanos=700)
 HELD = 9_000
@@ -99,9 +101,20 @@ class TestACostThatIsNone:
         assert settlement.ending == "finished_free"
 
     def test_is_not_that_of_a_deployment_declared_free(self) -> None:
+        registry = Registry()
+        servers = (deployment("paid", "d1"), deployment("gift", "d2", billing="free"))
+        rules = CallRules(RULE, {}, servers)
+        admission = Admission(Payer("user_id", "u"), RULE, False, HELD, 5, 0, {"model": "m"}, rules)
+        call = Call("/v1/chat/completions", admission=admission)
+        served = finished(0.0, model_group="gift", model_id="d2")
+        Successes(cast(OpenCalls, registry)).charge(call, {"litellm_call_id": "one", **served})
+        [settlement] = registry.settled
+        assert (settlement.amount_nanos, settlement.ending) == (0, "finished_free")
+
+    def test_is_not_free_because_an_event_says_so(self) -> None:
         event = finished(0.0) | {"litellm_params": {"metadata": {"model_info": {"billing": "free"}}}}
         settlement = settled(event)
-        assert (settlement.amount_nanos, settlement.ending) == (0, "finished_free")
+        assert (settlement.amount_nanos, settlement.ending) == (HELD, "finished_unpriced")
 
 
 class TestAFurtherEvent:

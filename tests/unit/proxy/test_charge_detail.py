@@ -41,7 +41,6 @@ class TestDetail:
 
     def test_has_model_tokens_prices_cost_and_rule(self) -> None:
         assert charge_detail(self.EVENT, RULE) == {
-            "model": "chat",
             "provider_model": "gpt-4o-mini",
             "provider": "openai",
             "deployment_id": "d1",
@@ -77,7 +76,7 @@ class TestDetail:
 
     def test_of_an_event_without_facts_has_nulls(self) -> None:
         detail = charge_detail({}, PriceRule())
-        assert detail["model"] is None
+        assert detail["provider_model"] is None
         assert detail["provider_cost"] is None
         assert detail["unit_prices"] == {}
 

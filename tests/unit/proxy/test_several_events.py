@@ -11,19 +11,14 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.book import PriceBook
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.bound.deployments import Deployment
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_rules import CallRules
 from billing.proxy.success import Successes
+from tests.unit.proxy.deployments import deployment
 
 PAYER = Payer("user_id", "u")
 HOLD_NANOS = 9_000
 Charged = tuple[str, int]
-
-
-def deployment(group: str, deployment_id: str, provider: str = "openai") -> Deployment:
-    info: dict[str, object] = {"id": deployment_id}
-    return Deployment("openai/m", provider, "m", {}, info, {}, (), own_server=False, groups=(group,))
 
 
 SERVERS = (deployment("main", "m1"), deployment("spare", "s1"))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -5,16 +6,22 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
+from billing.proxy.call_rules import CallRules
 from billing.proxy.success import Successes, cost_of
+from tests.unit.proxy.deployments import deployment
 
 
 def event(
-    cost: object, *, tokens: int = 12, info: dict[str, str] | None = None, **fields: object
+    cost: object, *, tokens: int = 12, served: tuple[str, str] = ("", ""), **fields: object
 ) -> dict[str, object]:
     return {
         "response_cost": cost,
-        "standard_logging_object": {"response_cost": cost or 0.0, "total_tokens": tokens},
-        "litellm_params": {"metadata": {"model_info": info or {}}},
+        "standard_logging_object": {
+            "response_cost": cost or 0.0,
+            "total_tokens": tokens,
+            "model_group": served[0],
+            "model_id": served[1],
+        },
         **fields,
     }
 
@@ -43,19 +50,11 @@ class TestCostOf:
         assert cost_of(without_usage) is None
         assert cost_of({**without_usage, "cache_hit": True}) == 0
         assert cost_of({**without_usage, "stream": True}) == 0  # counted by us as it passed
-        free = {"metadata": {"model_info": {"billing": "free"}}}
-        assert cost_of({**without_usage, "litellm_params": free}) == 0
 
     @pytest.mark.parametrize("call_type", ["arerank", "aspeech", "aimage_generation", "aresponses"])
     def test_nothing_for_what_always_costs_is_not_known(self, call_type: str) -> None:
         assert cost_of(event(0.0, tokens=0, call_type=call_type)) is None
         assert cost_of(event(0.0, tokens=0, call_type=call_type, cache_hit=True)) == 0
-
-    @pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
-    def test_a_deployment_declared_free_costs_nothing_beside_priced_ones(self, bucket: str) -> None:
-        params = {bucket: {"model_info": {"billing": "free"}}}
-        assert cost_of(event(0.0, litellm_params=params)) == 0
-        assert cost_of(event(0.0, litellm_params={bucket: {"model_info": {"billing": "paid"}}})) is None
 
 
 ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 9_000, 50, 0, {"model": "m"})
@@ -133,9 +132,11 @@ class TestSessionsWithAnswersThatBrokeOff:
 
     def test_of_a_free_model_pay_nothing(self) -> None:
         registry = Registry()
-        call = Call("/v1/realtime", is_websocket=True, admission=ADMISSION)
+        rules = CallRules(PriceRule(), {}, (deployment("gift", "d1", billing="free"),))
+        call = Call("/v1/realtime", is_websocket=True, admission=replace(ADMISSION, rules=rules))
         call.session = SimpleNamespace(likely_nanos=1_500, implausible_usage=None)  # type: ignore[assignment]  # as above
-        Successes(registry).charge(call, event(0.0, info={"billing": "free"}))  # type: ignore[arg-type]  # as above
+        free = event(0.0, served=("gift", "d1"))
+        Successes(registry).charge(call, free)  # type: ignore[arg-type]  # as above
         assert registry.charged == [("settled", 0, False)]
 
 
