@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -17,9 +18,11 @@ import psutil
 import yaml
 from pydantic import BaseModel
 
+from benchmarks import event_loop
 from billing.local.ports import free_port
 
 READY_WITHIN_S = 300
+DELAYS = "loop-delays"  # beside a home
 PROGRAM = Path(sys.executable).parent / "proxyllm"
 
 
@@ -85,6 +88,15 @@ class Run:
         engine = _cpu_s(*gateway.process.children(recursive=True))
         return Cpu(_cpu_s(gateway.process), engine, postgres)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether the gateway measures its event loop."""
+        return event_loop.FOLDER in self.environment
+
+    def stops(self, began_s: float, ended_s: float) -> event_loop.Stops:
+        """How often the gateway's event loop served nobody between two times of the monotonic clock."""
+        return event_loop.stops(self.home.parent / DELAYS, self.gateway.process.pid, began_s, ended_s)
+
     def start_stock(self) -> Gateway:
         """The same LiteLLM with the same configuration, database and provider, without billing."""
         config = yaml.safe_load(Path(self.environment["CONFIG_FILE_PATH"]).read_text("utf-8"))
@@ -113,10 +125,11 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(checkout: Path | None = None) -> Iterator[Run]:
+def running(checkout: Path | None = None, *, is_watched: bool = False) -> Iterator[Run]:
     """Starts `proxyllm run` on an empty home; stops all that was started, each by its pid.
 
     `checkout`: another one than this, which has a virtual environment of its own in `.venv`.
+    `is_watched`: the gateway measures its event loop.
     """
     program = PROGRAM if checkout is None else checkout.resolve() / ".venv" / "bin" / "proxyllm"
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
@@ -125,6 +138,7 @@ def running(checkout: Path | None = None) -> Iterator[Run]:
             [program, "run", "--home", str(home), "--port", str(free_port())],
             stdout=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
+            env=os.environ | (event_loop.environment(Path(directory) / DELAYS) if is_watched else {}),
             cwd=checkout,  # `python -m` looks for its modules there first
         )
         stack.callback(_stop, process)

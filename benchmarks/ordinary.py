@@ -1,21 +1,21 @@
 """Ordinary calls of four customers, and how long the gateway's event loop stops at most meanwhile.
 
-Seen from outside as the longest wait for `GET /health/liveness`, asked 50 times a second: that includes the work
-of the calls that were before it, and other processes on the machine. A gateway that measures its own event loop
-says so in `/metrics`, and then that is reported, too.
+Measured inside the gateway's process, without a change to it, and seen from outside as the wait for
+`GET /health/liveness`, asked 20 times a second, which includes the work of the calls before it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import re
 import sys
+import time
 from pathlib import Path
 
 import httpx
 from pydantic import BaseModel
 
+from benchmarks.event_loop import Stops
 from benchmarks.gateways import Run, running
 from benchmarks.hostile import customers, paying
 from benchmarks.hostile.helpers import helper
@@ -24,19 +24,18 @@ from benchmarks.tables import Measured, Row
 
 CALLERS = 4
 WARM_UP_CALLS = 100
-PROBES_A_SECOND = 50.0
+PROBES_A_SECOND = 20.0
 HERE, OTHER = "this checkout", "the other checkout"
-_LOOP_METRIC = re.compile(r"^(\w*(?:event_)?loop\w*)(\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 
 class Ordinary(BaseModel):
-    """What the calls came to. `loop_metrics`: what the gateway says of its event loop, before and after."""
+    """What the calls came to."""
 
     paying: paying.Calls
     liveness: Seen
     charged_nanos: int
     cost_of_answers_nanos: int
-    loop_metrics: dict[str, tuple[float, float]]
+    event_loop: Stops
 
 
 async def measure(calls: int, other: Path | None) -> Measured:
@@ -45,9 +44,9 @@ async def measure(calls: int, other: Path | None) -> Measured:
     for name, checkout in ((OTHER, other), (HERE, None)):
         if name == OTHER and other is None:
             continue
-        with running(checkout) as run:
+        with running(checkout, is_watched=True) as run:
             results[name] = await _measure(run, calls)
-        print(f"{name}: {results[name].liveness}", file=sys.stderr)
+        print(f"{name}: {results[name].event_loop}", file=sys.stderr)
     summary: dict[str, object] = {name: result.model_dump() for name, result in results.items()}
     return Measured({"calls": calls, **summary}, [_row(name, result) for name, result in results.items()])
 
@@ -61,18 +60,18 @@ async def _measure(run: Run, calls: int) -> Ordinary:
     earlier = await _spent(run, made)
     for caller in callers:
         caller.forget()
-    before = await _loop_metrics(run)
+    began = time.monotonic()
     options = ("--host", url.host, "--port", str(url.port), "--a-second", str(PROBES_A_SECOND))
     async with helper("benchmarks.hostile.probe", *options) as probe:
         await _call(callers, calls)
         seen = Seen.model_validate_json(await probe.last_words())
-    after = await _loop_metrics(run)
+    ended = time.monotonic()
     return Ordinary(
         paying=paying.calls_of(callers),
         liveness=seen,
         charged_nanos=await _spent(run, made) - earlier,
         cost_of_answers_nanos=sum(caller.cost_nanos for caller in callers),
-        loop_metrics={name: (before.get(name, 0.0), value) for name, value in after.items()},
+        event_loop=run.stops(began, ended),
     )
 
 
@@ -86,14 +85,6 @@ async def _spent(run: Run, made: list[customers.Customer]) -> int:
     return sum(account.spent_nanos for account in accounts)
 
 
-async def _loop_metrics(run: Run) -> dict[str, float]:
-    async with httpx.AsyncClient(timeout=60) as client:
-        headers = {"Authorization": f"Bearer {run.master_key}"}
-        answer = await client.get(f"{run.gateway.url}/metrics", headers=headers, follow_redirects=True)
-    found = _LOOP_METRIC.findall(answer.raise_for_status().text)
-    return {f"{name}{labels}": float(value) for name, labels, value in found}
-
-
 def _row(name: str, result: Ordinary) -> Row:
     alive, called = result.liveness.answered_after_ms, result.paying.answered_after_ms
     return {
@@ -105,4 +96,7 @@ def _row(name: str, result: Ordinary) -> Row:
         "liveness_p50_ms": alive.p50 if alive else -1.0,
         "liveness_p99_ms": alive.p99 if alive else -1.0,
         "liveness_max_ms": alive.max if alive else -1.0,
+        "longest_stop_ms": result.event_loop.longest_ms,
+        "longest_stop_cpu_ms": result.event_loop.longest_cpu_ms,
+        "stops_of_50_ms": result.event_loop.of_50_ms_or_more,
     }

@@ -12,7 +12,7 @@ from benchmarks.tables import Measured, Row
 
 HERE, OTHER = "this checkout", "the other checkout"
 HEADINGS = (
-    "", "liveness p50, p99, max (ms)", "recovered after (s)", "paying calls ok, failed", "p50, p99 (ms)",
+    "", "liveness p50, p99, max (ms)", "longest stop (ms)", "recovered after (s)", "paying calls ok, failed", "p50, p99 (ms)",
     "charges exact", "memory before, peak, after (MB)", "CPU of the gateway (s)",
 )  # fmt: skip
 
@@ -21,7 +21,7 @@ async def measured(plan: Plan, other: Path | None, home: Path | None) -> Measure
     """The minute on another checkout, if there is one, and then on this one, or on what runs on `home`."""
     minutes: dict[str, Minute] = {}
     if other is not None:
-        with running(other) as run:
+        with running(other, is_watched=True) as run:
             minutes[OTHER] = await measure(run, plan)
     with _here(home) as run:
         minutes[HERE] = await measure(run, plan)
@@ -34,7 +34,7 @@ async def measured(plan: Plan, other: Path | None, home: Path | None) -> Measure
 @contextlib.contextmanager
 def _here(home: Path | None) -> Iterator[Run]:
     if home is None:
-        with running() as run:
+        with running(is_watched=True) as run:
             yield run
     else:
         with contextlib.ExitStack() as stack:
@@ -52,6 +52,7 @@ def _cells(minute: Minute) -> list[str]:
     memory = minute.memory
     return [
         f"{alive.p50:,.0f}, {alive.p99:,.0f}, {alive.max:,.0f}" if alive else "no answer",
+        f"{minute.event_loop.longest_ms:,.0f}" if minute.event_loop else "not measured",
         f"{minute.recovered_after_s:.1f}",
         f"{minute.paying.ok:,}, {minute.paying.failed:,}",
         f"{called.p50:,.0f}, {called.p99:,.0f}" if called else "no answer",
