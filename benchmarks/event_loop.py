@@ -14,8 +14,8 @@ LONG_MS = 50.0
 class Stops(BaseModel):
     """Stops of more than 10 ms, less at most 5 ms each, since it looks so often.
 
-    `longest_ms` passed on the clock, which on a busy machine other programs lengthen; `longest_cpu_ms` is what
-    the event loop's thread worked between two looks at most.
+    `longest_ms` passed on the clock, which other programs on a busy machine lengthen.
+    `longest_cpu_ms` is what the thread of the event loop worked at most between two looks.
     """
 
     longest_ms: float

@@ -12,8 +12,9 @@ from benchmarks.tables import Measured, Row
 
 HERE, OTHER = "this checkout", "the other checkout"
 HEADINGS = (
-    "", "liveness p50, p99, max (ms)", "longest stop (ms)", "recovered after (s)", "paying calls ok, failed", "p50, p99 (ms)",
-    "charges exact", "memory before, peak, after (MB)", "CPU of the gateway (s)",
+    "", "liveness p50, p99, max (ms)", "longest stop (ms)", "recovered after (s)",
+    "paying calls ok, failed", "p50, p99 (ms)", "charges exact", "memory before, peak, after (MB)",
+    "CPU of the gateway (s)",
 )  # fmt: skip
 
 

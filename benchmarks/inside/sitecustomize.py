@@ -1,9 +1,10 @@
 """Measures, inside a gateway of any version, how long its event loop serves nobody.
 
-Python imports a module of this name when it starts, where `PYTHONPATH` names its folder. In a gateway's process
-it waits for the event loop and has it call back every 5 ms. Each time that this happens too late is a line in a
-file: when (seconds of the monotonic clock), how much too late, and how much CPU the loop's thread took since the
-time before (milliseconds). Where other programs take the cores, only the first of the two grows.
+Python imports a module of this name when it starts, where `PYTHONPATH` names its folder. In a gateway's
+process it waits for the event loop and has it call back every 5 ms. Each time that this happens too late is a
+line in a file: when (seconds of the monotonic clock), how much too late, and how much CPU the loop's thread
+took since the time before (milliseconds). Where other programs take the cores, only the first of the two
+grows.
 """
 
 from __future__ import annotations

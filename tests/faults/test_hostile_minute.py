@@ -1,6 +1,6 @@
-"""Every kind of attack at once, for some seconds. `make bench ARGS="--only hostile"` takes a minute and times it.
+"""Every kind of attack at once, for some seconds; `make bench ARGS="--only hostile"` takes a minute.
 
-What is judged is CPU, which other programs on the machine do not change.
+What is judged is the CPU of a stop, which other programs on the machine do not lengthen.
 """
 
 from __future__ import annotations
