@@ -192,4 +192,5 @@ def _give_credit(facts: Facts) -> None:
         f"{facts.base_url}/stripe/credits",
         headers={"Authorization": f"Bearer {facts.master_key}"},
         json={"customer_id": facts.demo_customer, "amount": "1000", "reason": "benchmark"},
+        timeout=60,
     ).raise_for_status()
