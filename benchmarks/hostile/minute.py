@@ -56,7 +56,7 @@ class Memory(BaseModel):
 
 
 class Used(BaseModel):
-    """Seconds of CPU while the attack lasted."""
+    """Seconds of CPU from the start of the attack until the gateway answers promptly again."""
 
     gateway_s: float
     engine_s: float
@@ -135,17 +135,18 @@ async def measure(run: Run, plan: Plan) -> Minute:
         probe_options = ("--host", host, "--port", str(port), "--a-second", str(PROBES_A_SECOND))
         async with helper("benchmarks.hostile.probe", *probe_options) as probe:
             report = await _under_attack(attacker, callers, gateway)
-            used = run.cpu(run.gateway).since(before)
             over = time.monotonic()
             seen, recovered_at = await asyncio.gather(probe.last_words(), _recovery(run.gateway.url))
+    used = run.cpu(run.gateway).since(before)  # what the attack left to do is done
     await asyncio.sleep(max(0.0, over + plan.rest_s - time.monotonic()))
+    stops = run.stops(began, time.monotonic()) if run.is_watched else None
     memory = gateway.memory()
     spent = await _spent(run.gateway.url, payers) - warm_up_nanos
     left = await customers.charges_nanos(run.gateway.url, made["leaver"])
     return Minute(
         seconds=plan.seconds,
         liveness=Seen.model_validate_json(seen),
-        event_loop=run.stops(began, over) if run.is_watched else None,
+        event_loop=stops,
         recovered_after_s=round(recovered_at - over, 1),
         paying=paying.calls_of(callers),
         charges=Charges(
