@@ -1,8 +1,12 @@
-"""`make bench`: the ledger's speed, and what billing costs the gateway. One JSON document on stdout.
+"""`make bench`: the ledger's speed, what billing costs, what attackers do. Prints one JSON document.
 
-python -m benchmarks                                 # all but memory
+python -m benchmarks                                 # the ledger, histories, the gateway, processes
 python -m benchmarks --only history                  # one of them
 python -m benchmarks --only memory --calls 100000    # takes as long as the calls take
+python -m benchmarks --only hostile --compare PATH   # a hostile minute, on another checkout and on this one
+python -m benchmarks --only hostile --attacks openapi,spaces_no_credit
+python -m benchmarks --only ordinary --calls 10000   # how long the event loop stops, [--compare PATH]
+python -m benchmarks --only bodies --compare PATH    # CPU of requests of 6 MB
 python -m benchmarks --csv docs/performance          # writes every measurement, too
 """
 
@@ -19,7 +23,10 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import gateway, history, ledger, memory, processes
+from benchmarks import gateway, history, large_bodies, ledger, memory, ordinary, processes
+from benchmarks.hostile import report
+from benchmarks.hostile.attacks import ATTACKS
+from benchmarks.hostile.minute import Plan
 from benchmarks.tables import Measured
 from tests.postgres_server import PostgresServer
 
@@ -47,7 +54,28 @@ def _processes(server: PostgresServer, asked: argparse.Namespace) -> Measured:
 
 
 def _memory(server: PostgresServer, asked: argparse.Namespace) -> Measured:
-    return asyncio.run(memory.measure(1_000 if asked.quick else asked.calls))
+    return asyncio.run(memory.measure(asked.calls or (1_000 if asked.quick else 100_000)))
+
+
+def _hostile(server: PostgresServer, asked: argparse.Namespace) -> Measured:
+    names = asked.attacks.split(",") if asked.attacks else tuple(ATTACKS)
+    if unknown := set(names) - set(ATTACKS):
+        raise SystemExit(f"No such attacks: {', '.join(unknown)}. There are: {', '.join(ATTACKS)}")
+    quick = Plan(names, warm_up_s=2, seconds=asked.seconds or 10, rest_s=5, pace=0.5)
+    plan = quick if asked.quick else Plan(names, seconds=asked.seconds or 60)
+    return asyncio.run(report.measured(plan, asked.compare, asked.home))
+
+
+def _ordinary(server: PostgresServer, asked: argparse.Namespace) -> Measured:
+    calls = asked.calls or (500 if asked.quick else 10_000)
+    return asyncio.run(ordinary.measure(calls, asked.compare))
+
+
+def _bodies(server: PostgresServer, asked: argparse.Namespace) -> Measured:
+    if asked.compare is None:
+        raise SystemExit("--only bodies compares: name another checkout with --compare.")
+    rounds, calls = (2, 3) if asked.quick else (15, 6)
+    return asyncio.run(large_bodies.measure(asked.compare, asked.rounds or rounds, asked.calls or calls))
 
 
 def _length(
@@ -64,8 +92,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "gateway": _gateway,
     "processes": _processes,
     "memory": _memory,
+    "hostile": _hostile,
+    "ordinary": _ordinary,
+    "bodies": _bodies,
 }
-ONLY_WHEN_ASKED = "memory"
+ONLY_WHEN_ASKED = ("memory", "hostile", "ordinary", "bodies")
 
 
 def main() -> None:
@@ -73,11 +104,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=BENCHMARKS, help="one instead of all but memory")
+    parser.add_argument(
+        "--only", choices=BENCHMARKS, help="one, of which the last four are not made otherwise"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs: a look, not a figure")
     parser.add_argument("--rounds", type=int, help="how often each measurement is made")
     parser.add_argument("--seconds", type=float, help="how long each measurement takes")
-    parser.add_argument("--calls", type=int, default=100_000, help="of the memory benchmark")
+    parser.add_argument("--calls", type=int, help="of memory, ordinary and bodies")
+    parser.add_argument("--compare", type=Path, help="another checkout with its .venv, measured as well")
+    parser.add_argument("--attacks", help="kinds of attack, with commas between; all if not given")
+    parser.add_argument("--home", type=Path, help="of a `make run`: hostile attacks that gateway")
     parser.add_argument("--csv", type=Path, help="a directory for a CSV file of every measurement")
     asked = parser.parse_args()
     with contextlib.redirect_stdout(sys.stderr):  # what the measured parts print is progress
@@ -90,7 +126,7 @@ def measured(asked: argparse.Namespace) -> dict[str, object]:
     document: dict[str, object] = {}
     with ledger.server() as server:
         document["machine"] = ledger.machine(server)
-        for name in [asked.only] if asked.only else [one for one in BENCHMARKS if one != ONLY_WHEN_ASKED]:
+        for name in [asked.only] if asked.only else [one for one in BENCHMARKS if one not in ONLY_WHEN_ASKED]:
             began = time.monotonic()
             result = BENCHMARKS[name](server, asked)
             document[name] = {**result.summary, "took_s": round(time.monotonic() - began)}

@@ -1,0 +1,1 @@
+"""A hostile minute: strangers and penniless customers attack a gateway while paying customers call it."""
