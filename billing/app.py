@@ -44,6 +44,7 @@ from billing.proxy.call import Call  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
+from billing.proxy.patches import LIFESPAN, check_known  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
@@ -112,6 +113,7 @@ def _would_refuse(call: Call, key: Key, body: object, refusal: BillingError) -> 
 
 def _mount(app: FastAPI, settings: Settings) -> None:
     litellm_lifespan = app.router.lifespan_context
+    check_known(LIFESPAN, litellm_lifespan)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
