@@ -1,6 +1,6 @@
 """Keys that LiteLLM could not check, because Postgres did not answer: 503, and not 401.
 
-LiteLLM 1.106.2 means to answer so itself, but takes some answers of a Postgres that goes away or comes back
+LiteLLM 1.106.12 means to answer so itself, but takes some answers of a Postgres that goes away or comes back
 for a word on the key (`proxy/db/exception_handler.py`): raw queries that fail with 57P01 or 57P03, and
 Prisma's "Server has closed the connection". A client that is told that its key is bad does not try again.
 """

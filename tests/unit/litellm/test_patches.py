@@ -7,38 +7,61 @@ from collections.abc import Callable
 from functools import reduce
 from importlib.metadata import version
 
-import litellm
 import pytest
-from litellm.integrations.custom_logger import CustomLogger
-from litellm.proxy.auth import user_api_key_auth
-from litellm.proxy.auth.auth_exception_handler import UserAPIKeyAuthExceptionHandler
 
 from billing.proxy import patches
-from billing.proxy.key_check import guard_key_checks
-from billing.proxy.mount import mount_hooks
 from billing.proxy.patches import PATCHES, Patch, check_known
-from billing.proxy.route_guard import guard_routes
 from billing.settings import Settings
 
-UNSERVED = [patch for patch in PATCHES if patch is not patches.LIFESPAN]  # that needs the whole proxy
-SETTINGS = Settings(stripe_api_key="sk_test_unit", stripe_webhook_secret="whsec_unit")
+SERVED = (patches.LIFESPAN,)  # that needs the whole proxy
 
 
-def of_litellm(patch: Patch) -> object:
-    return reduce(getattr, patch.name.split("."), importlib.import_module(patch.module))
+def parts_of(patch: Patch) -> tuple[object, str]:
+    """What holds the thing that is patched, and its name there."""
+    *holders, name = patch.name.split(".")
+    return reduce(getattr, holders, importlib.import_module(patch.module)), name
 
 
 async def another(request: object) -> None:
     """What LiteLLM might make of it."""
 
 
-@pytest.mark.parametrize("patch", UNSERVED, ids=lambda patch: patch.name)
+def start_routes() -> None:
+    from billing.proxy.route_guard import guard_routes
+
+    guard_routes(Settings.model_construct())
+
+
+def start_key_checks() -> None:
+    from billing.proxy.key_check import guard_key_checks
+
+    guard_key_checks()
+
+
+def start_hooks() -> None:
+    from litellm.integrations.custom_logger import CustomLogger
+
+    from billing.proxy.mount import mount_hooks
+
+    mount_hooks(CustomLogger())
+
+
+STARTS = {
+    patches.AUTHORIZE: start_routes,
+    patches.ANSWER_REFUSED_KEY: start_key_checks,
+    patches.CALLBACKS: start_hooks,
+    patches.SUCCESS_CALLBACKS: start_hooks,
+    patches.NO_LOG: start_hooks,
+}
+
+
+@pytest.mark.parametrize("patch", STARTS, ids=lambda patch: patch.name)
 def test_it_is_what_we_know(patch: Patch) -> None:
-    check_known(patch, of_litellm(patch))
+    check_known(patch, getattr(*parts_of(patch)))
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.name)
-@pytest.mark.parametrize("found", [another, None, 3])
+@pytest.mark.parametrize("found", [another, None, 3], ids=["another", "nothing", "a number"])
 def test_anything_else_is_refused_with_a_line_that_names_it(patch: Patch, found: object) -> None:
     with pytest.raises(RuntimeError) as refused:
         check_known(patch, found)
@@ -48,20 +71,16 @@ def test_anything_else_is_refused_with_a_line_that_names_it(patch: Patch, found:
         assert named in line
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "start"),
-    [
-        (user_api_key_auth, "_authorize_authenticated_request", lambda: guard_routes(SETTINGS)),
-        (UserAPIKeyAuthExceptionHandler, "handle_authentication_error", guard_key_checks),
-        (litellm, "global_disable_no_log_param", lambda: mount_hooks(CustomLogger())),
-        (litellm, "callbacks", lambda: mount_hooks(CustomLogger())),
-        (litellm, "_async_success_callback", lambda: mount_hooks(CustomLogger())),
-    ],
-)
+@pytest.mark.parametrize(("patch", "start"), STARTS.items(), ids=[patch.name for patch in STARTS])
 def test_who_patches_looks_first(
-    owner: object, name: str, start: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    patch: Patch, start: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(owner, name, another)
-    with pytest.raises(RuntimeError, match=rf"{name} of LiteLLM"):
+    holder, name = parts_of(patch)
+    monkeypatch.setattr(holder, name, another)
+    with pytest.raises(RuntimeError, match=name):
         start()
-    assert getattr(owner, name) is another
+    assert getattr(holder, name) is another
+
+
+def test_each_patch_has_its_start_here() -> None:
+    assert set(STARTS) | set(SERVED) == set(PATCHES)
