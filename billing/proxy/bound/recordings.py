@@ -1,7 +1,7 @@
 """What a transcription costs at most: by the length of the recording, or by the model's context.
 
-LiteLLM bills by tokens where the provider reports them, else by the seconds that the provider reports (`usage`
-of the type `duration`), else by the length of the file as it measures that itself (`calculate_request_duration`).
+LiteLLM bills by tokens where the provider reports them, else by the seconds that it reports (`usage` of the
+type `duration`), else by the length of the file as it measures that (`calculate_request_duration`).
 """
 
 from __future__ import annotations
