@@ -76,8 +76,24 @@ NO_LOG = Patch(
     "Set: a client's `no-log` silences nothing that is not billing's either.",
     "billing/proxy/mount.py",
 )
+SPEND_LOG_ROWS = Patch(
+    "litellm.proxy.utils",
+    "_create_spend_logs_with_poison_isolation",
+    ("repo", "rows", "failure_budget"),
+    "Wrapped: of a batch of spend logs the rows that cannot be written are left out and reported; LiteLLM "
+    "would try the whole batch again for ever.",
+    "billing/proxy/spend_log_rows.py",
+)
 
-PATCHES = (AUTHORIZE, ANSWER_REFUSED_KEY, LIFESPAN, CALLBACKS, SUCCESS_CALLBACKS, NO_LOG)
+PATCHES = (
+    AUTHORIZE,
+    ANSWER_REFUSED_KEY,
+    LIFESPAN,
+    CALLBACKS,
+    SUCCESS_CALLBACKS,
+    NO_LOG,
+    SPEND_LOG_ROWS,
+)
 
 
 def check_known(patch: Patch, found: Callable[..., object] | object) -> None:

@@ -46,12 +46,19 @@ def start_hooks() -> None:
     mount_hooks(CustomLogger())
 
 
+def start_spend_logs() -> None:
+    from billing.proxy.spend_log_rows import guard_spend_log_rows
+
+    guard_spend_log_rows()
+
+
 STARTS = {
     patches.AUTHORIZE: start_routes,
     patches.ANSWER_REFUSED_KEY: start_key_checks,
     patches.CALLBACKS: start_hooks,
     patches.SUCCESS_CALLBACKS: start_hooks,
     patches.NO_LOG: start_hooks,
+    patches.SPEND_LOG_ROWS: start_spend_logs,
 }
 
 
