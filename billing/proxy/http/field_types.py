@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Required
+from typing import Any, Literal, Required
 
+from litellm.types.llms.openai import ValidUserMessageContentTypes
 from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
@@ -115,6 +116,15 @@ class Completion(Everywhere, total=False):
     stream_options: Object | None
 
 
+class MessagesToolChoice(TypedDict, total=False):
+    """https://docs.anthropic.com/en/api/messages#body-tool-choice"""
+
+    __pydantic_config__ = _OPEN
+    type: Required[Literal["auto", "any", "tool", "none"]]
+    name: Text
+    disable_parallel_tool_use: Flag
+
+
 class Messages(Everywhere, total=False):
     """https://docs.anthropic.com/en/api/messages"""
 
@@ -122,7 +132,7 @@ class Messages(Everywhere, total=False):
     system: StrictStr | list[Block] | None
     max_tokens: Whole
     tools: Objects
-    tool_choice: Object | None
+    tool_choice: MessagesToolChoice | None
     stop_sequences: list[StrictStr] | None
     thinking: Object | None
     container: StrictStr | Object | None
@@ -255,6 +265,24 @@ def check_types(call_type: str, body: Mapping[str, object]) -> None:
         _adapter(call_type).validate_python(body)
     except ValidationError as error:
         raise _refusal(error) from error
+    if call_type == "acompletion":
+        _check_user_content(body)
+
+
+def _check_user_content(body: Mapping[str, object]) -> None:
+    """Raises BadRequest for a part of a user's chat message of a kind at which LiteLLM fails with a 500."""
+    messages = body.get("messages")
+    for index, message in enumerate(messages if isinstance(messages, list) else ()):
+        content = message.get("content")
+        if message.get("role") != "user" or not isinstance(content, list):
+            continue
+        for part in content:
+            kind = part.get("type") if isinstance(part, dict) else "text"
+            if kind not in ValidUserMessageContentTypes:
+                field = f"messages.{index}.content"
+                raise BadRequest(
+                    f"`{field}` has a part of type {str(kind)[:40]!r}, which no chat has.", param=field
+                )
 
 
 @cache
