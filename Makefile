@@ -10,6 +10,15 @@ NOT_IN_IMAGE := $(addprefix --no-emit-package ,granian polars polars-runtime-32 
 IMAGE_FOLDER ?= .image
 NEWCOMER_FOLDER ?= .newcomer
 INPUTS := pyproject.toml requirements/install.sh requirements/build.txt
+# The LiteLLM to test with; another than the locked one gets a virtual environment of its own.
+LOCKED_LITELLM := $(shell sed -n 's/^litellm==\([^ ]*\).*/\1/p' requirements/dev.txt)
+LITELLM ?= $(LOCKED_LITELLM)
+LITELLM_VENV := $(if $(filter $(LOCKED_LITELLM),$(LITELLM)),$(VENV),$(VENV)/litellm-$(LITELLM))
+LITELLM_READY := $(LITELLM_VENV)/installed-$(if $(filter $(LOCKED_LITELLM),$(LITELLM)),dev,$(LITELLM).whole)
+LITELLM_TESTS := tests/unit/litellm tests/unit/proxy tests/integration/proxy tests/integration/gateway \
+	tests/integration/local tests/acceptance
+LITELLM_TESTS_SHORT := tests/unit/litellm tests/unit/proxy/bound/test_prices.py \
+	tests/acceptance/routes/test_route_table.py tests/acceptance/calls/test_endings.py::TestFinished
 export VENV
 
 .PHONY: help
@@ -61,6 +70,14 @@ test-image: $(VENV)/installed-dev ## Builds the image without any image registry
 test-newcomer: ## Runs and pays on a bare Debian, as root and as a user (Linux, root, debootstrap; ARGS=all)
 	@why=$$(tests/newcomer/possible.sh) || { echo "proxyllm: cannot run test-newcomer here: $$why" >&2; exit 1; }
 	@tests/newcomer/run.sh "$(NEWCOMER_FOLDER)" $(ARGS)
+
+.PHONY: test-litellm
+test-litellm: $(LITELLM_READY) browser-hint ## Tests all that touches LiteLLM, on another version (LITELLM=1.108.7)
+	@$(LITELLM_VENV)/bin/python -m pytest -n 2 $(LITELLM_TESTS) $(ARGS)
+
+.PHONY: test-litellm-short
+test-litellm-short: $(LITELLM_READY) ## The same in a minute: names, patches, routes, prices, a gateway and its calls
+	@$(LITELLM_VENV)/bin/python -m pytest -n 2 $(LITELLM_TESTS_SHORT) $(ARGS)
 
 .PHONY: browser-hint
 browser-hint:
@@ -124,6 +141,7 @@ fault-run: $(VENV)/installed-dev ## Fails three gateways, Postgres and the netwo
 docs: $(VENV)/installed-dev ## Renews the pages that are made from code
 	@$(BIN)/python -m billing.settings_reference > docs/reference/settings.md
 	@$(BIN)/python -m billing.routes_reference > docs/reference/routes.md
+	@$(BIN)/python -m billing.litellm_reference > docs/reference/litellm.md
 
 .PHONY: install-dev
 install-dev: $(VENV)/installed-dev ## Installs everything that development needs
@@ -158,6 +176,17 @@ $(VENV)/installed-dev: requirements/dev.txt $(INPUTS)
 $(VENV)/installed-proxy: requirements/proxy.txt $(INPUTS)
 	@requirements/install.sh proxy
 	@rm -f $(VENV)/ready-run
+
+# What Prisma needs from npm is the same for each LiteLLM: it is installed once.
+$(VENV)/litellm-%/installed-$(LITELLM).whole: requirements/litellm/%.txt requirements/dev.txt $(INPUTS) | $(VENV)/installed-dev
+	@mkdir -p $(VENV)/share/proxyllm
+	@$(BIN)/python requirements/litellm/differences.py whole requirements/dev.txt $< > requirements/litellm/$*.whole.txt
+	@VENV=$(LITELLM_VENV) PYTHON=$(abspath $(BIN)/python) requirements/install.sh litellm/$*.whole
+	@mkdir -p $(LITELLM_VENV)/share && ln -sfn $(abspath $(VENV)/share/proxyllm) $(LITELLM_VENV)/share/proxyllm
+
+requirements/litellm/%.txt:
+	@$(MAKE) --no-print-directory $(UV)
+	@echo "Locking LiteLLM $*" && requirements/litellm/lock.sh $*
 
 $(UV):
 	@requirements/install.sh dev

@@ -55,6 +55,7 @@ from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.model_guard import guard_models  # noqa: E402
 from billing.proxy.openapi import serve_openapi  # noqa: E402
+from billing.proxy.patches import LIFESPAN, check_known  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.request_guard import guard_requests  # noqa: E402
@@ -132,6 +133,7 @@ def _would_refuse(call: Call, key: Key, body: object, refusal: BillingError) -> 
 
 def _mount(app: FastAPI, settings: Settings) -> None:
     litellm_lifespan = app.router.lifespan_context
+    check_known(LIFESPAN, litellm_lifespan)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:

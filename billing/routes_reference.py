@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 
-from billing.proxy.routes import ROUTES, Handling, Route
+from billing.proxy.routes import NEWER, ROUTES, Handling, Route
 
 HEAD = """# Routes
 Made from `billing/proxy/routes/` by `make docs`. What a billed key gets on each route of LiteLLM's app; proxy
@@ -33,7 +33,11 @@ def page() -> str:
 def _summary() -> str:
     counts = [sum(route.handling is handling for route in ROUTES.values()) for handling in Handling]
     rows = "".join(f"| {handling} | {count} |\n" for handling, count in zip(Handling, counts, strict=True))
-    return f"| what | routes |\n|---|---|\n{rows}| all | {len(ROUTES)} |\n"
+    served = len(ROUTES) - len(NEWER)
+    return (
+        f"| what | routes |\n|---|---|\n{rows}| all | {len(ROUTES)} |\n\n"
+        f"{served} of them are in the LiteLLM that is served, {len(NEWER)} in a newer one alone.\n"
+    )
 
 
 def _section(handling: Handling) -> str:

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes .venv from a lock: install.sh run|dev|proxy. Needs a Python 3.11-3.14 with venv and a package registry.
+# Makes .venv from a lock: install.sh run|dev|proxy|PATH, without .txt. Needs a Python 3.11-3.14 with venv and a package registry.
 # uv lives in a venv of its own inside it, so that syncing the project never removes the tool that does it.
 set -eu
-lock=${1:?run, dev or proxy}
+lock=${1:?run, dev, proxy, or the path of another lock below requirements}
 venv=${VENV:-.venv}
 here=$(dirname "$0")
 
@@ -46,4 +46,4 @@ say "installing requirements/$lock.txt"
 "$venv/bootstrap/bin/uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$here/$lock.txt"
 "$venv/bootstrap/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps -b "$here/build.txt" -e .
 rm -f "$venv"/installed-*
-touch "$venv/installed-$lock"
+touch "$venv/installed-${lock##*/}"

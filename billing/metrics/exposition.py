@@ -1,6 +1,6 @@
 """`/metrics`: LiteLLM's own endpoint, whether or not its configuration mounts it.
 
-LiteLLM 1.106.2 mounts it where `prometheus` is among its success callbacks (proxy/proxy_server.py,
+LiteLLM 1.106.12 mounts it where `prometheus` is among its success callbacks (proxy/proxy_server.py,
 `_mount_metrics_endpoint`), of the same registry: what it mounts then comes behind ours and shows the same.
 Its middleware asks for a key on that path, whoever mounted it, unless `require_auth_for_metrics_endpoint:
 false` (proxy/middleware/prometheus_auth_middleware.py).

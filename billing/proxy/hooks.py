@@ -1,7 +1,7 @@
 """LiteLLM's hooks. Each finds its call in the ContextVar and hands over to billing; none of them decides.
 
-Facts about LiteLLM 1.106.2 that this rests on: a hook must be defined in the class itself, inherited ones are
-never called (proxy/utils.py); a class named `_PROXY_…` cannot be silenced by a client's `no-log`
+Facts about LiteLLM 1.106.12 that this rests on: a hook must be defined in the class itself, inherited ones
+are never called (proxy/utils.py); a class named `_PROXY_…` cannot be silenced by a client's `no-log`
 (litellm_core_utils/litellm_logging.py); a failure event may be followed by a success, so it ends nothing.
 """
 

@@ -1,6 +1,6 @@
 """Keys that LiteLLM could not check, because Postgres did not answer: 503, and not 401.
 
-LiteLLM 1.106.2 means to answer so itself, but takes some answers of a Postgres that goes away or comes back
+LiteLLM 1.106.12 means to answer so itself, but takes some answers of a Postgres that goes away or comes back
 for a word on the key (`proxy/db/exception_handler.py`): raw queries that fail with 57P01 or 57P03, and
 Prisma's "Server has closed the connection". A client that is told that its key is bad does not try again.
 """
@@ -8,7 +8,6 @@ Prisma's "Server has closed the connection". A client that is told that its key 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -22,6 +21,7 @@ from prisma.errors import DataError
 from billing.errors import LedgerUnavailable
 from billing.proxy.call import current_call
 from billing.proxy.hooks import refused
+from billing.proxy.patches import ANSWER_REFUSED_KEY, check_known
 
 # SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html): the connection failed; the
 # server is full, shuts down, starts, cancelled the statement; its system failed.
@@ -38,10 +38,7 @@ def guard_key_checks() -> None:
     Raises RuntimeError where LiteLLM's function is not the one we know.
     """
     answer = UserAPIKeyAuthExceptionHandler.handle_authentication_error
-    if next(iter(inspect.signature(answer).parameters)) != "e":
-        raise RuntimeError(
-            "LiteLLM refuses keys in another way; its answers while Postgres is away are not ours."
-        )
+    check_known(ANSWER_REFUSED_KEY, answer)
 
     @functools.wraps(answer)
     async def answered(e: Exception, **facts: object) -> object:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
+from billing.proxy.patches import CALLBACKS, NO_LOG, SUCCESS_CALLBACKS, check_known
+
 GUARD_CLASS = "_PROXY_ConfigGuard"  # by name: LiteLLM may have loaded a module of its own from the file
 
 
@@ -17,6 +19,9 @@ def mount_hooks(hook: CustomLogger) -> None:
     """
     if litellm.disable_streaming_logging:
         raise RuntimeError("Take `disable_streaming_logging` out: streams would be served unbilled.")
+    check_known(NO_LOG, litellm.global_disable_no_log_param)
+    check_known(CALLBACKS, litellm.callbacks)
+    check_known(SUCCESS_CALLBACKS, litellm._async_success_callback)
     litellm.global_disable_no_log_param = True
     callbacks = litellm.callbacks
     for guard in [one for one in callbacks if type(one).__name__ == GUARD_CLASS]:

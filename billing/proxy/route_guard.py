@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from billing.errors import BillingError, Forbidden, RouteNotBillable, Unavailable
 from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
+from billing.proxy.patches import AUTHORIZE, check_known
 from billing.proxy.payer import TRUSTED_BACKEND, Key, is_exempt
 from billing.proxy.routes import Handling, check_route
 from billing.settings import Settings
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # Metadata of keys and teams, and what it lets their calls choose. By the second LiteLLM leaves prices and
 # `model_info` in a body, from which it may reckon the cost (`litellm_pre_call_utils`).
 _ADMINS_TO_SET = {TRUSTED_BACKEND: "who pays", "allow_client_pricing_override": "its own prices"}
-_AUTHORIZE_PARAMETERS = ("user_api_key_auth_obj", "request", "request_data", "route", "api_key")
 
 # Takes down a call that would have been refused: call, key, body, refusal.
 NoteRefusal = Callable[[Call, Key, object, BillingError], None]
@@ -40,8 +39,7 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
     function is not the one we know.
     """
     authorize = auth_module._authorize_authenticated_request
-    if tuple(inspect.signature(authorize).parameters)[:5] != _AUTHORIZE_PARAMETERS:
-        raise RuntimeError("LiteLLM authorizes requests in another way; refusing to serve unbilled.")
+    check_known(AUTHORIZE, authorize)
 
     @functools.wraps(authorize)
     async def guarded(

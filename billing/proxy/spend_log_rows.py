@@ -8,7 +8,6 @@ is put back and tried again for ever, and no call of this process is logged any 
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -18,6 +17,7 @@ from prisma.errors import BuilderError, FieldNotFoundError, InputError, MissingR
 
 from billing.metrics.instruments import SPEND_LOG_ROWS_DROPPED
 from billing.proxy.key_check import was_not_checked
+from billing.proxy.patches import SPEND_LOG_ROWS, check_known
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,7 @@ WriteRows = Callable[[object, Sequence[Row], int], Awaitable[int]]
 def guard_spend_log_rows() -> None:
     """Wraps what writes a batch of spend logs. Raises RuntimeError where it is not the function we know."""
     write: WriteRows = litellm_utils._create_spend_logs_with_poison_isolation
-    if tuple(inspect.signature(write).parameters) != ("repo", "rows", "failure_budget"):
-        raise RuntimeError("LiteLLM writes its spend logs in another way; one bad row would stop them all.")
+    check_known(SPEND_LOG_ROWS, write)
     litellm_utils._create_spend_logs_with_poison_isolation = isolating(write)
 
 

@@ -39,6 +39,7 @@ class Responses:
         return [
             Route("/v1/responses", self.create, methods=["POST"]),
             Route("/v1/responses/compact", self.compact, methods=["POST"]),
+            Route("/v1/responses/input_tokens", self.input_tokens, methods=["POST"]),
             Route("/v1/responses/{id}", self.get, methods=["GET"]),
             Route("/v1/responses/{id}", self.delete, methods=["DELETE"]),
             Route("/v1/responses/{id}/cancel", self.get, methods=["POST"]),
@@ -73,6 +74,16 @@ class Responses:
         item: Object = {"id": "cmp_1", "type": "compaction", "encrypted_content": answer.text}
         return JSONResponse({**finished, "object": "response.compaction", "output": [item]})
 
+    async def input_tokens(self, request: Request) -> Response:
+        """How many tokens a request would take; LiteLLM asks this for its own routes that count."""
+        asked = wire.parsed(ResponsesRequest, await request.body())
+        if isinstance(asked, Response):
+            return asked
+        if model_that("write", asked.model) is None:
+            return wire.no_such_model(asked.model)
+        count = self._input_tokens(asked)
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": count})
+
     async def get(self, request: Request) -> Response:
         """A response as it was."""
         kept = self._kept.get(request.path_params["id"])
@@ -92,11 +103,14 @@ class Responses:
             {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
         )
 
-    def _finished(self, asked: ResponsesRequest, answer: Answer) -> Object:
-        input_tokens = tokens.TOKENS_PER_REPLY + tokens.count(asked.instructions)
+    def _input_tokens(self, asked: ResponsesRequest) -> int:
+        count = tokens.TOKENS_PER_REPLY + tokens.count(asked.instructions)
         for message in asked.messages():
-            input_tokens += tokens.TOKENS_PER_MESSAGE + tokens.count(message.text())
-        input_tokens += self._total_tokens(asked.previous_response_id)
+            count += tokens.TOKENS_PER_MESSAGE + tokens.count(message.text())
+        return count + self._total_tokens(asked.previous_response_id)
+
+    def _finished(self, asked: ResponsesRequest, answer: Answer) -> Object:
+        input_tokens = self._input_tokens(asked)
         output_tokens = len(answer.pieces)
         part: Object = {"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []}
         message_id = f"msg_{secrets.token_hex(12)}"

@@ -1,6 +1,6 @@
 """Gemini's API on other providers: LiteLLM makes a chat call of it, and loses prices on the way.
 
-Found in LiteLLM 1.106.2 (`google_genai/adapters/handler.py`): the chat call is made outside the router, so a
+Found in LiteLLM 1.106.12 (`google_genai/adapters/handler.py`): the chat call is made outside the router, so a
 price in the deployment's `model_info` does not reach it; the event of a streamed one has neither tokens nor
 cost, and a stream that is cut brings no event at all. Gemini's own models do not go this way.
 """

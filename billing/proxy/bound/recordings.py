@@ -1,7 +1,7 @@
 """What a transcription costs at most: by the length of the recording, or by the model's context.
 
-LiteLLM bills by tokens where the provider reports them, else by the seconds of the file as it measures them
-itself (`calculate_request_duration`), or as the provider states them.
+LiteLLM bills by tokens where the provider reports them, else by the seconds that it reports (`usage` of the
+type `duration`), else by the length of the file as it measures that (`calculate_request_duration`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from billing.proxy.bound.recording_length import seconds_of_data
 BYTES_A_SECOND_MIN = 500  # 4 kbit/s: no codec in use says anything intelligible in less
 TOKENS_A_SECOND = 50  # OpenAI takes 10, Gemini 32
 SECONDS_MARGIN = 1  # providers round up
+SECONDS_MIN = 10  # Groq bills a shorter recording as this long; what a provider reports is what is charged
 _HEADER_SLACK = 1.05  # frames at both ends that some players leave out
 
 
@@ -40,13 +41,13 @@ async def read_recording(file: object) -> Recording:
     size_bytes = file.getbuffer().nbytes
     seconds = await asyncio.to_thread(_measured, file)
     if seconds is None:
-        return Recording(size_bytes // BYTES_A_SECOND_MIN + SECONDS_MARGIN)
+        return Recording(max(size_bytes // BYTES_A_SECOND_MIN + SECONDS_MARGIN, SECONDS_MIN))
     if await asyncio.to_thread(seconds_of_data, file.getvalue()) > seconds * _HEADER_SLACK + SECONDS_MARGIN:
         raise BadRequest(
             "The header of this recording says that it is shorter than it is. Save it anew, as WAV for one.",
             param="file",
         )
-    return Recording(math.ceil(seconds) + SECONDS_MARGIN)
+    return Recording(max(math.ceil(seconds) + SECONDS_MARGIN, SECONDS_MIN))
 
 
 def _measured(file: BytesIO) -> float | None:

@@ -154,7 +154,7 @@ def _of_deployment(deployment: Deployment, rule: PriceRule) -> RealtimePrices:
         )
     found = _ceiling(deployment.prices, name, context, output)
     factor, margin = cost_adjustment(deployment.provider)
-    factor = max(factor, Decimal(1))  # a discount is not applied to sessions (LiteLLM 1.106.2)
+    factor = max(factor, Decimal(1))  # a discount is not applied to sessions (LiteLLM 1.106.12)
     return RealtimePrices(
         providers=(deployment.provider,),
         input_nanos_per_token=nanos_from_cost(found.input_per_token * factor),

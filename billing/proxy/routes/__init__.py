@@ -7,6 +7,6 @@ that is on no list, like one of a newer LiteLLM or a pass-through route of the o
 
 from billing.proxy.routes.checks import check_call, check_route
 from billing.proxy.routes.route import Handling, Route
-from billing.proxy.routes.table import ROUTES, route_of
+from billing.proxy.routes.table import NEWER, ROUTES, route_of
 
-__all__ = ["ROUTES", "Handling", "Route", "check_call", "check_route", "route_of"]
+__all__ = ["NEWER", "ROUTES", "Handling", "Route", "check_call", "check_route", "route_of"]

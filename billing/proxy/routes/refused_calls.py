@@ -209,6 +209,12 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
+        "A client's own ChatGPT subscription is passed through, whose calls the operator is not asked to pay",
+        """
+        GET,POST /backend-api/codex/{endpoint}
+        """,
+    ),
+    Declared(
         "LiteLLM sends every interaction to Gemini, whatever provider its model has; use generateContent",
         """
         POST /v1beta/interactions /interactions

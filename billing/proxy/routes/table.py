@@ -8,6 +8,7 @@ from types import MappingProxyType
 from billing.proxy.routes.billed import BILLED
 from billing.proxy.routes.free import FREE
 from billing.proxy.routes.refused_calls import REFUSED_CALLS
+from billing.proxy.routes.refused_newer import REFUSED_NEWER
 from billing.proxy.routes.refused_operator import REFUSED_OPERATOR
 from billing.proxy.routes.route import Handling, Route
 
@@ -16,6 +17,7 @@ _PARTS = (
     (Handling.FREE, FREE),
     (Handling.REFUSED, REFUSED_CALLS),
     (Handling.REFUSED, REFUSED_OPERATOR),
+    (Handling.REFUSED, REFUSED_NEWER),
 )
 
 
@@ -31,6 +33,9 @@ def _table() -> Mapping[tuple[str, str], Route]:
 
 
 ROUTES = _table()
+NEWER = frozenset(  # which the LiteLLM of requirements/ does not have
+    (route.method, route.path) for declared in REFUSED_NEWER for route in declared.expanded(Handling.REFUSED)
+)
 
 
 def route_of(method: str, template: str) -> Route | None:

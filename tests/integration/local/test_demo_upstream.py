@@ -325,3 +325,11 @@ def _until(connection: RealtimeConnection, kind: str) -> RealtimeServerEvent:
         if event.type == kind:
             return event
     raise ConnectionClosedError(None, None)
+
+
+class TestCountingBeforehand:
+    def test_says_what_the_answer_will_report(self, client: openai.OpenAI) -> None:
+        asked = client.responses.input_tokens.count(model="demo-chat", input="hello there")
+        answer = client.responses.create(model="demo-chat", input="hello there")
+        assert answer.usage is not None
+        assert asked.input_tokens == answer.usage.input_tokens > 0

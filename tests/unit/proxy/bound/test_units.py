@@ -179,6 +179,22 @@ class TestTranscriptions:
             assert charge_nanos_of(cost, RULE) <= found.amount_nanos(), name
         assert {"openai/whisper-1", "groq/whisper-large-v3"} <= covered
 
+    @pytest.mark.parametrize(("seconds", "reported"), [(0.5, 10), (9.2, 10), (59.9, 60), (3_600.0, 3_601)])
+    def test_of_the_seconds_that_a_provider_reports(
+        self, seconds: float, reported: float, litellm: Any, bound: Bound
+    ) -> None:
+        """Rounded up, and to ten seconds where it bills no less: they come before the length of the file."""
+        for name in ("openai/whisper-1", "groq/whisper-large-v3"):
+            found = bound({"model": name, "file": recording(silence(seconds))}, "transcription")
+            assert found is not None
+            response = litellm.TranscriptionResponse(text="hello")
+            response.usage = {"type": "duration", "seconds": reported}
+            response._hidden_params = {"audio_transcription_duration": seconds}
+            cost = cost_of(litellm, response, name, "atranscription")
+            per_second = litellm.model_cost[name.removeprefix("openai/")]["input_cost_per_second"]
+            assert cost == pytest.approx(reported * per_second)
+            assert charge_nanos_of(cost, RULE) <= found.amount_nanos(), name
+
     def test_of_models_priced_by_tokens(self, litellm: Any, bound: Bound) -> None:
         found = bound(
             {"model": "openai/gpt-4o-transcribe", "file": recording(silence(600.0))}, "transcription"
