@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 
 from litellm.caching.caching import Cache
 
 from billing.errors import NoPayer
 from billing.proxy.call import current_call
+from billing.proxy.patches import CACHE_NAMESPACE, check_known
 from billing.proxy.payer import Key, payer_of
 from billing.settings import Settings
 
-_PARAMETERS = ("self", "hash_hex", "kwargs")
 _DIGITS = 32
 
 
@@ -40,8 +39,7 @@ def guard_cache() -> None:
     Raises RuntimeError where LiteLLM's function is not the one we know.
     """
     namespaced = Cache._add_namespace_to_cache_key
-    if tuple(inspect.signature(namespaced).parameters) != _PARAMETERS:
-        raise RuntimeError("LiteLLM names cached answers in another way; customers would share them.")
+    check_known(CACHE_NAMESPACE, namespaced)
 
     @functools.wraps(namespaced)
     def owned(self: Cache, hash_hex: str, **kwargs: object) -> str:

@@ -9,7 +9,6 @@ the price of LiteLLM's map, or cannot be called. What its page sends back unchan
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from billing.proxy.bound.deployments import Router
 from billing.proxy.bound.price_map import Table, listed_entry, own_entry
 from billing.proxy.call import current_call
 from billing.proxy.hooks import refused
+from billing.proxy.patches import ADD_MODELS, check_known
 
 if TYPE_CHECKING:
     from litellm.proxy._types import UserAPIKeyAuth
@@ -36,7 +36,6 @@ UPDATE = ("POST", "/model/update")
 PATCH = ("PATCH", "/model/{model_id}/update")
 # What else of `model_info` decides what a call costs; only `/model/update` loses it.
 KEPT_ELSEWHERE = frozenset({"billing", "off_peak_pricing"})
-_AUTHORIZE_PARAMETERS = ("user_api_key_auth_obj", "request", "request_data", "route", "api_key")
 
 logger = logging.getLogger(__name__)
 
@@ -99,10 +98,7 @@ def guard_models() -> None:
     Raises RuntimeError where LiteLLM's function is not the one we know.
     """
     authorize = auth_module._authorize_authenticated_request
-    if tuple(inspect.signature(authorize).parameters)[:5] != _AUTHORIZE_PARAMETERS:
-        raise RuntimeError(
-            "LiteLLM authorizes requests in another way; prices of added models could be lost."
-        )
+    check_known(ADD_MODELS, authorize)
 
     @functools.wraps(authorize)
     async def guarded(

@@ -84,9 +84,42 @@ SPEND_LOG_ROWS = Patch(
     "would try the whole batch again for ever.",
     "billing/proxy/spend_log_rows.py",
 )
+ADD_MODELS = Patch(
+    "litellm.proxy.auth.user_api_key_auth",
+    "_authorize_authenticated_request",
+    ("user_api_key_auth_obj", "request", "request_data", "route", "api_key"),
+    "Wrapped again: an admin's request that adds a model whose price LiteLLM would lose is refused.",
+    "billing/proxy/model_guard.py",
+)
+PREPARE_REQUEST = Patch(
+    "litellm.proxy.litellm_pre_call_utils",
+    "LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call",
+    ("headers", "request_data", "user_api_key_dict", "general_settings"),
+    "Wrapped: names that LiteLLM writes itself are taken out of a client's metadata, and fields that steer "
+    "it are refused, before anything of LiteLLM's stands among them.",
+    "billing/proxy/request_guard.py",
+)
+FORWARD_HEADERS = Patch(
+    "litellm.proxy.litellm_pre_call_utils",
+    "LiteLLMProxyRequestSetup._get_forwardable_headers",
+    ("headers",),
+    "Wrapped: of a customer's headers only betas, versions and request ids reach a provider.",
+    "billing/proxy/request_guard.py",
+)
+CACHE_NAMESPACE = Patch(
+    "litellm.caching.caching",
+    "Cache._add_namespace_to_cache_key",
+    ("self", "hash_hex", "kwargs"),
+    "Wrapped: each customer's answers stand under a name of their own in LiteLLM's response cache.",
+    "billing/proxy/answer_cache.py",
+)
 
 PATCHES = (
     AUTHORIZE,
+    ADD_MODELS,
+    PREPARE_REQUEST,
+    FORWARD_HEADERS,
+    CACHE_NAMESPACE,
     ANSWER_REFUSED_KEY,
     LIFESPAN,
     CALLBACKS,

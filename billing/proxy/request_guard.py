@@ -9,7 +9,6 @@ of the metadata.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from billing.proxy.client_fields import drop_ignored, refuse_steering
 from billing.proxy.client_headers import forwarded_headers, refuse_own_credentials
 from billing.proxy.client_metadata import strip_litellm_metadata
 from billing.proxy.hooks import refused
+from billing.proxy.patches import FORWARD_HEADERS, PREPARE_REQUEST, check_known
 from billing.proxy.payer import is_exempt
 from billing.proxy.route_guard import NoteRefusal
 from billing.proxy.search.prices import CALL_TYPE as SEARCH
@@ -31,11 +31,6 @@ from billing.settings import Settings
 if TYPE_CHECKING:
     from litellm.proxy._types import UserAPIKeyAuth
 
-_PREPARE = "add_litellm_data_for_backend_llm_call"
-_PREPARE_PARAMETERS = ("headers", "request_data", "user_api_key_dict", "general_settings")
-_FORWARD = "_get_forwardable_headers"
-_FORWARD_PARAMETERS = ("headers",)
-
 
 def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
     """Lets only what a client may say into the requests of billed keys.
@@ -43,8 +38,10 @@ def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
     In shadow mode `note` is told of a refusal instead. Raises RuntimeError where LiteLLM's functions are not
     the ones we know.
     """
-    prepare = _known(_PREPARE, _PREPARE_PARAMETERS)
-    forwardable = _known(_FORWARD, _FORWARD_PARAMETERS)
+    prepare = LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call
+    forwardable = LiteLLMProxyRequestSetup._get_forwardable_headers
+    check_known(PREPARE_REQUEST, prepare)
+    check_known(FORWARD_HEADERS, forwardable)
 
     @functools.wraps(prepare)
     def prepared(
@@ -82,8 +79,8 @@ def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
         kept: dict[str, str] = forwardable(headers)
         return kept if call is None or not call.filters_headers else forwarded_headers(kept)
 
-    setattr(LiteLLMProxyRequestSetup, _PREPARE, staticmethod(prepared))
-    setattr(LiteLLMProxyRequestSetup, _FORWARD, staticmethod(forwarded))
+    LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call = staticmethod(prepared)
+    LiteLLMProxyRequestSetup._get_forwardable_headers = staticmethod(forwarded)
 
 
 def check_request(call: Call | None, sent: dict[str, object], headers: Mapping[str, str]) -> None:
@@ -103,10 +100,3 @@ def check_request(call: Call | None, sent: dict[str, object], headers: Mapping[s
 def _without_litellms(sent: dict[str, object]) -> dict[str, object]:
     """LiteLLM has stripped a client's `proxy_server_request` by now, and written its own."""
     return {name: value for name, value in sent.items() if name != "proxy_server_request"}
-
-
-def _known(name: str, parameters: tuple[str, ...]) -> functools._Wrapped[..., object, ..., object]:
-    function = getattr(LiteLLMProxyRequestSetup, name, None)
-    if function is None or tuple(inspect.signature(function).parameters) != parameters:
-        raise RuntimeError("LiteLLM puts requests together in another way; refusing to serve unbilled.")
-    return function

@@ -89,7 +89,7 @@ class Successes:
         detail = {**admission.detail, **charge_detail(kwargs, rule), "model": model}
         if basis == "provider_cost" and (why := _why_not_believed(call, admission, kwargs, rule, cost)):
             logger.warning("call %s: its usage is not believed: %s", call.id, why)
-            cost, detail["implausible_usage"] = None, why
+            cost, detail = None, {**detail, "implausible_usage": why}
         try:
             amount_nanos = charge_nanos_of(cost, rule)
         except InvalidAmount as error:

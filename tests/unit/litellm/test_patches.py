@@ -52,7 +52,29 @@ def start_spend_logs() -> None:
     guard_spend_log_rows()
 
 
+def start_models() -> None:
+    from billing.proxy.model_guard import guard_models
+
+    guard_models()
+
+
+def start_requests() -> None:
+    from billing.proxy.request_guard import guard_requests
+
+    guard_requests(Settings.model_construct())
+
+
+def start_cache() -> None:
+    from billing.proxy.answer_cache import guard_cache
+
+    guard_cache()
+
+
 STARTS = {
+    patches.ADD_MODELS: start_models,
+    patches.PREPARE_REQUEST: start_requests,
+    patches.FORWARD_HEADERS: start_requests,
+    patches.CACHE_NAMESPACE: start_cache,
     patches.AUTHORIZE: start_routes,
     patches.ANSWER_REFUSED_KEY: start_key_checks,
     patches.CALLBACKS: start_hooks,
