@@ -45,6 +45,7 @@ from billing.proxy.enforcement import Enforcement  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
+from billing.proxy.public_prices import mount_public_prices  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
@@ -122,6 +123,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     app.router.lifespan_context = lifespan
     app.include_router(build_router())
     mount_metrics(app)
+    mount_public_prices(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
     guard_key_checks()

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from billing.errors import BillingError, Forbidden, RouteNotBillable
 from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
-from billing.proxy.payer import TRUSTED_BACKEND, Key, is_exempt
+from billing.proxy.key_fields import check_key_fields
+from billing.proxy.payer import TRUSTED_BACKEND, VIEWER_ROLES, Key, is_exempt, role_of
 from billing.proxy.routes import Handling, check_route
 from billing.settings import Settings
 
@@ -53,7 +54,8 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
     ) -> UserAPIKeyAuth | None:
         if not is_exempt(user_api_key_auth_obj, settings):
             try:
-                _check(request, route, request_data)
+                reads_all = role_of(user_api_key_auth_obj) in VIEWER_ROLES
+                _check(request, route, request_data, reads_all=reads_all)
             except RouteNotBillable as refusal:
                 call = current_call.get()
                 if note is None or call is None:
@@ -73,16 +75,18 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
     auth_module._authorize_authenticated_request = guarded
 
 
-def _check(request: Request, path: str, body: object) -> None:
+def _check(request: Request, path: str, body: object, *, reads_all: bool) -> None:
     call = current_call.get()
     if call is not None:
         call.path = path
     method = "WS" if call is not None and call.is_websocket else request.method
-    route = check_route(method, get_request_route_template(request) or path, path)
+    template = get_request_route_template(request) or path
+    route = check_route(method, template, path, reads_all=reads_all)
     if call is not None:
         call.route = route
     if request.method != "GET" and route.handling is not Handling.BILLED:
         check_key_metadata(body)
+    check_key_fields(route, body)
 
 
 def check_key_metadata(body: object) -> None:

@@ -24,6 +24,7 @@ class Route:
     handling: Handling
     reason: str  # how it is bounded, why it is free, or why it is refused
     call_types: frozenset[str] = frozenset()  # LiteLLM's names of the calls that may run here
+    viewers_read: bool = False  # refused, but for a GET by an admin viewer, who reads everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Declared:
     reason: str
     routes: str
     call_types: tuple[str, ...] = ()
+    viewers_read: bool = False
 
     def expanded(self, handling: Handling) -> Iterator[Route]:
         """Each route by itself."""
@@ -45,4 +47,5 @@ class Declared:
                 methods = word.split(",")
                 continue
             for method in methods:
-                yield Route(method, word, handling, self.reason, frozenset(self.call_types))
+                call_types = frozenset(self.call_types)
+                yield Route(method, word, handling, self.reason, call_types, viewers_read=self.viewers_read)

@@ -9,6 +9,7 @@ from billing.proxy.routes.billed import BILLED
 from billing.proxy.routes.free import FREE
 from billing.proxy.routes.refused_calls import REFUSED_CALLS
 from billing.proxy.routes.refused_operator import REFUSED_OPERATOR
+from billing.proxy.routes.refused_private import REFUSED_PRIVATE
 from billing.proxy.routes.route import Handling, Route
 
 _PARTS = (
@@ -16,6 +17,7 @@ _PARTS = (
     (Handling.FREE, FREE),
     (Handling.REFUSED, REFUSED_CALLS),
     (Handling.REFUSED, REFUSED_OPERATOR),
+    (Handling.REFUSED, REFUSED_PRIVATE),
 )
 
 
