@@ -43,9 +43,8 @@ def check_key_fields(route: Route, body: object) -> None:
         None,
     )
     if named is not None:
-        raise Forbidden(
-            f"Only a proxy admin may set {named} of a key; yours to set are {', '.join(sorted(CUSTOMERS_TO_SET))}."
-        )
+        yours = ", ".join(sorted(CUSTOMERS_TO_SET))
+        raise Forbidden(f"Only a proxy admin may set {named} of a key; yours to set are {yours}.")
 
 
 def _is_empty(value: object) -> bool:

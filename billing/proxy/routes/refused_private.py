@@ -33,7 +33,7 @@ REFUSED_PRIVATE = (
         viewers_read=True,
     ),
     Declared(
-        "It shows which providers the operator uses, and where; GET /v1/models and /model_group/info list models",
+        "It shows where the operator's providers are; GET /v1/models and /model_group/info list models",
         """
         GET /model/info /v1/model/info /v2/model/info /utils/model_info /model/deprecations
             /v1/model/deprecations
@@ -41,7 +41,7 @@ REFUSED_PRIVATE = (
         viewers_read=True,
     ),
     Declared(
-        "It shows which providers the operator uses, and where; GET /stripe/transactions lists what calls cost",
+        "It shows where the operator's providers are; GET /stripe/transactions lists what calls cost",
         """
         GET /spend/logs /spend/logs/ui /spend/logs/v2 /spend/logs/ui/{request_id} /spend/logs/session/ui
         """,

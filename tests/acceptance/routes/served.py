@@ -22,6 +22,16 @@ class Served:
     parameters: dict[str, dict[str, dict[str, object]]]  # by place and name
 
     @property
+    def identity(self) -> tuple[str, str, str]:
+        """What is the same for all paths of an endpoint."""
+        return (self.method, self.module, self.endpoint or self.path)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a request of this method carries one."""
+        return self.method not in {"GET", "MOUNT", "OPTIONS"}
+
+    @property
     def is_ours(self) -> bool:
         """Whether it is billing's own, and none of LiteLLM's."""
         return self.module.startswith("billing.")

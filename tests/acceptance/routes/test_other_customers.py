@@ -71,7 +71,9 @@ def walk(running: Running, world: World, served: list[Served]) -> Walk:
         walk.answers[kind] += 1
         walk.successes[kind] += answer.is_success
         walk.routes.add(f"{route.method} {route.path}")
-        logged = {world.other.value(name) for name in ("model", "model_name")} if _names(world, guess) else set()
+        logged = (
+            {world.other.value(name) for name in ("model", "model_name")} if _names(world, guess) else set()
+        )
         if found := world.traces.of(answer, guess.words | logged):
             walk.found.append(f"{route.method} {route.path} ({guess.about}; {kind}): {sorted(set(found))}")
 
@@ -84,27 +86,30 @@ def walk(running: Running, world: World, served: list[Served]) -> Walk:
 
 
 def _requests(world: World, served: list[Served]) -> Iterator[tuple[str, Served, Guess]]:
-    """Everything as a user; as others, or without a key, each endpoint by the first of its paths."""
+    """Every route with many guesses as a user, or without a key where none is asked for; with few as others.
+
+    An endpoint that has several paths is asked in earnest at the first of them.
+    """
     curious = Curious(world.own, world.other)
     known: set[tuple[str, str, str]] = set()
     for route in served:
         declared = route_of(route.method, route.path)
         if route.path in LARGE or not (route.is_ours or (declared and declared.handling is Handling.FREE)):
             continue
+        is_new = route.identity not in known
+        known.add(route.identity)
         parameters = parameters_of(route.parameters)
-        has_body = route.method not in {"GET", "MOUNT", "OPTIONS"}
-        takes_key = route.authenticated or route.is_ours
-        guesses = curious.many if takes_key else curious.few
-        for guess in guesses(route.path, parameters, has_body=has_body):
-            yield "user" if takes_key else NO_KEY, route, guess
-        endpoint = (route.method, route.module, route.endpoint)
-        if endpoint in known and route.endpoint:
+        few = list(curious.few(route.path, parameters, has_body=route.has_body))
+        many = curious.many(route.path, parameters, has_body=route.has_body)
+        everything = [guess for guess in few if guess.about == "everything"]
+        if not (route.authenticated or route.is_ours):
+            yield from ((NO_KEY, route, guess) for guess in few)
+            yield from (("user", route, guess) for guess in everything)
             continue
-        known.add(endpoint)
-        kinds = [kind for kind in world.own_keys if kind != "user"] if takes_key else ["user"]
-        for kind in kinds:
-            for guess in curious.few(route.path, parameters, has_body=has_body):
-                yield kind, route, guess
+        yield from (("user", route, guess) for guess in (many if is_new else everything))
+        yield from ((NO_KEY, route, guess) for guess in everything)
+        for kind in world.own_keys.keys() - {"user", NO_KEY} if is_new else ():
+            yield from ((kind, route, guess) for guess in (everything if route.has_body else few))
 
 
 def _names(world: World, guess: Guess) -> bool:
@@ -139,7 +144,7 @@ class TestWhatIsTheCallersOwn:
             "/key/aliases",
             "/user/info",
             "/v2/user/info",
-                "/user/daily/activity?start_date=2020-01-01&end_date=2100-01-01",
+            "/user/daily/activity?start_date=2020-01-01&end_date=2100-01-01",
             "/stripe/balance",
         ],
     )
@@ -185,7 +190,9 @@ class TestAnAdminOfATeam:
         running: Running,
     ) -> None:
         before = world.possessions.rows(world.other), world.possessions.rows(world.own)
-        body = {name: world.own.value(name) for name in own} | {name: world.other.value(name) for name in others}
+        body = {name: world.own.value(name) for name in own} | {
+            name: world.other.value(name) for name in others
+        }
         if path == "/key/delete":
             body = {"keys": [body["key"]]}
         headers = _headers(world.own_keys["team admin"])

@@ -33,7 +33,12 @@ class TestCheckKeyFields:
         check_key_fields(_route(path), dict.fromkeys(CUSTOMERS_TO_SET, "x"))
 
     def test_admits_what_a_form_sends_empty_for_a_new_key(self) -> None:
-        empty = {"metadata": {}, "aliases": {"a": None}, "object_permission": {"mcp_servers": []}, "blocked": False}
+        empty = {
+            "metadata": {},
+            "aliases": {"a": None},
+            "object_permission": {"mcp_servers": []},
+            "blocked": False,
+        }
         check_key_fields(_route("/key/generate"), empty)
 
     @pytest.mark.parametrize("value", [{}, [], "", False])
@@ -44,7 +49,11 @@ class TestCheckKeyFields:
 
     def test_knows_every_free_route_that_takes_such_a_body(self) -> None:
         free = {route.path for route in ROUTES.values() if route.handling is Handling.FREE}
-        writing = {path for path in free if path.startswith("/key/")} - {"/key/info", "/key/list", "/key/aliases"}
+        writing = {path for path in free if path.startswith("/key/")} - {
+            "/key/info",
+            "/key/list",
+            "/key/aliases",
+        }
         assert writing == KEY_WRITING | {"/key/delete"}
 
     def test_looks_at_nothing_else(self) -> None:

@@ -57,7 +57,8 @@ class TestCheckRoute:
             check_route("GET", path, path)
 
     @pytest.mark.parametrize(
-        ("method", "path"), [("POST", "/user/new"), ("POST", "/key/block"), ("GET", "/health"), ("POST", "/tag/info")]
+        ("method", "path"),
+        [("POST", "/user/new"), ("POST", "/key/block"), ("GET", "/health"), ("POST", "/tag/info")],
     )
     def test_an_admin_viewer_changes_and_spends_nothing(self, method: str, path: str) -> None:
         with pytest.raises(RouteNotBillable):

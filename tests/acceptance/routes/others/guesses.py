@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from urllib.parse import quote
 
 from tests.acceptance.routes.others.identity import (
@@ -32,12 +33,13 @@ _WINDOW = {
     "page_size": "100",
     "limit": "100",
 }
-_WILD = ("%", "*", "")
+_WILD = "%"
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 # A route that reads the request by itself declares no parameters.
-_UNDECLARED = (
-    "user_id user_ids user user_email key keys api_key key_alias key_aliases team_id team_ids team_alias tag "
-    "tags name model models request_id response_id end_user customer_id organization_id project_id"
-).split()
+_UNDECLARED = """
+    user_id user_ids user user_email key keys api_key key_alias key_aliases team_id team_ids team_alias tag
+    tags name model models request_id response_id end_user customer_id organization_id project_id
+""".split()  # noqa: SIM905  # as a list it fills a page
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Guess:
     @property
     def words(self) -> set[str]:
         """Every text in it, which an answer may repeat."""
-        return {text for text in re.split(r"[^\w@.-]+", f"{self.path} {self.query} {self.json} {self.form}") if text}
+        text = f"{self.path} {self.query} {self.json} {self.form}"
+        return {*re.split(r"[^\w@.-]+", text), *re.split(r"[^\w.-]+", text)} - {""}
 
 
 def parameters_of(declared: Mapping[str, Mapping[str, Json]]) -> list[Parameter]:
@@ -102,14 +105,15 @@ class Curious:
             yield theirs.undeclared(everything, has_body=has_body)
 
     def many(self, path: str, parameters: list[Parameter], *, has_body: bool) -> Iterator[Guess]:
-        """Those, then one thing at a time, wildcards, and the other's people among one's own teams and keys."""
+        """Those; one thing at a time; wildcards; the other's people among one's own teams and keys."""
         yield from self.few(path, parameters, has_body=has_body)
-        theirs = _Sketch(path, parameters, self.other)
         for one in (each for each in parameters if each.place == "query" and each.names_something):
-            yield theirs.guess(one.name, lambda each, one=one: each is one)
+            theirs = frozenset({entity_of(one.name)})
+            sketch = _Sketch(path, parameters, Mixed(self.own, self.other, theirs))
+            yield sketch.guess(one.name, _asking_for(one))
             if "search" in one.name or "alias" in one.name:
-                for text in (*_WILD, self.other.mark):
-                    yield theirs.guess(f"{one.name}={text}", lambda each, one=one: each is one, text)
+                for text in (_WILD, self.other.mark):
+                    yield sketch.guess(f"{one.name}={text}", _asking_for(one), {one.name: text})
         asked = {entity_of(name) for name in _names(path, parameters)}
         for group in (PEOPLE, KEYS, TEAMS):
             if asked & group and asked & (PEOPLE | KEYS | TEAMS) - group:
@@ -123,11 +127,11 @@ class _Sketch:
     def __init__(self, path: str, parameters: list[Parameter], speaker: Speaker) -> None:
         self._parameters = parameters
         self._speaker = speaker
-        self._path = re.sub(
-            r"{([^}:]*)[^}]*}", lambda found: quote(speaker.value(found[1]), safe=""), path
-        )
+        self._path = re.sub(r"{([^}:]*)[^}]*}", lambda found: quote(speaker.value(found[1]), safe=""), path)
 
-    def guess(self, about: str, chosen: Callable[[Parameter], bool], text: str | None = None) -> Guess:
+    def guess(
+        self, about: str, chosen: Callable[[Parameter], bool], texts: Mapping[str, str] = _NO_TEXTS
+    ) -> Guess:
         """Always with what is required and the widest window; and with what is chosen."""
         query: dict[str, str] = {}
         form: dict[str, str] = {}
@@ -135,7 +139,7 @@ class _Sketch:
         for each in self._parameters:
             if each.place == "path" or not (each.required or each.name in _WINDOW or chosen(each)):
                 continue
-            value = text if text is not None and chosen(each) else self._example(each)
+            value = texts.get(each.name) or self._example(each)
             if each.place == "body":
                 body[each.name] = value
             else:
@@ -160,6 +164,15 @@ class _Sketch:
         if not declared:
             return None
         return body.get(declared[0].name) if len(declared) == 1 else body
+
+
+def _asking_for(one: Parameter) -> Callable[[Parameter], bool]:
+    """One parameter, and who is asking, which some routes want to be told."""
+
+    def chosen(each: Parameter) -> bool:
+        return each is one or entity_of(each.name) == "user"
+
+    return chosen
 
 
 def _none(parameter: Parameter) -> bool:

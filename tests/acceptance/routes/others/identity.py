@@ -1,4 +1,4 @@
-"""Who a customer is: a value for each name by which an API or a table asks, with the customer's mark in it."""
+"""Who a customer is: for each name by which an API or a table asks, a value with the customer's mark."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Identity:
             return self.ids[entity]
         if entity == "key":
             return self.key_hash
-        return f"{self.mark}@example.com" if entity == "email" else f"{self.mark}-{entity}"
+        return f"{self.mark}-mail@example.com" if entity == "email" else f"{self.mark}-{entity}"
 
     @property
     def marks(self) -> tuple[str, ...]:

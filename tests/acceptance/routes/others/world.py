@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,8 @@ _KINDS: dict[str, tuple[str, tuple[str, ...], Json]] = {
     "service account": ("/key/service-account/generate", ("team_id",), {}),
 }
 _MODEL_OF_TEAM = """
-UPDATE "LiteLLM_ProxyModelTable" SET model_name = %s, model_info = model_info || %s::jsonb WHERE model_id = %s"""
+UPDATE "LiteLLM_ProxyModelTable" SET model_name = %s, model_info = model_info || %s::jsonb
+WHERE model_id = %s"""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _make(admin: httpx.Client, identity: Identity) -> dict[str, str]:
     note = {"note": f"{identity.mark}-note"}
     for name in ("user_id", "member_id"):
         user_id = identity.value(name)
-        email = identity.value("email") if name == "user_id" else f"member-{identity.value('email')}"
+        email = identity.value("email") if name == "user_id" else f"{identity.mark}-member@example.com"
         person = {"user_id": user_id, "user_email": email, "user_alias": f"{user_id}-alias"}
         _post(admin, "/user/new", {**person, "auto_create_key": False, "metadata": note})
     roles = [
@@ -85,7 +86,12 @@ def _make(admin: httpx.Client, identity: Identity) -> dict[str, str]:
     keys = {}
     for kind, (path, whose, extra) in _KINDS.items():
         alias = identity.value("key_alias") + ("" if kind == "user" else f"-{kind.replace(' ', '-')}")
-        body = {"key_alias": alias, "metadata": note, **{name: identity.value(name) for name in whose}, **extra}
+        body = {
+            "key_alias": alias,
+            "metadata": note,
+            **{name: identity.value(name) for name in whose},
+            **extra,
+        }
         secret = {"key": identity.secret_key} if kind == "user" else {}
         keys[kind] = str(_post(admin, path, {**body, **secret})["key"])
     return keys
@@ -98,15 +104,13 @@ def _register(admin: httpx.Client, connection: psycopg.Connection, other: Identi
     name = other.value("model")
     parameters = {"model": f"openai/{name}", "api_base": f"http://127.0.0.1:9/{other.mark}", "api_key": name}
     prices = {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}
-    model = {"model_name": name, "litellm_params": parameters, "model_info": prices}
+    model = {"model_name": name, "litellm_params": parameters | prices, "model_info": {}}
     other.ids["litellm_model"] = str(_post(admin, "/model/new", model)["model_id"])
     team = other.value("team_id")
     of_team = json.dumps({"team_id": team, "team_public_model_name": name})
     row = (f"model_name_{team}_{name}", of_team, other.ids["litellm_model"])
     connection.execute(_MODEL_OF_TEAM, row)  # by API it would take a licence
     return other.ids["server"]
-
-
 
 
 def _spend(admin: httpx.Client, run: RunFile, other: Identity) -> None:
@@ -121,7 +125,7 @@ def _spend(admin: httpx.Client, run: RunFile, other: Identity) -> None:
         other.ids["response"] = str(response["id"])
 
 
-def _post(http: httpx.Client, path: str, body: Json) -> Json:
+def _post(http: httpx.Client, path: str, body: Mapping[str, object]) -> Json:
     answer = http.post(path, json=body)
     assert answer.is_success, f"{path}: {answer.text}"
     made: Json = answer.json()
