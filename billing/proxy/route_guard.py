@@ -16,7 +16,7 @@ from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
 from billing.proxy.key_fields import check_key_fields
 from billing.proxy.payer import TRUSTED_BACKEND, VIEWER_ROLES, Key, is_exempt, role_of
-from billing.proxy.routes import Handling, check_route
+from billing.proxy.routes import Handling, Route, check_route, route_of
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
         if not is_exempt(user_api_key_auth_obj, settings):
             try:
                 reads_all = role_of(user_api_key_auth_obj) in VIEWER_ROLES
-                _check(request, route, request_data, reads_all=reads_all)
+                declared = _check(request, route, request_data, reads_all=reads_all)
+                if note is None:
+                    check_key_fields(declared, request_data)
             except RouteNotBillable as refusal:
                 call = current_call.get()
                 if note is None or call is None:
@@ -75,18 +77,19 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
     auth_module._authorize_authenticated_request = guarded
 
 
-def _check(request: Request, path: str, body: object, *, reads_all: bool) -> None:
+def _check(request: Request, path: str, body: object, *, reads_all: bool) -> Route:
     call = current_call.get()
     if call is not None:
         call.path = path
     method = "WS" if call is not None and call.is_websocket else request.method
     template = get_request_route_template(request) or path
+    declared = route_of(method, template)
+    if request.method != "GET" and (declared is None or declared.handling is not Handling.BILLED):
+        check_key_metadata(body)  # first: shadow mode lets a refused route pass
     route = check_route(method, template, path, reads_all=reads_all)
     if call is not None:
         call.route = route
-    if request.method != "GET" and route.handling is not Handling.BILLED:
-        check_key_metadata(body)
-    check_key_fields(route, body)
+    return route
 
 
 def check_key_metadata(body: object) -> None:

@@ -197,6 +197,6 @@ class TestAnAdminOfATeam:
             body = {"keys": [body["key"]]}
         headers = _headers(world.own_keys["team admin"])
         answer = httpx.post(f"{running.base_url}{path}", json=body | fields, headers=headers, timeout=30)
-        assert answer.status_code in {401, 403, 404}, answer.text
+        assert answer.is_client_error, answer.text
         assert changes(before[0], world.possessions.rows(world.other)) == []
         assert changes(before[1], world.possessions.rows(world.own)) == []
