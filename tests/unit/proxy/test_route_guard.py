@@ -1,7 +1,6 @@
 import json
 
 import pytest
-
 from starlette.requests import Request
 
 from billing.errors import Forbidden, RouteNotBillable
