@@ -6,7 +6,7 @@ The routes and their parameters are those of the running app: a new one is tried
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ import pytest
 
 from billing.proxy.routes import Handling, route_of
 from tests.acceptance.conftest import Running
+from tests.acceptance.customers import Customer
 from tests.acceptance.routes.others.guesses import Curious, Guess, parameters_of
 from tests.acceptance.routes.others.possessions import changes
 from tests.acceptance.routes.others.world import NO_KEY, World, two_customers
@@ -153,6 +154,24 @@ class TestWhatIsTheCallersOwn:
         answer = httpx.get(f"{running.base_url}{path}", headers=headers, timeout=30)
         assert answer.status_code == 200, answer.text
         assert world.own.mark in answer.text
+
+
+class TestACall:
+    @pytest.mark.parametrize(
+        ("path", "body"),
+        [
+            ("/v1/moderations", {"model": "demo-moderation", "input": "hello"}),
+            ("/v1/responses", {"model": "demo-chat", "input": "hello", "max_output_tokens": 20}),
+            ("/v1/embeddings", {"model": "demo-embed", "input": "hello"}),
+        ],
+    )
+    def test_names_no_provider(
+        self, path: str, body: dict[str, object], world: World, new_customer: Callable[..., Customer]
+    ) -> None:
+        answer = new_customer(credit="1").http.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        assert world.traces.of(answer) == []
+        assert not [name for name in answer.headers if name.startswith("llm_provider")]
 
 
 class TestAnAdminOfATeam:
