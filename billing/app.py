@@ -24,8 +24,11 @@ from billing.garbage_collection import freeze_started, paused_collection  # noqa
 
 with paused_collection():  # LiteLLM reads its environment when it is imported
     from fastapi import FastAPI
+    from litellm.proxy.middleware.per_request_root_path_middleware import PerRequestRootPathMiddleware
     from litellm.proxy.proxy_server import app
     from pydantic import ValidationError
+    from starlette.middleware import Middleware
+    from starlette.middleware.cors import CORSMiddleware
 
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
@@ -41,7 +44,9 @@ from billing.metrics.sampling import Sampler  # noqa: E402
 from billing.proxy.auth import authenticator  # noqa: E402
 from billing.proxy.bound import load_encodings  # noqa: E402
 from billing.proxy.call import Call  # noqa: E402
+from billing.proxy.credit_check import CreditCheck  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
+from billing.proxy.http.door import Door  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
@@ -49,6 +54,7 @@ from billing.proxy.public_prices import mount_public_prices  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
 from billing.proxy.shadow import ModeHeader  # noqa: E402
+from billing.proxy.spend_log_rows import guard_spend_log_rows  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
 from billing.reconcile.service import open_reconciliation  # noqa: E402
 from billing.routes import build_router  # noqa: E402
@@ -107,6 +113,11 @@ def _request_ended(call: Call) -> None:
     count_refusal(call.refusal)
 
 
+def _credit_check() -> CreditCheck:
+    check: CreditCheck = app.state.billing_enforcement.credit_check
+    return check
+
+
 def _would_refuse(call: Call, key: Key, body: object, refusal: BillingError) -> None:
     app.state.billing_enforcement.would_refuse(call, key, body, refusal)
 
@@ -127,9 +138,25 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
     guard_key_checks()
+    guard_spend_log_rows()
+    _mount_door(app, settings)
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
     if shadow:
         app.add_middleware(ModeHeader)
+
+
+def _mount_door(app: FastAPI, settings: Settings) -> None:
+    """Outside of LiteLLM's own middleware, but inside what finds out below which prefix it is served."""
+    layers = app.user_middleware
+    cors = next(layer for layer in layers if layer.cls is CORSMiddleware)
+    door = Middleware(
+        Door,
+        settings=settings,
+        credit_check=_credit_check,
+        with_cors=lambda refused: CORSMiddleware(refused, *cors.args, **cors.kwargs),
+    )
+    prefixes = [index for index, layer in enumerate(layers) if layer.cls is PerRequestRootPathMiddleware]
+    layers.insert(prefixes[-1] + 1 if prefixes else 0, door)
 
 
 def _top_up_url(settings: Settings) -> str | None:

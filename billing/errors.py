@@ -15,7 +15,9 @@
     ├── Conflict (409)             what is there stands in the way
     │   ├── KeyConflict            an idempotency key was used before for something else
     │   └── TooManyOpenTopups      the customer has too many unpaid Checkout Sessions
-    ├── TooLarge (413)             a body beyond the limit
+    ├── RequestTimeout (408)       a body that does not arrive
+    ├── TooLarge (413)             a body beyond a limit of size, keys or depth
+    ├── UnsupportedBody (415)      a body in a content type or encoding that is not read here
     └── Unavailable (503)
         ├── LedgerUnavailable      Postgres did not answer in time
         ├── LedgerBusy             the queue in front of Postgres is full
@@ -148,8 +150,24 @@ class TooManyOpenTopups(Conflict):
     code = "too_many_open_topups"
 
 
+class RequestTimeout(BillingError):
+    """The body of a request did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
+class UnsupportedBody(BillingError):
+    """The body is in a content type or encoding that is not read here."""
+
+    status = 415
+    code = "unsupported_body"
+    type = "invalid_request_error"
+
+
 class TooLarge(BillingError):
-    """The body is beyond the limit of this endpoint."""
+    """The body is beyond a limit of this endpoint: of bytes, keys or depth."""
 
     status = 413
     code = "request_too_large"

@@ -116,6 +116,43 @@ class Settings(BaseSettings):
         description="`prepaid`; `meters` and `subscriptions`, joined by `+`, are refused as yet.",
     )
 
+    billing_body_bytes_max: int = Field(
+        32 * 1024 * 1024,
+        ge=64 * 1024,
+        le=1024**3,
+        description="The largest JSON body of a customer's request. Anthropic's limit is 32 MB too.",
+    )
+    billing_upload_bytes_max: int = Field(
+        100 * 1024 * 1024, ge=64 * 1024, le=1024**3, description="The largest form, with its files."
+    )
+    billing_body_keys_max: int = Field(
+        50_000,
+        ge=1_000,
+        le=10_000_000,
+        description="Keys, objects and lists that a JSON body may have together. Each costs LiteLLM some 20 "
+        "microseconds, in which nobody else is served.",
+    )
+    billing_body_elements_max: int = Field(
+        500_000,
+        ge=1_000,
+        le=100_000_000,
+        description="Elements of lists and keys that a JSON body may have together, like token ids to embed.",
+    )
+    billing_body_depth_max: int = Field(
+        100, ge=10, le=1000, description="How deep objects and lists may be nested in a JSON body."
+    )
+    billing_body_wait_s: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="How long a body may take to arrive, in seconds, with one more for each 16 KiB of it.",
+    )
+    billing_bodies_bytes_max: int = Field(
+        512 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=64 * 1024**3,
+        description="Bytes of bodies that one worker may be receiving at the same time; beyond it 503.",
+    )
     billing_currency: Annotated[str, AfterValidator(_currency)] = Field(
         "usd", description="The one currency of the ledger."
     )

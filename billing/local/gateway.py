@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from billing.connections import PunctualConnection, allow_many_connections
 from billing.local.home import write_private
 
 SHUTDOWN_WITHIN_S = 10
@@ -27,9 +28,11 @@ def main() -> None:
     options = parser.parse_args()
     application = importlib.import_module("billing.app")
     write_private(options.import_time_file, f"{application.LITELLM_IMPORT_S:.3f}\n")
+    allow_many_connections()
     if os.read(options.go_fd, 1) != b"":
         uvicorn.run(
             application.app,
+            http=PunctualConnection,
             host=options.host,
             port=options.port,
             log_level="warning",

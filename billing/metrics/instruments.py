@@ -24,6 +24,10 @@ SWEPT = Counter(
     "proxyllm_swept_holds", "Holds that the sweeper found abandoned, by what became of it.", ["result"]
 )
 
+SPEND_LOG_ROWS_DROPPED = Counter(
+    "proxyllm_spend_log_rows_dropped", "Spend logs that could not be written, left out so that others can be."
+)
+
 BATCH_SIZE = Histogram(
     "proxyllm_ledger_batch_size",
     "Operations that went to Postgres together.",

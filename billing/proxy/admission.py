@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -17,6 +17,7 @@ from billing.proxy.call import Admission, Call
 from billing.proxy.call_ledger import CallLedger
 from billing.proxy.call_rules import CallRules
 from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
+from billing.proxy.credit_check import CreditCheck
 from billing.proxy.mcp.prices import CALL_TYPE as TOOL_CALL
 from billing.proxy.mcp.prices import bound_tool_call, known_servers
 from billing.proxy.open_calls import OpenCalls
@@ -28,22 +29,11 @@ from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Handling, check_call
 from billing.proxy.search.prices import CALL_TYPE as SEARCH
 from billing.proxy.search.prices import OF_A_SEARCH, bound_search
+from billing.proxy.sources import Pricing, RouterSource
 from billing.settings import Settings
 
 Body = dict[str, object]
 _ATTEMPTS = 3  # to fit the output limit to a balance that other calls change meanwhile
-
-
-class RouterSource(Protocol):
-    """Gives LiteLLM's current router; it is replaced when models change."""
-
-    def __call__(self) -> object: ...
-
-
-class Pricing(Protocol):
-    """Gives the rules in force for a customer and a team, without waiting for anything."""
-
-    def prices_for(self, payer: Payer, team_id: str | None) -> PriceRule | CallPrices: ...
 
 
 class Admissions:
@@ -56,7 +46,9 @@ class Admissions:
         settings: Settings,
         router: RouterSource,
         prices: Pricing,
+        credit_check: CreditCheck,
     ) -> None:
+        self._credit_check = credit_check
         self._ledger = ledger
         self._open_calls = open_calls
         self._settings = settings
@@ -144,7 +136,9 @@ class Admissions:
                 hold = await self._take(call, payer, bound, output_tokens, detail)
             except InsufficientCredits as error:
                 refusal = error
+                self._credit_check.note(payer, error.available_nanos)
             else:
+                self._credit_check.note(payer, hold.available_nanos)
                 bound.write_limit(cast(dict[str, JsonValue], body), plan.limit(output_tokens))
                 call.stream = plan.stream(self._ledger, call, output_tokens)
                 return hold

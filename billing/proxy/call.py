@@ -55,6 +55,8 @@ class Call:
 
     path: str  # middleware; then the route guard, as LiteLLM reads it
     is_websocket: bool = False  # middleware
+    entered_as_exempt: bool = False  # door: neither read nor checked, for an admin's or exempt user's key
+    fields_checked: bool = False  # door: of a billed HTTP call
     route: Route | None = None  # route guard: what is declared of the route, for a billed key
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
     admission: Admission | None = None  # pre-call hook, or shadow mode

@@ -12,15 +12,17 @@ from billing.database.pool import Pool
 from billing.errors import BillingError
 from billing.ledger.service import Ledger
 from billing.metrics.schemas import ProcessStanding
-from billing.proxy.admission import Admissions, Pricing
+from billing.proxy.admission import Admissions
 from billing.proxy.call import Call
 from billing.proxy.call_ledger import CallLedger
+from billing.proxy.credit_check import CreditCheck
 from billing.proxy.hooks import _PROXY_BillingLogger
 from billing.proxy.mount import mount_hooks, unmount_hooks
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.payer import Key
 from billing.proxy.settler import Settler
 from billing.proxy.shadow import Shadow
+from billing.proxy.sources import Pricing
 from billing.proxy.success import Successes
 from billing.proxy.sweeper import Sweeper
 from billing.settings import Settings
@@ -45,7 +47,8 @@ class Enforcement:
         self._shadow = Shadow(pool, settings) if settings.billing_mode == "shadow" else None
         calls: CallLedger = ledger if self._shadow is None else self._shadow.ledger
         self._open_calls = OpenCalls(calls, self._settler, settings)
-        admissions = Admissions(calls, self._open_calls, settings, _router, prices)
+        self.credit_check = CreditCheck(calls, settings, _router, prices)
+        admissions = Admissions(calls, self._open_calls, settings, _router, prices, self.credit_check)
         if self._shadow is not None:
             self._shadow.look_with(admissions, self._open_calls, prices)
         self._successes = Successes(self._open_calls, settings.billing_charge_cache_hit)

@@ -23,7 +23,6 @@ from billing.errors import BillingError, LedgerUnavailable
 from billing.proxy.admission import Admissions
 from billing.proxy.call import Call, current_call
 from billing.proxy.charge_detail import Served
-from billing.proxy.json_body import refuse_non_finite
 from billing.proxy.payer import is_exempt
 from billing.proxy.shadow import Shadow
 from billing.proxy.success import Successes
@@ -83,7 +82,6 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         try:
             if call is None:
                 raise LedgerUnavailable("This call did not come through billing's middleware.")
-            refuse_non_finite(data)
             await self._admissions.admit(call, user_api_key_dict, data, call_type)
         except BillingError as refusal:
             raise refused(call, refusal) from refusal

@@ -29,6 +29,7 @@ _AWAY_STATES = ("08", "53", "57", "58")
 # https://www.prisma.io/docs/orm/reference/error-reference: the connection failed; none was free.
 _AWAY_CODES = ("P1", "P2024", "P2037")
 _LINKS_MAX = 20
+NOT_CHECKED = "Your key could not be checked, since Postgres did not answer; try again later."
 
 
 def guard_key_checks() -> None:
@@ -56,10 +57,7 @@ def guard_key_checks() -> None:
 
 def raise_not_checked(cause: Exception) -> NoReturn:
     """Refuses the call of this request for want of Postgres."""
-    refusal = LedgerUnavailable(
-        "Your key could not be checked, since Postgres did not answer; try again later."
-    )
-    raise refused(current_call.get(), refusal) from cause
+    raise refused(current_call.get(), LedgerUnavailable(NOT_CHECKED)) from cause
 
 
 def was_not_checked(error: Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from litellm.proxy.auth import user_api_key_auth as auth_module
 from litellm.proxy.auth.auth_utils import get_request_route_template
 from starlette.requests import Request
 
-from billing.errors import BillingError, Forbidden, RouteNotBillable
+from billing.errors import BillingError, Forbidden, RouteNotBillable, Unavailable
 from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
 from billing.proxy.key_fields import check_key_fields
@@ -53,11 +54,15 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
         **options: object,
     ) -> UserAPIKeyAuth | None:
         if not is_exempt(user_api_key_auth_obj, settings):
+            call = current_call.get()
+            if call is not None and call.entered_as_exempt:
+                raise refused(call, Unavailable("The rights of your key are changing; try again shortly."))
             try:
                 reads_all = role_of(user_api_key_auth_obj) in VIEWER_ROLES
                 declared = _check(request, route, request_data, reads_all=reads_all)
                 if note is None:
                     check_key_fields(declared, request_data)
+                    _check_door(call)
             except RouteNotBillable as refusal:
                 call = current_call.get()
                 if note is None or call is None:
@@ -92,6 +97,24 @@ def _check(request: Request, path: str, body: object, *, reads_all: bool) -> Rou
     return route
 
 
+def _check_door(call: Call | None) -> None:
+    """Raises Unavailable for a billed call whose fields nobody has checked: it came in another way."""
+    if call is None or call.route is None or call.is_websocket:
+        return
+    if call.route.handling is Handling.BILLED and not call.fields_checked:
+        raise Unavailable("This request was not checked on its way in, so it cannot be billed.")
+
+
+def _inside(text: str) -> list[object]:
+    """What a text holds that LiteLLM may read as JSON, in which names can be written with escapes."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return []
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError):
+        return []
+
+
 def check_key_metadata(body: object) -> None:
     """Raises Forbidden where anybody but an admin would make a key or team that chooses payer or price."""
     match body:
@@ -101,7 +124,7 @@ def check_key_metadata(body: object) -> None:
         case list():
             named, nested = None, body
         case str():
-            named, nested = next((field for field in _ADMINS_TO_SET if field in body), None), []
+            named, nested = next((field for field in _ADMINS_TO_SET if field in body), None), _inside(body)
         case _:
             return
     if named is not None:

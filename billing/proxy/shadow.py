@@ -13,12 +13,13 @@ from billing.database.pool import Pool
 from billing.errors import BillingError, NoPayer, Unavailable
 from billing.ledger.schemas import Payer
 from billing.prices.rule import DEFAULT
-from billing.proxy.admission import Admissions, Pricing
+from billing.proxy.admission import Admissions
 from billing.proxy.call import Admission, Call
 from billing.proxy.call_rules import CallRules
 from billing.proxy.json_body import refuse_non_finite
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.payer import Key, payer_of
+from billing.proxy.sources import Pricing
 from billing.settings import Settings
 from billing.shadow.ledger import ShadowLedger
 from billing.shadow.recorder import Recorder

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
+from billing.connections import PunctualConnection, allow_many_connections
 from billing.local.failures import PortTaken
 from gateway.start.listening import bind
 from gateway.start.messages import tell
@@ -38,10 +39,12 @@ def main() -> None:
     except PortTaken as failure:
         tell(failure.message)
         sys.exit(failure.exit_code)
+    allow_many_connections()
     app = importlib.import_module("billing.app").app
     status_file = os.environ.get(STATUS_VARIABLE)
     config = uvicorn.Config(
         WithTailnet(app, Path(status_file)) if status_file else app,
+        http=PunctualConnection,
         access_log=False,  # every call is in LiteLLM's spend logs; the rest is health checks
         lifespan="on",  # without billing's life inside LiteLLM's nothing may be served
         server_header=False,

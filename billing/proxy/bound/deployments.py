@@ -89,6 +89,11 @@ def servers_of(body: Table, model: str, router: Router | None) -> Servers:
     return Servers(first, later, min(len(groups), router.max_fallbacks))
 
 
+def deployments_of(router: Router | None, model: str, team_id: str | None) -> tuple[Deployment, ...]:
+    """Those of the model that is asked for, without fallbacks; none for an unknown one."""
+    return () if router is None else _deployments(router, model, team_id)
+
+
 def _team_id(body: Table) -> str | None:
     for bucket in ("metadata", "litellm_metadata"):
         metadata = body.get(bucket)

@@ -102,6 +102,7 @@ FREE = (
         GET,OPTIONS /health/readiness /health/liveness /health/liveliness
         GET,POST /liteadmin/slack/connect/{token}
         """,
+        needs_key=False,
     ),
     Declared(
         "Takes a credential of its own, which no virtual key is",
@@ -114,12 +115,14 @@ FREE = (
             /lens/worker/{lens_id}/{job_id}/heartbeat /claude_code_gateway/oauth/device_authorization
             /claude_code_gateway/oauth/token /claude_code_gateway/oauth/revoke
         """,
+        needs_key=False,
     ),
     Declared(
         "Files of the web pages",
         """
         MOUNT /_next /litellm-asset-prefix/_next /ui /swagger
         """,
+        needs_key=False,
     ),
     Declared(
         "OAuth of MCP servers: logs in, calls no tool",
@@ -141,5 +144,6 @@ FREE = (
         POST /v1/mcp/oauth/token /token /{mcp_server_name}/token /authorize/complete /revoke /register
             /{mcp_server_name}/register
         """,
+        needs_key=False,
     ),
 )

@@ -24,6 +24,7 @@ class Route:
     handling: Handling
     reason: str  # how it is bounded, why it is free, or why it is refused
     call_types: frozenset[str] = frozenset()  # LiteLLM's names of the calls that may run here
+    needs_key: bool = True  # whether LiteLLM answers nobody here without some credential
     viewers_read: bool = False  # refused, but for a GET by an admin viewer, who reads everything
 
 
@@ -37,6 +38,7 @@ class Declared:
     reason: str
     routes: str
     call_types: tuple[str, ...] = ()
+    needs_key: bool = True
     viewers_read: bool = False
 
     def expanded(self, handling: Handling) -> Iterator[Route]:
@@ -47,5 +49,12 @@ class Declared:
                 methods = word.split(",")
                 continue
             for method in methods:
-                call_types = frozenset(self.call_types)
-                yield Route(method, word, handling, self.reason, call_types, viewers_read=self.viewers_read)
+                yield Route(
+                    method,
+                    word,
+                    handling,
+                    self.reason,
+                    frozenset(self.call_types),
+                    needs_key=self.needs_key,
+                    viewers_read=self.viewers_read,
+                )

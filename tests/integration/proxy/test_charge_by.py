@@ -15,6 +15,7 @@ from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule
 from billing.proxy.admission import Admissions
 from billing.proxy.call import Call
+from billing.proxy.credit_check import CreditCheck
 from billing.proxy.open_calls import OpenCalls
 from billing.proxy.routes import route_of
 from billing.proxy.settler import Settler
@@ -44,7 +45,8 @@ async def admit(ledger: Ledger, charge_by: CustomerType, key: UserAPIKeyAuth) ->
     open_calls = OpenCalls(ledger, Settler(), settings)
     body: dict[str, object] = {"model": "priced", "messages": [{"role": "user", "content": "hello"}]}
     call = Call(PATH, route=route_of("POST", PATH))
-    await Admissions(ledger, open_calls, settings, lambda: router, NoRules()).admit(
+    credit = CreditCheck(ledger, settings, lambda: router, NoRules())
+    await Admissions(ledger, open_calls, settings, lambda: router, NoRules(), credit).admit(
         call, key, body, "acompletion"
     )
 

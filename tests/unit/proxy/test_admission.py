@@ -16,6 +16,7 @@ from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule, Scope
 from billing.proxy.admission import Admissions
 from billing.proxy.call import Call
+from billing.proxy.credit_check import CreditCheck
 from billing.proxy.routes import route_of
 from billing.settings import Settings
 from tests.unit.proxy.test_payer import FakeKey
@@ -93,7 +94,8 @@ def router() -> Router:
 def admissions(router: Router) -> Build:
     def build(ledger: ScriptedLedger, *rules: PriceRule, settings: Settings | None = None) -> Admissions:
         prices, wanted = RulesNow(PriceBook(rules)), settings or Settings()
-        return Admissions(ledger, Registered(), wanted, lambda: router, prices)  # type: ignore[arg-type]  # scripted
+        credit = CreditCheck(ledger, wanted, lambda: router, prices)  # type: ignore[arg-type]  # scripted
+        return Admissions(ledger, Registered(), wanted, lambda: router, prices, credit)  # type: ignore[arg-type]
 
     return build
 

@@ -1,0 +1,64 @@
+"""Connections from which no request comes are closed, and as many may be open as the system allows.
+
+uvicorn gives an idle connection its time only after the first response: a socket that sends nothing, or its
+headers a byte a second, stays open for ever, and a process may have so many sockets and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class PunctualConnection(H11Protocol):
+    """A connection that is closed when the headers of its next request take too long."""
+
+    request_within_s = 30.0
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Starts the clock."""
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Stops the clock while a request is answered."""
+        super().data_received(data)
+        if not self._waits():
+            self._disarm()
+        elif self._deadline is None:
+            self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the clock."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _waits(self) -> bool:
+        """Whether no request is under way, and this is still HTTP and no WebSocket."""
+        is_http = self.transport.get_protocol() is self
+        return is_http and (self.cycle is None or self.cycle.response_complete)
+
+    def _arm(self) -> None:
+        self._deadline = self.loop.call_later(self.request_within_s, self._expire)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        if self._waits() and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def allow_many_connections() -> None:
+    """Raises this process's limit of open files to the most that it may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError):  # macOS says "unlimited" and means less
+        return

@@ -1,0 +1,156 @@
+"""Where a request comes in: what is refused here has cost no more than reading it, and LiteLLM never saw it.
+
+Who asks is known from the headers, before the body is read. A stranger gets a small body or none; a customer
+one plain JSON document or form within limits, whose fields are checked, and nothing at all without credit.
+LiteLLM is given exactly the bytes that were checked, and what they were parsed to. Admins and exempt users
+are let through as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from litellm.proxy.auth.auth_utils import get_request_route
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from billing.errors import BadRequest, BillingError, Unauthorized
+from billing.proxy.call import Call, current_call
+from billing.proxy.credit_check import CreditCheck
+from billing.proxy.http.form import read_form
+from billing.proxy.http.identity import NO_VALID_KEY, Asker, credential_of, has_other_ways, identify
+from billing.proxy.http.json_document import Document, parse_document
+from billing.proxy.http.media_type import BodyKind, body_kind, refuse_repeated_headers
+from billing.proxy.http.request_body import (
+    BodyBudget,
+    BodyLimits,
+    ClientLeft,
+    has_body,
+    read_body,
+    replaying,
+)
+from billing.proxy.http.request_fields import check_fields
+from billing.proxy.http.structure import Structure, StructureLimits
+from billing.proxy.routes.checks import check_route
+from billing.proxy.routes.matching import billed_route, is_ours, needs_key, refused_route
+from billing.proxy.routes.route import Route
+from billing.settings import Settings
+
+STRANGER_BYTES_MAX = 256 * 1024  # logins, OAuth, SAML: what is asked for without a key
+CLIENT_CLOSED_REQUEST = 499  # nginx's word for it; nobody reads the answer
+
+
+class Door:
+    """Wraps LiteLLM's app. `with_cors` gives a refusal the headers by which browsers let their pages read it.
+
+    In shadow mode calls are let through as they come; what makes keys is read as strictly as ever.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        credit_check: Callable[[], CreditCheck],
+        with_cors: Callable[[ASGIApp], ASGIApp],
+    ) -> None:
+        self._app = app
+        self._refused = with_cors(_refused)
+        self._settings = settings
+        self._credit_check = credit_check
+        self._budget = BodyBudget(settings.billing_bodies_bytes_max)
+        self._structure = StructureLimits(
+            nodes_max=settings.billing_body_keys_max,
+            elements_max=settings.billing_body_elements_max,
+            depth_max=settings.billing_body_depth_max,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request in, or refuses it."""
+        call = current_call.get()
+        if scope["type"] != "http" or call is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            receive = await self._enter(call, Request(scope), receive)
+        except ClientLeft:
+            call.client_gone = True
+            await Response(status_code=CLIENT_CLOSED_REQUEST)(scope, receive, send)
+        except BillingError as refusal:
+            call.refusal = refusal
+            await self._refused(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _enter(self, call: Call, request: Request, receive: Receive) -> Receive:
+        """The messages that LiteLLM may receive of this request. Raises BillingError for what is refused."""
+        path, method = get_request_route(request), request.method
+        if is_ours(path):
+            return receive
+        refuse_repeated_headers(request.headers)
+        credential, others = credential_of(request), has_other_ways()
+        if not credential and not others and needs_key(method, path):
+            raise Unauthorized(NO_VALID_KEY)
+        route = billed_route(method, path)
+        if self._lets_through(route, request.headers):
+            return receive
+        asker = await identify(credential, self._settings)
+        if asker.is_exempt:
+            call.entered_as_exempt = True
+            return receive
+        if asker.key is None and not others:
+            return await self._stranger(request, receive)
+        return await self._customer(call, request, receive, asker, route)
+
+    def _lets_through(self, route: Route | None, headers: Headers) -> bool:
+        if route is None:
+            return not has_body(headers)
+        return self._settings.billing_mode == "shadow"
+
+    async def _stranger(self, request: Request, receive: Receive) -> Receive:
+        limits = BodyLimits(STRANGER_BYTES_MAX, self._settings.billing_body_wait_s)
+        return replaying(await read_body(receive, request.headers, limits, self._budget), receive)
+
+    async def _customer(
+        self, call: Call, request: Request, receive: Receive, asker: Asker, route: Route | None
+    ) -> Receive:
+        if route is None and self._settings.billing_mode == "enforce":
+            refuse_early(request.method, get_request_route(request))
+        is_form = body_kind(request.headers) is BodyKind.FORM
+        if is_form:
+            body, document = await self._form(request, receive)
+        else:
+            body, document = await self._json(request, receive)
+        if route is not None:
+            if not body:
+                raise BadRequest("The body is empty; send a JSON object.")
+            await self._credit_check().refuse_without_credit(asker.key, document, len(body))
+            check_fields(route, document, is_form=is_form)
+            call.fields_checked = True
+        return replaying(body, receive)
+
+    async def _json(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
+        structure = Structure(self._structure)
+        limits = BodyLimits(self._settings.billing_body_bytes_max, self._settings.billing_body_wait_s)
+        body = await read_body(receive, request.headers, limits, self._budget, structure.feed)
+        document = parse_document(body, structure) if body else {}
+        request.scope["parsed_body"] = (tuple(document), document)  # where LiteLLM keeps what it has parsed
+        return body, document
+
+    async def _form(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
+        limits = BodyLimits(self._settings.billing_upload_bytes_max, self._settings.billing_body_wait_s)
+        body = await read_body(receive, request.headers, limits, self._budget)
+        return body, await read_form(body, request.headers, self._structure)
+
+
+def refuse_early(method: str, path: str) -> None:
+    """Raises RouteNotBillable for a route that no customer may call, before its body is read."""
+    route = refused_route(method, path)
+    if route is not None:
+        check_route(route.method, route.path, path)
+
+
+async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
+    """What the outermost layer replaces by the call's refusal, in the words of its API."""
+    await Response(status_code=BillingError.status)(scope, receive, send)

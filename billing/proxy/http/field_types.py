@@ -1,0 +1,305 @@
+"""The types that fields of a call have in the APIs we serve; another type is a 400 that names the field.
+
+LiteLLM passes most bodies on unread, and fails with a 500 where it expects another type. Only what the APIs
+document is here; fields that are not named pass. null stands for a field that is not there.
+Sources: OpenAI's and Anthropic's API references, Google's for `generateContent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal, Required
+
+from litellm.types.llms.openai import ValidUserMessageContentTypes
+from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from billing.errors import BadRequest
+
+_OPEN = ConfigDict(extra="allow")
+Object = dict[Any, Any]  # JSON has no other keys than strings
+Objects = list[Object] | None
+Text = StrictStr | None
+Flag = StrictBool | None
+Whole = StrictInt | StrictFloat | None  # 5.0 is JSON's 5 to most who write it; limits look closer
+Number = StrictInt | StrictFloat | None
+Texts = StrictStr | list[StrictStr] | None
+
+
+class Block(TypedDict, total=False):
+    """A part of a message's content."""
+
+    __pydantic_config__ = _OPEN
+    type: Required[StrictStr]
+    text: Text
+    source: Object | None
+    image_url: StrictStr | Object | None
+    input_audio: Object | None
+    file: Object | None
+    cache_control: Object | None
+
+
+class Message(TypedDict, total=False):
+    """One message of a conversation."""
+
+    __pydantic_config__ = _OPEN
+    role: Required[StrictStr]
+    content: StrictStr | list[StrictStr | Block] | None
+    name: Text
+    tool_calls: Objects
+    tool_call_id: Text
+    function_call: Object | None
+
+
+class Everywhere(TypedDict, total=False):
+    """Fields that several calls have."""
+
+    __pydantic_config__ = _OPEN
+    model: Text
+    stream: Flag
+    user: Text
+    metadata: Object | None
+    litellm_metadata: Object | None
+    temperature: Number
+    top_p: Number
+    top_k: Number
+    seed: Whole
+    n: Whole
+    service_tier: Text
+    tags: list[StrictStr] | None
+    fallbacks: list[StrictStr | Object] | None
+
+
+class Chat(Everywhere, total=False):
+    """https://platform.openai.com/docs/api-reference/chat/create"""
+
+    messages: Required[list[Message]]
+    tools: Objects
+    functions: Objects
+    tool_choice: StrictStr | Object | None
+    function_call: StrictStr | Object | None
+    parallel_tool_calls: Flag
+    response_format: Object | None
+    stream_options: Object | None
+    max_tokens: Whole
+    max_completion_tokens: Whole
+    stop: Texts
+    logit_bias: Object | None
+    logprobs: Flag
+    top_logprobs: Whole
+    frequency_penalty: Number
+    presence_penalty: Number
+    reasoning_effort: StrictStr | Object | None
+    modalities: list[StrictStr] | None
+    audio: Object | None
+    prediction: Object | None
+    web_search_options: Object | None
+    thinking: Object | None
+    store: Flag
+    verbosity: Text
+    safety_identifier: Text
+    prompt_cache_key: Text
+
+
+class Completion(Everywhere, total=False):
+    """https://platform.openai.com/docs/api-reference/completions/create"""
+
+    prompt: Required[StrictStr | list[StrictStr] | list[StrictInt] | list[list[StrictInt]]]
+    max_tokens: Whole
+    best_of: Whole
+    echo: Flag
+    suffix: Text
+    stop: Texts
+    logprobs: StrictInt | StrictBool | None
+    logit_bias: Object | None
+    stream_options: Object | None
+
+
+class MessagesToolChoice(TypedDict, total=False):
+    """https://docs.anthropic.com/en/api/messages#body-tool-choice"""
+
+    __pydantic_config__ = _OPEN
+    type: Required[Literal["auto", "any", "tool", "none"]]
+    name: Text
+    disable_parallel_tool_use: Flag
+
+
+class Messages(Everywhere, total=False):
+    """https://docs.anthropic.com/en/api/messages"""
+
+    messages: Required[list[Message]]
+    system: StrictStr | list[Block] | None
+    max_tokens: Whole
+    tools: Objects
+    tool_choice: MessagesToolChoice | None
+    stop_sequences: list[StrictStr] | None
+    thinking: Object | None
+    container: StrictStr | Object | None
+    context_management: Object | None
+    mcp_servers: Objects
+    output_format: Object | None
+    output_config: Object | None
+    inference_geo: Text
+    speed: Text
+    cache_control: Object | None
+
+
+class Responses(Everywhere, total=False):
+    """https://platform.openai.com/docs/api-reference/responses/create"""
+
+    input: StrictStr | list[StrictStr | Object] | None
+    instructions: StrictStr | list[StrictStr | Object] | None
+    max_output_tokens: Whole
+    max_tool_calls: Whole
+    tools: Objects
+    tool_choice: StrictStr | Object | None
+    parallel_tool_calls: Flag
+    reasoning: Object | None
+    text: Object | None
+    previous_response_id: Text
+    conversation: StrictStr | Object | None
+    background: Flag
+    store: Flag
+    include: list[StrictStr] | None
+    prompt: Object | None
+    truncation: Text
+    stream_options: Object | None
+
+
+class Embedding(Everywhere, total=False):
+    """https://platform.openai.com/docs/api-reference/embeddings/create"""
+
+    input: Required[StrictStr | Object | list[StrictStr | StrictInt | list[StrictInt] | Object]]
+    dimensions: Whole
+    encoding_format: Text
+
+
+class Gemini(Everywhere, total=False):
+    """https://ai.google.dev/api/generate-content"""
+
+    contents: Required[StrictStr | Object | list[StrictStr | Object]]
+    systemInstruction: StrictStr | Object | None  # Google's name
+    generationConfig: Object | None
+    tools: Objects
+    toolConfig: Object | None
+    safetySettings: Objects
+
+
+class Image(Everywhere, total=False):
+    """https://platform.openai.com/docs/api-reference/images"""
+
+    prompt: Text
+    size: Text
+    quality: Text
+    response_format: Text
+
+
+class Speech(Everywhere, total=False):
+    """https://platform.openai.com/docs/api-reference/audio/createSpeech"""
+
+    input: Required[StrictStr]
+    voice: StrictStr | Object | None
+    instructions: Text
+    response_format: Text
+    speed: Number
+
+
+class Rerank(Everywhere, total=False):
+    """https://docs.cohere.com/reference/rerank"""
+
+    query: Required[StrictStr | Object]
+    documents: Required[list[StrictStr | Object]]
+    top_n: Whole
+    rank_fields: list[StrictStr] | None
+    return_documents: Flag
+    max_chunks_per_doc: Whole
+    max_tokens_per_doc: Whole
+
+
+class Search(Everywhere, total=False):
+    """https://docs.litellm.ai/docs/search"""
+
+    query: Required[StrictStr | list[StrictStr]]
+    max_results: Whole
+
+
+class Ocr(Everywhere, total=False):
+    """https://docs.mistral.ai/api/#tag/ocr"""
+
+    document: Required[Object]
+
+
+class ToolCall(TypedDict, total=False):
+    """LiteLLM's own `POST /mcp-rest/tools/call`."""
+
+    __pydantic_config__ = _OPEN
+    server_id: Text
+    name: Required[StrictStr]
+    arguments: Object | None
+
+
+_BY_CALL_TYPE: Mapping[str, type] = {
+    "acompletion": Chat,
+    "atext_completion": Completion,
+    "anthropic_messages": Messages,
+    "aresponses": Responses,
+    "acompact_responses": Responses,
+    "aembedding": Embedding,
+    "agenerate_content": Gemini,
+    "agenerate_content_stream": Gemini,
+    "image_generation": Image,
+    "aspeech": Speech,
+    "rerank": Rerank,
+    "asearch": Search,
+    "aocr": Ocr,
+    "call_mcp_tool": ToolCall,
+}
+
+
+def check_types(call_type: str, body: Mapping[str, object]) -> None:
+    """Raises BadRequest for the first field of a JSON body whose type is not that of the call's API."""
+    if call_type not in _BY_CALL_TYPE:
+        return
+    try:
+        _adapter(call_type).validate_python(body)
+    except ValidationError as error:
+        raise _refusal(error) from error
+    if call_type == "acompletion":
+        _check_user_content(body)
+
+
+def _check_user_content(body: Mapping[str, object]) -> None:
+    """Raises BadRequest for a part of a user's chat message of a kind at which LiteLLM fails with a 500."""
+    messages = body.get("messages")
+    for index, message in enumerate(messages if isinstance(messages, list) else ()):
+        content = message.get("content")
+        if message.get("role") != "user" or not isinstance(content, list):
+            continue
+        for part in content:
+            kind = part.get("type") if isinstance(part, dict) else "text"
+            if kind not in ValidUserMessageContentTypes:
+                field = f"messages.{index}.content"
+                raise BadRequest(
+                    f"`{field}` has a part of type {str(kind)[:40]!r}, which no chat has.", param=field
+                )
+
+
+@cache
+def _adapter(call_type: str) -> TypeAdapter[Mapping[str, object]]:
+    return TypeAdapter(_BY_CALL_TYPE[call_type])
+
+
+def _refusal(error: ValidationError) -> BadRequest:
+    first = error.errors(include_url=False, include_input=False)[0]
+    path: list[str] = []
+    for part in first["loc"]:
+        if isinstance(part, str) and not part.isidentifier():
+            break  # pydantic's name of a type that was tried, like `list[str]`
+        path.append(str(part))
+    if path and path[-1] in ("str", "dict", "int", "float", "bool", "list"):
+        path.pop()
+    field = ".".join(path)
+    if first["type"] == "missing":
+        return BadRequest(f"`{field}` is missing.", param=field)
+    return BadRequest(f"`{field}` has the wrong type: {first['msg']}.", param=field)

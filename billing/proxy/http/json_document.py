@@ -1,0 +1,74 @@
+"""Reads one plain JSON document: UTF-8, no duplicate keys that differ, numbers that JSON has.
+
+Whatever two parsers could read in two ways is refused, so that what our guards look at is what every later
+reader gets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import orjson
+from pydantic import JsonValue
+
+from billing.errors import BadRequest
+from billing.proxy.http.structure import Structure, StructureLimits
+
+Document = dict[str, JsonValue]
+
+_CONTAINERS = (dict, list)
+
+
+def read_document(raw: bytes, limits: StructureLimits) -> Document:
+    """The JSON object that `raw` is. Raises BadRequest for what is none, TooLarge beyond a limit."""
+    structure = Structure(limits)
+    structure.feed(raw)
+    return parse_document(raw, structure)
+
+
+def parse_document(raw: bytes, structure: Structure) -> Document:
+    """The JSON object that `raw` is, whose structure has been counted. Raises BadRequest for what is none."""
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body must be one JSON object in UTF-8: {error}.") from error
+    if not isinstance(document, dict):
+        raise BadRequest("The body must be a JSON object, like {…}.")
+    if _member_count(document) != structure.members:
+        _refuse_different_duplicates(raw)
+    return document
+
+
+def _member_count(document: Document) -> int:
+    """How many members all objects have together; of keys that stand twice in one, the parser kept one."""
+    count = 0
+    level: list[object] = [document]
+    while level:
+        inner: list[object] = []
+        for container in level:
+            if isinstance(container, dict):
+                count += len(container)
+                inner += [value for value in container.values() if isinstance(value, _CONTAINERS)]
+            elif isinstance(container, list):
+                inner += [value for value in container if isinstance(value, _CONTAINERS)]
+        level = inner
+    return count
+
+
+def _refuse_different_duplicates(raw: bytes) -> None:
+    json.loads(raw, object_pairs_hook=_without_different_duplicates)
+
+
+def _without_different_duplicates(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
+    members: dict[str, object] = {}
+    for name, value in pairs:
+        if name in members and not _same(members[name], value):
+            raise BadRequest(f"The key `{name[:100]}` stands twice in one object, with different values.")
+        members[name] = value
+    return members
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are written alike; 1, 1.0 and true are not."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

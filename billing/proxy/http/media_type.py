@@ -1,0 +1,62 @@
+"""What kind of body a request announces: JSON or a form. Nothing else is read for customers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from starlette.datastructures import Headers
+
+from billing.errors import BadRequest, UnsupportedBody
+
+# Two of one of these would be read by some as the first, by others as the last.
+_ONCE = (
+    "content-type", "content-length", "content-encoding", "authorization", "api-key", "x-api-key",
+    "x-goog-api-key", "ocp-apim-subscription-key", "x-litellm-api-key", "host",
+)  # fmt: skip
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_UTF_8 = frozenset({"", "utf-8", "utf8", "us-ascii"})
+
+
+class BodyKind(StrEnum):
+    """How a body is read."""
+
+    JSON = "json"
+    FORM = "form"
+
+
+def refuse_repeated_headers(headers: Headers) -> None:
+    """Raises BadRequest for a header that may stand once and stands twice."""
+    for name in _ONCE:
+        if len(headers.getlist(name)) > 1:
+            raise BadRequest(f"The header `{name}` stands twice; send it once.")
+
+
+def body_kind(headers: Headers) -> BodyKind:
+    """How the body is to be read; a request that names no type is JSON, as LiteLLM has it.
+
+    Raises UnsupportedBody for other types, for other character sets than UTF-8, and for compressed bodies.
+    """
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedBody(f"The body is compressed ({encoding[:40]}); send it as it is.")
+    announced = headers.get("content-type", "application/json")
+    media_type, _, parameters = announced.partition(";")
+    media_type = media_type.strip().lower()
+    if media_type in _FORMS:
+        return BodyKind.FORM
+    if media_type not in ("", "application/json") and not media_type.endswith("+json"):
+        raise UnsupportedBody(
+            f"A body of type {media_type[:80]!r} is not read; send JSON as application/json, or a form."
+        )
+    charset = _charset(parameters)
+    if charset not in _UTF_8:
+        raise UnsupportedBody(f"JSON is read in UTF-8, not in {charset[:40]!r}.")
+    return BodyKind.JSON
+
+
+def _charset(parameters: str) -> str:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower()
+    return ""

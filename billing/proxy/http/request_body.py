@@ -1,0 +1,114 @@
+"""Reads the whole body of a request within limits of size and time, and hands on exactly those bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive
+
+from billing.errors import RequestTimeout, TooLarge, Unavailable
+
+SLOWEST_BYTES_PER_S = 16 * 1024  # beyond the wait: 32 MiB may take half an hour and no longer
+
+
+class ClientLeft(Exception):
+    """The client has closed the connection before its body was complete; there is nobody to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large a body may be, and how long the client may keep us waiting for it."""
+
+    bytes_max: int
+    wait_s: float
+
+
+class BodyBudget:
+    """Bytes of bodies that are being read at this moment, by all requests of this process together."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+
+    def take(self, size: int) -> None:
+        """Counts bytes that have come. Raises Unavailable where too many are waited for already."""
+        if self._bytes + size > self._bytes_max:
+            raise Unavailable("Too many large requests arrive at this moment; try again shortly.")
+        self._bytes += size
+
+    def give_back(self, size: int) -> None:
+        """Forgets bytes whose request has been read, or refused."""
+        self._bytes -= size
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether a request announces a body."""
+    return headers.get("content-length", "0").strip() != "0" or "transfer-encoding" in headers
+
+
+async def read_body(
+    receive: Receive,
+    headers: Headers,
+    limits: BodyLimits,
+    budget: BodyBudget,
+    feed: Callable[[bytes], None] | None = None,
+) -> bytes:
+    """The whole body; `feed` sees each piece as it comes, and may refuse it.
+
+    Raises TooLarge as soon as more than `bytes_max` bytes are announced or came, RequestTimeout where they do
+    not come, ClientLeft where nobody waits for an answer any more.
+    """
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and (len(announced) > 15 or int(announced) > limits.bytes_max):
+        raise _too_large(limits)
+    pieces: list[bytes] = []
+    size = 0
+    began = time.monotonic()
+    try:
+        while True:
+            message = await _next(receive, began + limits.wait_s + size / SLOWEST_BYTES_PER_S)
+            piece = message.get("body", b"")
+            if size + len(piece) > limits.bytes_max:
+                raise _too_large(limits)
+            budget.take(len(piece))
+            size += len(piece)
+            if feed is not None:
+                feed(piece)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+    finally:
+        budget.give_back(size)
+
+
+async def _next(receive: Receive, deadline: float) -> Message:
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            message = await receive()
+    except TimeoutError as error:
+        raise RequestTimeout("The body of this request did not arrive in time.") from error
+    if message["type"] == "http.disconnect":
+        raise ClientLeft
+    return message
+
+
+def replaying(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body in one message, and then whatever comes after it."""
+    waiting = True
+
+    async def replay() -> Message:
+        nonlocal waiting
+        if waiting:
+            waiting = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replay
+
+
+def _too_large(limits: BodyLimits) -> TooLarge:
+    return TooLarge(f"The body is larger than {limits.bytes_max} bytes.")

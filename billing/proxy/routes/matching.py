@@ -1,0 +1,76 @@
+"""Finds what is declared of a path before FastAPI has chosen its route."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache, lru_cache
+
+from billing.proxy.routes.route import Handling, Route
+from billing.proxy.routes.table import ROUTES
+
+_PARAMETER = re.compile(r"{[^{}:]+(:path)?}")
+_OWN = re.compile(r"/stripe/.*|/billing(/.*)?")  # our own routes read and authenticate by themselves
+
+
+def is_ours(path: str) -> bool:
+    """Whether the path is one of billing's own, which bound their bodies and ask for keys themselves."""
+    return _OWN.fullmatch(path) is not None
+
+
+def needs_key(method: str, path: str) -> bool:
+    """Whether a billed or free route answers here, and none of those that answer without a key."""
+    keyless, others = _patterns()
+    target = f"{method} {path}"
+    return keyless.fullmatch(target) is None and others.fullmatch(target) is not None
+
+
+@lru_cache(maxsize=1024)  # on the way of every call
+def billed_route(method: str, path: str) -> Route | None:
+    """The billed route that this path is, or None."""
+    return next((route for pattern, route in _billed() if pattern.fullmatch(f"{method} {path}")), None)
+
+
+def refused_route(method: str, path: str) -> Route | None:
+    """The refused route that this path is, or None; also None where it may be another one, too."""
+    target = f"{method} {path}"
+    if any(pattern.fullmatch(target) for pattern in _patterns()):
+        return None
+    return next((route for pattern, route in _refused() if pattern.fullmatch(target)), None)
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    http = [route for route in ROUTES.values() if route.method not in ("WS", "MOUNT")]
+    return (
+        _any_of(route for route in http if not route.needs_key),
+        _any_of(route for route in http if route.needs_key and route.handling is not Handling.REFUSED),
+    )
+
+
+@cache
+def _refused() -> tuple[tuple[re.Pattern[str], Route], ...]:
+    refused = [route for route in ROUTES.values() if route.handling is Handling.REFUSED]
+    return tuple((re.compile(_pattern(route)), route) for route in refused if route.method != "MOUNT")
+
+
+@cache
+def _billed() -> tuple[tuple[re.Pattern[str], Route], ...]:
+    billed = [route for route in ROUTES.values() if route.handling is Handling.BILLED]
+    fixed_first = sorted(billed, key=lambda route: route.path.count("{"))
+    return tuple((re.compile(_pattern(route)), route) for route in fixed_first)
+
+
+def _any_of(routes: Iterable[Route]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_pattern, routes)))
+
+
+def _pattern(route: Route) -> str:
+    """A regular expression for `METHOD /path`, in which a parameter is a segment, or more for `:path`."""
+    method = "(?:GET|HEAD)" if route.method == "GET" else route.method
+    text, position = "", 0
+    for parameter in _PARAMETER.finditer(route.path):
+        text += re.escape(route.path[position : parameter.start()])
+        text += ".*" if parameter[1] else "[^/]+"
+        position = parameter.end()
+    return f"(?:{method} {text}{re.escape(route.path[position:])})"

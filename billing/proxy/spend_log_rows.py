@@ -1,0 +1,84 @@
+"""Keeps one spend log row that cannot be written from stopping all others.
+
+LiteLLM writes its spend logs in batches, and splits a batch whose rows Postgres refuses. A row that Prisma's
+client or engine refuses before, like one with a value of another type, is no refusal of data to it: the batch
+is put back and tried again for ever, and no call of this process is logged any more.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from litellm.proxy import utils as litellm_utils
+from prisma.engine.errors import UnprocessableEntityError
+from prisma.errors import BuilderError, FieldNotFoundError, InputError, MissingRequiredValueError
+
+from billing.metrics.instruments import SPEND_LOG_ROWS_DROPPED
+from billing.proxy.key_check import was_not_checked
+
+logger = logging.getLogger(__name__)
+
+Row = Mapping[str, object]
+# What Prisma's client and engine raise of values that no column takes; the rest is about the database.
+_OF_THE_ROWS = (
+    FieldNotFoundError,
+    InputError,
+    MissingRequiredValueError,
+    UnprocessableEntityError,
+    BuilderError,
+    TypeError,
+    ValueError,
+)
+WriteRows = Callable[[object, Sequence[Row], int], Awaitable[int]]
+
+
+def guard_spend_log_rows() -> None:
+    """Wraps what writes a batch of spend logs. Raises RuntimeError where it is not the function we know."""
+    write: WriteRows = litellm_utils._create_spend_logs_with_poison_isolation
+    if tuple(inspect.signature(write).parameters) != ("repo", "rows", "failure_budget"):
+        raise RuntimeError("LiteLLM writes its spend logs in another way; one bad row would stop them all.")
+    litellm_utils._create_spend_logs_with_poison_isolation = isolating(write)
+
+
+def isolating(write: WriteRows) -> WriteRows:
+    """The same, which splits a batch until the rows that cannot be written are left out and reported.
+
+    Where no row of a batch can be written, it is not the rows: the error is raised, and LiteLLM tries again.
+    """
+
+    @functools.wraps(write)
+    async def write_isolated(repo: object, rows: Sequence[Row], failure_budget: int) -> int:
+        refused: list[tuple[Row, Exception]] = []
+        left = await _split(write, repo, rows, failure_budget, refused)
+        if refused and len(refused) == len(rows):
+            raise refused[0][1]
+        for row, error in refused:
+            _report(row, error)
+        return left
+
+    return write_isolated
+
+
+async def _split(
+    write: WriteRows, repo: object, rows: Sequence[Row], budget: int, refused: list[tuple[Row, Exception]]
+) -> int:
+    try:
+        return await write(repo, rows, budget)
+    except _OF_THE_ROWS as error:
+        if was_not_checked(error):
+            raise
+        if len(rows) == 1:
+            refused.append((rows[0], error))
+            return budget
+    middle = len(rows) // 2
+    budget = await _split(write, repo, rows[:middle], budget, refused)
+    return await _split(write, repo, rows[middle:], budget, refused)
+
+
+def _report(row: Row, error: Exception) -> None:
+    SPEND_LOG_ROWS_DROPPED.inc()
+    reason = f"{type(error).__name__}: {str(error)[:500]}"
+    logger.error("left out the spend log of %s, which cannot be written: %s", row.get("request_id"), reason)

@@ -1,0 +1,82 @@
+"""Sockets that send no request are closed; those that send one are served, and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
+
+from billing.connections import PunctualConnection
+from tests.deadline import eventually
+
+WITHIN_S = 0.3
+
+
+class Hurried(PunctualConnection):
+    request_within_s = WITHIN_S
+
+
+async def slow(request: Request) -> PlainTextResponse:
+    await asyncio.sleep(2 * WITHIN_S)
+    return PlainTextResponse("served")
+
+
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await asyncio.sleep(2 * WITHIN_S)
+    await websocket.send_text(await websocket.receive_text())
+    await websocket.close()
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    app = Starlette(routes=[Route("/", slow), WebSocketRoute("/ws", echo)])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, http=Hurried, log_level="error", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await asyncio.to_thread(eventually, lambda: server.started)
+        yield int(listener.getsockname()[1])
+        server.should_exit = True
+        await serving
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_socket_that_sends_no_whole_request_is_closed(port: int, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    assert await asyncio.wait_for(reader.read(), timeout=10) == b""
+    writer.close()
+
+
+async def test_headers_that_come_a_byte_at_a_time_do_not_keep_it_open(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for byte in b"GET / HTTP/1.1":
+        writer.write(bytes([byte]))
+        await asyncio.sleep(WITHIN_S / 5)
+        if reader.at_eof():
+            break
+    assert await asyncio.wait_for(reader.read(), timeout=10) == b""
+    writer.close()
+
+
+async def test_a_request_may_take_longer_to_answer_and_another_may_follow(port: int) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert [(await client.get("/")).text for _ in range(2)] == ["served", "served"]
+
+
+async def test_a_websocket_stays_open(port: int) -> None:
+    async with connect(f"ws://127.0.0.1:{port}/ws") as websocket:
+        await asyncio.sleep(2 * WITHIN_S)
+        await websocket.send("still here")
+        assert await websocket.recv() == "still here"
