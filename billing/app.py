@@ -57,6 +57,7 @@ from billing.proxy.model_guard import guard_models  # noqa: E402
 from billing.proxy.openapi import serve_openapi  # noqa: E402
 from billing.proxy.patches import LIFESPAN, check_known  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
+from billing.proxy.public_prices import mount_public_prices  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.request_guard import guard_requests  # noqa: E402
 from billing.proxy.route_guard import guard_routes  # noqa: E402
@@ -147,6 +148,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     mount_metrics(app)
     serve_openapi(app)
     count_off_loop(app)
+    mount_public_prices(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
     guard_models()

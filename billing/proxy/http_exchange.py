@@ -15,7 +15,7 @@ from billing.event_loop import give_way
 from billing.proxy.call import Call
 from billing.proxy.json_body import not_an_object
 from billing.proxy.refusal import Refusals
-from billing.proxy.response_headers import billing_headers
+from billing.proxy.response_headers import billing_headers, customers_headers
 from billing.proxy.streams import CreditedStream
 
 _EVENT_STREAM = "text/event-stream"
@@ -88,6 +88,8 @@ class HttpExchange:
             await self._refusals.answer(call.refusal, _cors(Headers(raw=message["headers"])))
             return
         call.status = message["status"]
+        if call.route is not None:  # the key is neither exempt nor an admin's
+            message["headers"] = customers_headers(list(message["headers"]))
         headers = Headers(raw=message["headers"])
         if headers.get("content-type", "").startswith(_EVENT_STREAM):
             self._stream = call.stream

@@ -1,4 +1,4 @@
-"""The `x-billing-…` headers of a billed call's response."""
+"""The headers of a response to a billed key: `x-billing-…`, and none that are the operator's affair."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ _LITELLM_COST = b"x-litellm-response-cost"
 _LITELLM_CACHE = b"x-litellm-cache-key"  # of an answer that came from its cache
 _LITELLM_GROUP = b"x-litellm-model-group"
 _LITELLM_DEPLOYMENT = b"x-litellm-model-id"
+# The provider's address, and all that the provider said: its organization, its limits for the operator's key.
+_OPERATORS = (b"x-litellm-model-api-base", b"llm_provider-")
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+def customers_headers(headers: RawHeaders) -> RawHeaders:
+    """What of LiteLLM's headers a customer may see."""
+    return [header for header in headers if not header[0].lower().startswith(_OPERATORS)]
 
 
 def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:

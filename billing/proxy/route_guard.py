@@ -14,9 +14,10 @@ from starlette.requests import Request
 from billing.errors import BillingError, Forbidden, RouteNotBillable, Unavailable
 from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
+from billing.proxy.key_fields import check_key_fields
 from billing.proxy.patches import AUTHORIZE, check_known
-from billing.proxy.payer import TRUSTED_BACKEND, Key, is_exempt
-from billing.proxy.routes import Handling, check_route
+from billing.proxy.payer import TRUSTED_BACKEND, VIEWER_ROLES, Key, is_exempt, role_of
+from billing.proxy.routes import Handling, Route, check_route, route_of
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
             if call is not None and call.entered_as_exempt:
                 raise refused(call, Unavailable("The rights of your key are changing; try again shortly."))
             try:
-                _check(request, route, request_data)
+                reads_all = role_of(user_api_key_auth_obj) in VIEWER_ROLES
+                declared = _check(request, route, request_data, reads_all=reads_all)
                 if note is None:
+                    check_key_fields(declared, request_data)
                     _check_door(call)
             except RouteNotBillable as refusal:
                 call = current_call.get()
@@ -77,16 +80,19 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
     auth_module._authorize_authenticated_request = guarded
 
 
-def _check(request: Request, path: str, body: object) -> None:
+def _check(request: Request, path: str, body: object, *, reads_all: bool) -> Route:
     call = current_call.get()
     if call is not None:
         call.path = path
     method = "WS" if call is not None and call.is_websocket else request.method
-    route = check_route(method, get_request_route_template(request) or path, path)
+    template = get_request_route_template(request) or path
+    declared = route_of(method, template)
+    if request.method != "GET" and (declared is None or declared.handling is not Handling.BILLED):
+        check_key_metadata(body)  # first: shadow mode lets a refused route pass
+    route = check_route(method, template, path, reads_all=reads_all)
     if call is not None:
         call.route = route
-    if request.method != "GET" and route.handling is not Handling.BILLED:
-        check_key_metadata(body)
+    return route
 
 
 def _check_door(call: Call | None) -> None:

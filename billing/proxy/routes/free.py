@@ -7,8 +7,7 @@ FREE = (
         "Lists models and their prices",
         """
         GET /models /v1/models /models/{model_id} /v1/models/{model_id} /utils/supported_openai_params
-            /utils/model_info /v2/model/info /v1/model/info /model/info /v1/model/deprecations
-            /model/deprecations /model_group/info /routes
+            /model_group/info
         """,
     ),
     Declared(
@@ -39,14 +38,6 @@ FREE = (
         ("aget_responses", "adelete_responses", "alist_input_items", "acancel_responses"),
     ),
     Declared(
-        "Reads, cancels or deletes an interaction that was paid for when it was made",
-        """
-        DELETE,GET /interactions/{interaction_id} /v1beta/interactions/{interaction_id}
-        POST /interactions/{interaction_id}/cancel /v1beta/interactions/{interaction_id}/cancel
-        """,
-        ("aget_interaction", "adelete_interaction", "acancel_interaction"),
-    ),
-    Declared(
         "Lists MCP tools, and calls none",
         """
         GET /mcp-rest/tools/list
@@ -60,64 +51,41 @@ FREE = (
         """,
     ),
     Declared(
-        "LiteLLM's management of keys, users and teams; it has roles of its own",
+        "The caller's own keys; LiteLLM checks whose they are, and billing what may be set in them",
         """
-        POST /invitation/new /invitation/update /invitation/delete /key/generate
-            /key/service-account/generate /key/update /key/bulk_update /team/key/bulk_update
-            /key/delete /v2/key/info /key/regenerate /key/{key:path}/regenerate
-            /key/{key:path}/reset_spend /key/block /key/unblock /key/health /user/new /user/update
-            /user/bulk_update /user/delete /user/password/change /session/logout /team/new
-            /team/update /team/member_add /team/member_delete /team/member_update
-            /team/{team_id}/member/{user_id}/reset_spend /team/{team_id}/member/{user_id}/reset_budget
-            /team/bulk_member_add /team/delete /team/block /team/unblock /team/model/add
-            /team/model/delete /team/permissions_update /team/permissions_bulk_update
-            /organization/new /organization/member_add
-            /management/v1/teams/{team_id}/members/bulk_delete
-            /management/v1/teams/{team_id}/members/bulk_update /management/v1/users/bulk
-            /management/v1/users/bulk_delete /spend/calculate /global/spend/reset
-            /global/spend/refresh /global/spend/end_users /team/{team_id}/disable_logging /tag/new
-            /tag/update /tag/info /tag/delete /project/new /project/update
-        GET /invitation/info /get/config/callbacks /key/info /key/list /key/aliases
-            /user/available_roles /user/info /v2/user/info /user/list /user/filter/ui
-            /user/daily/activity /user/daily/activity/aggregated /user/daily/activity/aggregated/keys
+        GET /key/info /key/list /key/aliases
+        POST /v2/key/info /key/generate /key/service-account/generate /key/update /key/delete
+            /key/regenerate /key/{key:path}/regenerate
+        """,
+    ),
+    Declared(
+        "The caller itself and the teams that it is in",
+        """
+        GET /user/info /v2/user/info /user/available_roles /team/info /team/list /v2/team/list
+            /team/{team_id}/members/me /team/available /team/metadata_schema /team/permissions_list
+        POST /user/password/change /session/logout
+        """,
+    ),
+    Declared(
+        "What the caller and its teams used, day by day",
+        """
+        GET /user/daily/activity /user/daily/activity/aggregated /user/daily/activity/aggregated/keys
             /user/daily/activity/aggregated/search /user/daily/activity/aggregated/model_top_keys
-            /user/daily/activity/export /user/daily/activity/aggregated/cache_leakage_keys
-            /team/daily/activity/aggregated /team/daily/activity/aggregated/keys
-            /team/daily/activity/aggregated/search /team/daily/activity/aggregated/model_top_keys
-            /team/daily/activity/export /tag/daily/activity/aggregated
-            /tag/daily/activity/aggregated/keys /tag/daily/activity/aggregated/search
-            /tag/daily/activity/aggregated/model_top_keys /tag/daily/activity/export
-            /organization/daily/activity/aggregated /organization/daily/activity/aggregated/keys
-            /organization/daily/activity/aggregated/search
-            /organization/daily/activity/aggregated/model_top_keys /organization/daily/activity/export
-            /team/info /team/{team_id}/members/me /team/metadata_schema /team/available /v2/team/list
-            /team/list /team/filter/ui /team/permissions_list /team/daily/activity /team/spend/by_user
-            /sso/get/ui_settings /sso/readiness /organization/daily/activity /organization/list
-            /management/v1/budgets /management/v1/spend_logs/end_users /management/v1/spend_logs/users
-            /spend/keys /spend/users /spend/tags /global/activity /global/activity/model
-            /global/activity/exceptions/deployment /global/activity/exceptions /spend/capture_rate
-            /global/spend/provider /global/spend/report /key/spend/report /user/spend/report
-            /team/spend/report /organization/spend/report /global/spend/all_tag_names
-            /global/spend/tags /spend/logs/ui /spend/logs/v2 /spend/logs/ui/{request_id} /spend/logs
-            /global/spend/logs /global/spend /global/spend/keys /global/spend/teams
-            /global/all_end_users /global/spend/models /spend/logs/session/ui
-            /global/activity/cache_hits /get/allowed_ips /get/internal_user_settings
-            /get/default_team_settings /get/sso_settings /get/mcp_semantic_filter_settings
-            /get/websearch_interception_settings /get/mcp_tool_search_settings /get/user_banner
-            /get/latest_release_info /tag/list /tag/daily/activity /tag/distinct /tag/dau /tag/wau
-            /tag/mau /tag/summary /tag/user-agent/per-user-analytics /user/available_users
-            /project/info /project/list
-        PATCH /team/{team_id} /organization/update /v2/organization/{organization_id}
-            /organization/member_update
-        DELETE /organization/delete /organization/member_delete
-            /team/{team_id:path}/callback/{callback_name} /project/delete
-        GET,POST /organization/info /team/{team_id:path}/callback
+            /user/daily/activity/export /team/daily/activity /team/daily/activity/aggregated
+            /team/daily/activity/aggregated/keys /team/daily/activity/aggregated/search
+            /team/daily/activity/aggregated/model_top_keys /team/daily/activity/export
+        """,
+    ),
+    Declared(
+        "Settings of the web pages, which they ask for with the caller's key",
+        """
+        GET /sso/get/ui_settings /get/user_banner
         """,
     ),
     Declared(
         "Asks for no key: pages, logins, discovery",
         """
-        GET /openapi.json / /docs/oauth2-redirect /redoc /fallback/login /onboarding/get_token
+        GET /openapi.json / /routes /docs/oauth2-redirect /redoc /fallback/login /onboarding/get_token
             /get_logo_url /get_image /get_favicon /public/model_hub /public/agent_hub /public/mcp_hub
             /public/skill_hub /public/model_hub/info /public/providers /public/providers/fields
             /public/complexity_router/scorer_defaults /public/complexity_router/fuse_presets

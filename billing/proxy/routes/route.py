@@ -25,6 +25,7 @@ class Route:
     reason: str  # how it is bounded, why it is free, or why it is refused
     call_types: frozenset[str] = frozenset()  # LiteLLM's names of the calls that may run here
     needs_key: bool = True  # whether LiteLLM answers nobody here without some credential
+    viewers_read: bool = False  # refused, but for a GET by an admin viewer, who reads everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Declared:
     routes: str
     call_types: tuple[str, ...] = ()
     needs_key: bool = True
+    viewers_read: bool = False
 
     def expanded(self, handling: Handling) -> Iterator[Route]:
         """Each route by itself."""
@@ -47,4 +49,12 @@ class Declared:
                 methods = word.split(",")
                 continue
             for method in methods:
-                yield Route(method, word, handling, self.reason, frozenset(self.call_types), self.needs_key)
+                yield Route(
+                    method,
+                    word,
+                    handling,
+                    self.reason,
+                    frozenset(self.call_types),
+                    needs_key=self.needs_key,
+                    viewers_read=self.viewers_read,
+                )

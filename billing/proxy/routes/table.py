@@ -10,6 +10,7 @@ from billing.proxy.routes.free import FREE
 from billing.proxy.routes.refused_calls import REFUSED_CALLS
 from billing.proxy.routes.refused_newer import REFUSED_NEWER
 from billing.proxy.routes.refused_operator import REFUSED_OPERATOR
+from billing.proxy.routes.refused_private import REFUSED_PRIVATE
 from billing.proxy.routes.route import Handling, Route
 
 _PARTS = (
@@ -18,6 +19,7 @@ _PARTS = (
     (Handling.REFUSED, REFUSED_CALLS),
     (Handling.REFUSED, REFUSED_OPERATOR),
     (Handling.REFUSED, REFUSED_NEWER),
+    (Handling.REFUSED, REFUSED_PRIVATE),
 )
 
 

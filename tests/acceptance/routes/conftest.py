@@ -13,6 +13,7 @@ import yaml
 
 from tests.acceptance.conftest import Running
 from tests.acceptance.customers import Customer, making_customers
+from tests.acceptance.routes.served import Served, walk_app
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,9 @@ def provider_requests(running: Running) -> Callable[[], int]:
         return int(httpx.get(f"{base_url}/requests").raise_for_status().json()["count"])
 
     return count
+
+
+@pytest.fixture(scope="session")
+def served() -> list[Served]:
+    """See `walk_app`."""
+    return walk_app()

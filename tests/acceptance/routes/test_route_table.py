@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
 from billing.proxy.routes import ROUTES, Handling, route_of
-from tests.acceptance.routes.other_versions import FEATURES, lacking
+from tests.acceptance.routes.other_versions import lacking
+from tests.acceptance.routes.served import Served
 
 # They ask for a key in their own code, through LiteLLM's same function (or take what no key can get).
 AUTHENTICATE_BY_HAND = (
@@ -32,61 +27,30 @@ AUTHENTICATE_BY_HAND = (
 )
 
 
-@dataclass(frozen=True)
-class Served:
-    """One route as it is served."""
-
-    method: str
-    path: str
-    module: str
-    authenticated: bool
-
-
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> list[Served]:
-    """All of LiteLLM's routes in the app with billing mounted; ours are left out."""
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment |= {
-        "STRIPE_API_KEY": "sk_test_walk",
-        "STRIPE_WEBHOOK_SECRET": "whsec_walk",
-        "DOCS_URL": "/docs",
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else its import waits for the network
-    }
-    walked = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("walk_app.py"))],
-        env=environment,
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert walked.returncode == 0, walked.stderr
-    answer = json.loads(walked.stdout)
-    assert answer["not_loaded"] == []
-    assert answer["features"] >= FEATURES
-    routes = [Served(**route) for route in answer["routes"]]
-    return [route for route in routes if not route.module.startswith("billing.")]
+def litellms(served: list[Served]) -> list[Served]:
+    """All routes but our own."""
+    return [route for route in served if not route.is_ours]
 
 
 class TestTheRouteTable:
-    def test_accounts_for_every_route(self, served: list[Served]) -> None:
-        routes = {(route.method, route.path) for route in served}
+    def test_accounts_for_every_route(self, litellms: list[Served]) -> None:
+        routes = {(route.method, route.path) for route in litellms}
         undeclared = sorted(f"{m} {path}" for m, path in routes if route_of(m, path) is None)
         accounted = len(routes) - len(undeclared)
         print(f"{len(routes)} routes of the running app, {accounted} accounted for")  # noqa: T201  # the figure
         assert undeclared == []
         assert len(routes) > 1_000
 
-    def test_names_no_route_that_is_not_there(self, served: list[Served]) -> None:
-        routes = {(route.method, route.path) for route in served}
+    def test_names_no_route_that_is_not_there(self, litellms: list[Served]) -> None:
+        routes = {(route.method, route.path) for route in litellms}
         assert set(ROUTES) - routes == lacking(version("litellm"))
 
-    def test_every_billed_and_refused_route_asks_for_a_key(self, served: list[Served]) -> None:
+    def test_every_billed_and_refused_route_asks_for_a_key(self, litellms: list[Served]) -> None:
         """The guard sits in LiteLLM's authorization: a route that goes round it is not guarded."""
         keyless = {
             route.path
-            for route in served
+            for route in litellms
             if not route.authenticated
             and (declared := route_of(route.method, route.path)) is not None
             and declared.handling is not Handling.FREE
@@ -96,5 +60,5 @@ class TestTheRouteTable:
     def test_handles_each_kind(self) -> None:
         kinds = Counter(route.handling for route in ROUTES.values())
         assert kinds[Handling.BILLED] > 30
-        assert kinds[Handling.FREE] > 200
-        assert kinds[Handling.REFUSED] > 500
+        assert kinds[Handling.FREE] > 150
+        assert kinds[Handling.REFUSED] > 800

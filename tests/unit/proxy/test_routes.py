@@ -50,6 +50,20 @@ class TestCheckRoute:
         for method in ("GET", "HEAD"):
             assert check_route(method, "/v1/models/{model_id}", "/v1/models/x").handling is Handling.FREE
 
+    @pytest.mark.parametrize("path", ["/user/list", "/spend/logs/ui", "/model/info", "/global/spend"])
+    def test_an_admin_viewer_reads_what_shows_every_customer_and_nobody_else_does(self, path: str) -> None:
+        assert check_route("GET", path, path, reads_all=True).viewers_read
+        with pytest.raises(RouteNotBillable):
+            check_route("GET", path, path)
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("POST", "/user/new"), ("POST", "/key/block"), ("GET", "/health"), ("POST", "/tag/info")],
+    )
+    def test_an_admin_viewer_changes_and_spends_nothing(self, method: str, path: str) -> None:
+        with pytest.raises(RouteNotBillable):
+            check_route(method, path, path, reads_all=True)
+
     def test_health_which_calls_every_model_is_refused(self) -> None:
         with pytest.raises(RouteNotBillable, match="call the models"):
             check_route("GET", "/health", "/health")

@@ -1,0 +1,44 @@
+"""`GET /public/litellm_model_cost_map` without what the operator added to it.
+
+LiteLLM's route asks for no key, and shows beside its own map every deployment of the gateway: ids, names
+(those of other customers' teams too) and what the operator pays. Ours comes before it and shows the map as it
+was loaded. It is made off the event loop, and once: it is megabytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+
+from fastapi import FastAPI
+from litellm.litellm_core_utils.get_model_cost_map import GetModelCostMap
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+PATH = "/public/litellm_model_cost_map"
+
+
+def mount_public_prices(app: FastAPI) -> None:
+    """Puts our route before LiteLLM's."""
+    app.router.routes.insert(0, Route(PATH, _read_prices, methods=["GET"], include_in_schema=False))
+
+
+async def _read_prices(request: Request) -> Response:
+    loaded = GetModelCostMap.loaded_model_cost_map()
+    return Response(await asyncio.to_thread(_as_json, id(loaded)), media_type="application/json")
+
+
+@lru_cache(maxsize=1)
+def _as_json(loaded_id: int) -> bytes:
+    """The map as JSON. Another object, by its id, is another map: LiteLLM can be told to load it anew."""
+    loaded = GetModelCostMap.loaded_model_cost_map()
+    return json.dumps({name: dict(entry) for name, entry in loaded.items()}, default=_plain).encode()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"no JSON: {type(value)}")
