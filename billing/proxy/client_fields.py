@@ -23,11 +23,8 @@ _HARMLESS = frozenset(
         "metadata", "tags", "fallbacks", "max_fallbacks", "guardrails", "request_timeout",
         "stream_timeout", "force_timeout", "num_retries", "max_retries", "cache", "caching", "cache_key",
         "ttl", "no-log", "verbose", "id", "litellm_call_id", "litellm_trace_id", "litellm_session_id",
-        "headers", "api_key", "api_version", "prompt_id", "prompt_variables", "prompt_version",
-        "prompt_label", "prompt_environment", "keepalive_seconds", "merge_reasoning_content_in_choices",
-        "supports_system_message", "ensure_alternating_roles", "user_continue_message",
-        "assistant_continue_message", "allowed_openai_params", "context_window_fallback_dict",
-        "mock_response", "mock_timeout",
+        "headers", "api_key", "api_version", "keepalive_seconds", "merge_reasoning_content_in_choices",
+        "supports_system_message", "allowed_openai_params", "mock_response", "mock_timeout",
     )
 )
 # LiteLLM strips a client's (`litellm_pre_call_utils._UNTRUSTED_ROOT_CONTROL_FIELDS`) and writes its own.
@@ -36,6 +33,17 @@ _LITELLMS_OWN = frozenset(
         "client_side_timeout", "_router_weights", "fallback_depth", "attempted_targets",
         "proxy_server_request", "secret_fields", "enable_prompt_caching", "litellm_logging_obj",
         "litellm_metadata", "max_agentic_loops", "_agentic_loop_depth", "_agentic_loop_fingerprints",
+    )
+)
+# By which LiteLLM puts into a request what its body does not show: turns between the turns, stored prompts,
+# what is found in the operator's stores, templates. An operator may set them for a deployment, and then they
+# are counted (`bound/added.py`).
+_ADDING = frozenset(
+    (
+        "ensure_alternating_roles", "user_continue_message", "assistant_continue_message", "prompt_id",
+        "prompt_variables", "prompt_version", "prompt_label", "prompt_environment", "litellm_system_prompt",
+        "vector_store_ids", "vector_stores", "knowledge_bases", "context_window_fallback_dict", "roles",
+        "initial_prompt_value", "final_prompt_value", "bos_token", "eos_token",
     )
 )
 # Control fields that LiteLLM's own list lacks, that choose a region with prices of its own, or that are laid
@@ -60,7 +68,7 @@ _OF_ITS_LOG = frozenset(
 )
 # fmt: on
 _PASSED = _HARMLESS | _LITELLMS_OWN | frozenset(StandardCallbackDynamicParams.__annotations__)
-_STEERING = (frozenset(all_litellm_params) - _PASSED) | _OTHERS | _OF_ITS_LOG
+_STEERING = (frozenset(all_litellm_params) - _PASSED) | _ADDING | _OTHERS | _OF_ITS_LOG
 
 
 def refuse_steering(body: Mapping[str, object], but: Collection[str] = ()) -> None:
@@ -72,7 +80,9 @@ def refuse_steering(body: Mapping[str, object], but: Collection[str] = ()) -> No
     given = (name for name in sent if sent[name] is not None and name not in but)
     steering = next((name for name in given if name in _STEERING), None)
     if steering is not None:
-        raise BadRequest(f"`{steering}` is the operator's to set: it can change what a call costs.")
+        raise BadRequest(
+            f"`{steering}` is the operator's to set: it can change what a call costs.", param=steering
+        )
     answer_format = body.get("response_format")
     if isinstance(answer_format, Mapping) and answer_format.get("enforce_validation"):
         raise BadRequest("`response_format.enforce_validation` fails calls that are paid for; leave it out.")

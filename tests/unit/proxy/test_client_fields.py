@@ -37,6 +37,11 @@ class TestRefuseSteering:
             {"async_complete_streaming_response": {"id": "over"}},
             {"cache_hit": True},
             {"extra_body": {"n": 4}},
+            {"ensure_alternating_roles": True},
+            {"user_continue_message": {"role": "user", "content": "again"}},
+            {"assistant_continue_message": {"role": "assistant", "content": "again"}},
+            {"prompt_id": "p", "prompt_variables": {"a": "b"}},
+            {"vector_store_ids": ["vs_1"]},
         ],
         ids=str,
     )
