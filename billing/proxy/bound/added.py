@@ -36,8 +36,8 @@ def answers_on(deployment: Deployment, shape: RequestShape) -> int:
     return shape.answers * max(shape.turns.messages, 1)
 
 
-def added_tokens(deployment: Deployment, shape: RequestShape) -> int:
-    """Tokens of input that LiteLLM adds there, at most; 0 for most calls."""
+def added_tokens(deployment: Deployment, shape: RequestShape, text_tokens: int) -> int:
+    """Tokens of input that LiteLLM adds there, at most; 0 for most calls. The body has `text_tokens`."""
     turns = shape.turns
     tokens = turns.empty * _PLACEHOLDER_TOKENS
     if deployment.provider in _NOTED:
@@ -49,7 +49,7 @@ def added_tokens(deployment: Deployment, shape: RequestShape) -> int:
     if deployment.provider == "mistral" and "magistral" in deployment.model:
         tokens += _REASONING_TOKENS
     if _modifies():
-        tokens += _repaired_tokens(shape)
+        tokens += _repaired_tokens(shape, text_tokens)
     settings = _configured(deployment)
     return tokens + settings.once + settings.a_message * (turns.messages + 2)
 
@@ -60,13 +60,13 @@ def _repeated_functions(shape: RequestShape) -> int:
     return (shown + _FUNCTIONS_PROMPT_BYTES) * max(shape.turns.instructions, 1)
 
 
-def _repaired_tokens(shape: RequestShape) -> int:
+def _repaired_tokens(shape: RequestShape, text_tokens: int) -> int:
     """Under `modify_params` calls without a result get one, and a result may come twice
     (`factory.sanitize_messages_for_tool_calling`).
     """
     turns = shape.turns
     each = 0 if not turns.longest_name else _RESULT_TOKENS + turns.longest_name
-    return turns.results_bytes + each * turns.messages
+    return each * turns.messages + (text_tokens if turns.results else 0)
 
 
 def _modifies() -> bool:

@@ -140,7 +140,7 @@ def _input_tokens(
     tokens = shape.id_tokens + text_tokens + BASE_TOKENS + PART_TOKENS * shape.parts
     tokens += TOOL_TOKENS * tools.definitions + PREDEFINED_TOOL_TOKENS * tools.predefined
     tokens += TOOLS_PROMPT_TOKENS if tools.definitions else 0
-    tokens += added_tokens(deployment, shape)
+    tokens += added_tokens(deployment, shape, text_tokens)
     if not shape.media and not searches and not configured_on(deployment).stored:
         return tokens
     context = max_input_tokens(deployment.prices)

@@ -71,7 +71,6 @@ class Turns:
     instructions: int = 0  # of any role that LiteLLM may take for the system's
     empty: int = 0  # texts of nothing, or of spaces
     results: int = 0  # of tools
-    results_bytes: int = 0
     longest_name: int = 0  # bytes of a tool's, as a call names it
 
 
@@ -204,9 +203,7 @@ def _read_role(message: Mapping[str, object], turns: Turns) -> None:
     role = message.get("role")
     turns.messages += 1
     turns.instructions += role not in _SPOKEN
-    if role in _RESULT_ROLES:
-        turns.results += 1
-        turns.results_bytes += len(str(message).encode("utf-8", "surrogatepass"))
+    turns.results += role in _RESULT_ROLES
     calls = message.get("tool_calls")
     for call in (*_list_or_none(calls), {"function": message.get("function_call") or message}):
         function = call.get("function") if isinstance(call, Mapping) else None
