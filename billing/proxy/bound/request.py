@@ -45,6 +45,17 @@ _NOT_PROMPT = frozenset(
     )
 )
 # fmt: on
+# Of them, those that are numbers, switches or words: what is more may be a text on its way into a prompt.
+# fmt: off
+_SCALARS = frozenset(
+    (
+        "temperature", "top_p", "top_k", "seed", "logprobs", "top_logprobs", "presence_penalty",
+        "frequency_penalty", "parallel_tool_calls", "store", "encoding_format", "dimensions",
+        "reasoning_effort", "drop_params", "keepalive_seconds", "service_tier",
+    )
+)
+# fmt: on
+_WORD_CHARS_MAX = 64
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 # fmt: off
 _OTHER_TEXT_PARTS = frozenset(
@@ -291,9 +302,16 @@ def _is_ids(value: list[object]) -> bool:
 def _read_rest(body: Mapping[str, object], reading: _Reading, *, read: tuple[str, ...]) -> None:
     """Everything else that may reach the prompt: tools, schemas, and what nobody thought of."""
     for name, value in body.items():
-        if name in _NOT_PROMPT or name in read or value is None:
+        if value is None or name in read or (name in _NOT_PROMPT and not _is_more(name, value)):
             continue
         if name == "cached_content":
             reading.media += 1  # a cache at the provider, as long as the model's context
         elif isinstance(value, str | list | Mapping):
             reading.add_json(value)
+
+
+def _is_more(name: str, value: object) -> bool:
+    """Whether a field has more in it than the number, switch or word that belongs there."""
+    if name not in _SCALARS:
+        return False
+    return isinstance(value, list | Mapping) or (isinstance(value, str) and len(value) > _WORD_CHARS_MAX)

@@ -26,7 +26,9 @@ _NOT_READ = frozenset(  # by a model: names of things, switches, and numbers
         "parallel_tool_calls", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "user_id",
         "presence_penalty", "frequency_penalty", "thinking", "anthropic_version", "safetySettings", "raw",
         "keep_alive", "truncate", "include", "max_retries", "tool_choice", "function_call", "toolConfig",
-        "cache_control", "timeout", "drop_params",
+        "cache_control", "timeout", "drop_params", "topP", "topK", "presencePenalty", "frequencyPenalty",
+        "stopSequences", "responseMimeType", "thinkingConfig", "responseModalities", "candidateCount",
+        "response_mime_type", "response_modalities", "p", "k", "max_retries", "random_seed", "repeat_penalty",
     )
 )
 _LIMITS = frozenset(
@@ -93,7 +95,7 @@ def _texts(value: Any, name: str) -> Iterator[str | None]:
         yield None
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            if key in _WORDLESS and isinstance(inner, str):
+            if (key in _WORDLESS and isinstance(inner, str)) or (name in _BLOCKS and key in _NOT_READ):
                 continue
             if key not in ("content", "text", "parts"):
                 yield key

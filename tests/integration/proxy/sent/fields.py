@@ -115,5 +115,11 @@ FITTING: dict[str, list[Any]] = {
 
 
 def values_of(name: str) -> list[Any]:
-    """What is tried in a field."""
+    """All that is tried in a field."""
     return [*FITTING.get(name, []), *VALUES]
+
+
+def some_values_of(name: str, turn: int, wanted: int) -> list[Any]:
+    """What fits a field, and `wanted` others that take turns from field to field."""
+    step = len(VALUES) // 3
+    return [*FITTING.get(name, []), *(VALUES[(turn + step * place) % len(VALUES)] for place in range(wanted))]

@@ -13,8 +13,11 @@ from billing.errors import BadRequest
 from billing.proxy.client_fields import refuse_steering
 from tests.integration.proxy.sent.calls import CONVERSATIONS, SCHEMA, TEXT, said, tool, without_system
 from tests.integration.proxy.sent.conftest import Send
-from tests.integration.proxy.sent.fields import accepted_names, values_of
+from tests.integration.proxy.sent.fields import accepted_names, some_values_of, values_of
 from tests.integration.proxy.sent.gateway import BilledRouter
+
+# What LiteLLM warns of over malformed bodies is its own affair; a warning made an error would stop the call.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 Body = dict[str, Any]
 
@@ -123,8 +126,8 @@ class TestProviders:
                 continue
             try:
                 router = billed.router(f"{provider}/some-model")
-            except ValueError:
-                continue  # no provider of models
+            except (ValueError, litellm.BadRequestError):
+                continue  # no provider of models, or of models under such names
             outcome = send(router, "acompletion", body)
             assert outcome.covered, f"{provider}: {outcome}"
             reached |= {provider} if outcome.requests else set()
@@ -201,7 +204,7 @@ class TestFields:
         for number, name in enumerate(accepted_names()):
             if _steers(name):
                 continue
-            for place, value in enumerate(values_of(name)):
+            for place, value in enumerate(some_values_of(name, number, 3 if kind == "acompletion" else 1)):
                 model = models[(number + place) % len(models)]
                 body = make(turns[(number + place) % 2])
                 outcome = send(billed.router(model), kind, {**body, name: value})
@@ -211,7 +214,7 @@ class TestFields:
 
     @given(st.data())
     @settings(
-        max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+        max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     )
     def test_several_together(self, billed: BilledRouter, send: Send, data: st.DataObject) -> None:
         kind = data.draw(st.sampled_from(sorted(KINDS)))

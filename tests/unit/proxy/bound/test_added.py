@@ -50,7 +50,7 @@ class TestToolsInWords:
         call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": function}]}
         results = [{"role": "tool", "tool_call_id": "1", "content": "a"}] * 20
         body = chat([*HELLO, call, *results])
-        assert tokens(body, model="gemini/gemini-x") > tokens(body) + 20 * 500
+        assert tokens(body, model="gemini/gemini-x") >= tokens(body) + 20 * 500
 
 
 class TestAPromptAMessage:
