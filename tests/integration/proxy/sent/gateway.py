@@ -54,7 +54,15 @@ class BilledRouter:
             url = self._recorder.url
             more = {**_AWS, "aws_bedrock_runtime_endpoint": url} if model.startswith("bedrock/") else {}
             more |= {"project_id": "p", "token": "t"} if model.startswith("watsonx/") else {}
-            settings = {"model": model, "api_key": "k", "api_base": url, **_PRICES, **more, **params}
+            settings = {
+                "model": model,
+                "api_key": "k",
+                "api_base": url,
+                "max_retries": 0,
+                **_PRICES,
+                **more,
+                **params,
+            }
             row = {"model_name": "m", "litellm_params": settings, "model_info": {**_INFO, **_PRICES}}
             self._routers[key] = litellm.Router(model_list=[row], num_retries=0)
         return self._routers[key]
