@@ -165,14 +165,14 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 def _mount_door(app: FastAPI, settings: Settings) -> None:
     """Outside of LiteLLM's own middleware, but inside what finds out below which prefix it is served."""
     layers = app.user_middleware
-    cors = next(layer for layer in layers if layer.cls is CORSMiddleware)
+    cors = next(layer for layer in layers if layer.cls == CORSMiddleware)
     door = Middleware(
         Door,
         settings=settings,
         credit_check=_credit_check,
-        with_cors=lambda refused: CORSMiddleware(refused, *cors.args, **cors.kwargs),
+        with_cors=lambda refused: cors.cls(refused, *cors.args, **cors.kwargs),
     )
-    prefixes = [index for index, layer in enumerate(layers) if layer.cls is PerRequestRootPathMiddleware]
+    prefixes = [index for index, layer in enumerate(layers) if layer.cls == PerRequestRootPathMiddleware]
     layers.insert(prefixes[-1] + 1 if prefixes else 0, door)
 
 

@@ -43,6 +43,17 @@ _LITELLMS_OWN = frozenset(
         "_litellm_skip_openai_stream_done", "_litellm_raw_sse_stream",
     )
 )
+# By which LiteLLM puts into a request what its body does not show: turns between the turns, stored prompts,
+# what is found in the operator's stores, templates. An operator may set them for a deployment, and then they
+# are counted (`bound/added.py`).
+_ADDING = frozenset(
+    (
+        "ensure_alternating_roles", "user_continue_message", "assistant_continue_message", "prompt_id",
+        "prompt_variables", "prompt_version", "prompt_label", "prompt_environment", "litellm_system_prompt",
+        "vector_store_ids", "vector_stores", "knowledge_bases", "context_window_fallback_dict", "roles",
+        "initial_prompt_value", "final_prompt_value", "bos_token", "eos_token",
+    )
+)
 # Control fields that LiteLLM's own list lacks, or that are laid over what was priced (`extra_body`: more
 # images, a longer text).
 _OTHERS = frozenset(
@@ -108,7 +119,7 @@ _OWN_KEY = re.compile(
     r"(api_?key|auth_?token|access_?token|credential|secret|^authorization$)", re.IGNORECASE
 )
 _PASSED = ALLOWED | _DROPPED | _LITELLMS_OWN | frozenset(StandardCallbackDynamicParams.__annotations__)
-_STEERING = (frozenset(all_litellm_params) - _PASSED) | _OTHERS | _OF_ITS_LOG
+_STEERING = (frozenset(all_litellm_params) - _PASSED) | _ADDING | _OTHERS | _OF_ITS_LOG
 _INTERNAL = "_"  # nobody's API has a field that begins with it
 
 _TEXTS = ("litellm_trace_id", "litellm_session_id")  # each in a column of text

@@ -13,15 +13,17 @@ from pydantic import JsonValue
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.book import CallPrices
 from billing.prices.rule import DEFAULT, PriceRule
+from billing.proxy.bound.added import answers_on
 from billing.proxy.bound.bridges import check_generate
 from billing.proxy.bound.candidate import Candidate, candidate_of, estimated_input
+from billing.proxy.bound.configured import configured_on, merged
 from billing.proxy.bound.deployments import REMEMBERED_MAX, Deployment, Router, Servers, servers_of
 from billing.proxy.bound.limits import write_limit
-from billing.proxy.bound.output import OutputLimit, output_limit_of
-from billing.proxy.bound.request import read_request
+from billing.proxy.bound.output import OutputLimit, output_limit_of, with_configured
+from billing.proxy.bound.request import RequestShape, read_request
 from billing.proxy.bound.rules import rules_of, stored_rules
 from billing.proxy.bound.streamed import StreamedOutput, streamed_output
-from billing.proxy.bound.tokens import count_texts, exact_encoding_name
+from billing.proxy.bound.tokens import TextTokens, count_texts, exact_encoding_name
 from billing.proxy.bound.units import UnitCall, read_unit_call, unit_candidate
 from billing.settings import Settings
 
@@ -98,29 +100,79 @@ async def bound_call(
     """
     unit_call = await read_unit_call(body, call_type, settings)
     if unit_call is not None:
-        return _bound_units(unit_call, servers_of(body, unit_call.model, cast("Router | None", router)), rule)
+        servers = servers_of(body, unit_call.model, cast("Router | None", router))
+        return await _bound_units(body, call_type, unit_call, servers, rule, settings)
     shape = read_request(body, call_type)
     servers = servers_of(body, shape.model, cast("Router | None", router))
-    encodings: dict[Deployment, str | None] = {}
-    for deployment in servers.everyone:
-        check_generate(deployment, call_type)
-        encodings[deployment] = _encoding_name(deployment)
-    texts = await count_texts(shape.text, tuple(encodings.values()))
-    estimate = estimated_input(shape, texts[encodings[servers.first[0]]])
-    limit = output_limit_of(shape, servers.first, estimate, settings)
+    forms = {d: _form_on(d, body, call_type, shape) for d in servers.everyone}
+    encodings = {d: _encoding_name(d) for d in forms}
+    texts: dict[tuple[str, str | None], TextTokens] = {}
+    for text in {form.shape.text for form in forms.values()}:
+        names = tuple(encodings[d] for d, form in forms.items() if form.shape.text == text)
+        texts |= {(text, name): counted for name, counted in (await count_texts(text, names)).items()}
+    counted = {d: texts[form.shape.text, encodings[d]] for d, form in forms.items()}
+    first = servers.first[0]
+    estimate = estimated_input(forms[first].shape, counted[first])
+    limit = output_limit_of(forms[first].shape, servers.first, estimate, settings)
+    limit = with_configured(limit, [configured_on(d).output_tokens for d in forms])
     passes = 1 + servers.hops if shape.streams else 1
 
     def candidate(d: Deployment) -> Candidate:
-        return candidate_of(d, shape, texts[encodings[d]], limit.tokens, passes, settings)
+        return candidate_of(d, forms[d].shape, counted[d], limit.tokens, passes, settings)
 
-    asked = Asked(shape.model, limit, shape.answers, streamed_output(body, shape, encodings))
+    answers = max(form.shape.answers for form in forms.values())
+    asked = Asked(shape.model, limit, answers, _streamed(forms, encodings))
     return _bound_on(servers, asked, rule, candidate)
 
 
-def _bound_units(call: UnitCall, servers: Servers, rule: PriceRule | CallPrices) -> CallBound:
+class _Form(NamedTuple):
+    """A request as one deployment gets it."""
+
+    body: Mapping[str, object]
+    shape: RequestShape
+
+
+def _form_on(
+    deployment: Deployment, body: Mapping[str, object], call_type: str, shape: RequestShape
+) -> _Form:
+    check_generate(deployment, call_type)
+    configured = configured_on(deployment)
+    if configured.under or configured.over:
+        body = merged(configured, body)
+        shape = read_request(body, call_type)
+    answers = answers_on(deployment, shape)
+    return _Form(body, shape if answers == shape.answers else shape._replace(answers=answers))
+
+
+def _streamed(
+    forms: Mapping[Deployment, _Form], encodings: Mapping[Deployment, str | None]
+) -> StreamedOutput | None:
+    """How the stream is counted, if it can be wherever the call is served."""
+    outputs: list[StreamedOutput] = []
+    for form in {id(form.shape): form for form in forms.values()}.values():
+        output = streamed_output(form.body, form.shape, encodings)
+        if output is None:
+            return None
+        outputs.append(output)
+    return max(outputs, key=lambda output: output.hidden_tokens)
+
+
+async def _bound_units(
+    body: Mapping[str, object],
+    call_type: str,
+    call: UnitCall,
+    servers: Servers,
+    rule: PriceRule | CallPrices,
+    settings: Settings,
+) -> CallBound:
     """The bound of a call whose units are known before it is made: all of it is input."""
+    calls = dict.fromkeys(servers.everyone, call)
+    for deployment in servers.everyone:
+        configured = configured_on(deployment)
+        if configured.under or configured.over:
+            calls[deployment] = await read_unit_call(merged(configured, body), call_type, settings) or call
     asked = Asked(call.model, OutputLimit(0, None, client_set=True))
-    return _bound_on(servers, asked, rule, lambda d: unit_candidate(call, d))
+    return _bound_on(servers, asked, rule, lambda d: unit_candidate(calls[d], d))
 
 
 @lru_cache(REMEMBERED_MAX)

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from billing.errors import ModelNotPriced
+from billing.proxy.bound.added import added_tokens
+from billing.proxy.bound.configured import configured_on
 from billing.proxy.bound.deployments import GOOGLE, Deployment, takes_output_limit
 from billing.proxy.bound.output import max_input_tokens
 from billing.proxy.bound.price_map import cost_adjustment
@@ -138,7 +140,8 @@ def _input_tokens(
     tokens = shape.id_tokens + text_tokens + BASE_TOKENS + PART_TOKENS * shape.parts
     tokens += TOOL_TOKENS * tools.definitions + PREDEFINED_TOOL_TOKENS * tools.predefined
     tokens += TOOLS_PROMPT_TOKENS if tools.definitions else 0
-    if not shape.media and not searches:
+    tokens += added_tokens(deployment, shape, text_tokens)
+    if not shape.media and not searches and not configured_on(deployment).stored:
         return tokens
     context = max_input_tokens(deployment.prices)
     if context is None:

@@ -42,6 +42,14 @@ _OTHER_LIMITS = (
     "extra_body",
 )
 _ANY_OTHER_LIMIT = frozenset(_OTHER_LIMITS)
+BLOCKS = frozenset(  # of parameters, in which a limit may stand
+    (
+        "generationConfig", "generation_config", "inferenceConfig", "additionalModelRequestFields", "options",
+        "extra_body", "parameters",
+    )
+)  # fmt: skip
+COUNTS = frozenset(("num_generations", "candidate_count", "candidateCount"))  # other names of `n`
+LIMITS = (_ANY_OTHER_LIMIT - BLOCKS - COUNTS) | {_OLD, _NEW}
 
 
 def positive_int(body: Mapping[str, object], field: str, maximum: int) -> int | None:

@@ -46,6 +46,17 @@ def output_limit_of(
     return OutputLimit(min(tokens, _room(shape, first, estimate, settings)), field, client_set=False)
 
 
+def with_configured(limit: OutputLimit, configured: Iterable[int]) -> OutputLimit:
+    """The limit where some deployments have one of their own, which ours cannot replace (0: none).
+
+    Nothing shortens an answer then, so no smaller limit is written for a small balance.
+    """
+    highest = max(configured, default=0)
+    if not highest or not limit.tokens:
+        return limit
+    return OutputLimit(max(limit.tokens, highest), None, client_set=limit.client_set)
+
+
 def _unlimited(first: Sequence[Deployment], longest: int | None) -> OutputLimit:
     """Of an API without a field for it, the limit is what the model can write at most."""
     most = [max_output_tokens(d.prices) for d in first]

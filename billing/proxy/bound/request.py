@@ -45,6 +45,17 @@ _NOT_PROMPT = frozenset(
     )
 )
 # fmt: on
+# Of them, those that are numbers, switches or words: what is more may be a text on its way into a prompt.
+# fmt: off
+_SCALARS = frozenset(
+    (
+        "temperature", "top_p", "top_k", "seed", "logprobs", "top_logprobs", "presence_penalty",
+        "frequency_penalty", "parallel_tool_calls", "store", "encoding_format", "dimensions",
+        "reasoning_effort", "drop_params", "keepalive_seconds", "service_tier",
+    )
+)
+# fmt: on
+_WORD_CHARS_MAX = 64
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 # fmt: off
 _OTHER_TEXT_PARTS = frozenset(
@@ -57,8 +68,21 @@ _OTHER_TEXT_PARTS = frozenset(
 # fmt: on
 _MEDIA_FIELDS = ("audio", "images", "videos", "files")  # of a message: an earlier answer's, or Ollama's
 _TABLES = (dict, Mapping)  # to ask an abstract class takes ten times as long
+_RESULT_ROLES = ("tool", "function")
+_SPOKEN = ("user", "assistant", *_RESULT_ROLES)
 _PLAIN_MESSAGE = frozenset(("role", "content"))
 _MEDIA_STARTS = ("data:", "gs://", "s3://")  # of an embeddings input that some models take for an image
+
+
+@dataclass(slots=True)
+class Turns:
+    """A conversation, as far as LiteLLM adds to its turns or repeats them (`added.py`)."""
+
+    messages: int = 0
+    instructions: int = 0  # of any role that LiteLLM may take for the system's
+    empty: int = 0  # texts of nothing, or of spaces
+    results: int = 0  # of tools
+    longest_name: int = 0  # bytes of a tool's, as a call names it
 
 
 @dataclass(slots=True)
@@ -69,6 +93,7 @@ class _Reading:
     tokens: int = 0  # of prompts that are token ids
     parts: int = 0
     media: int = 0
+    turns: Turns = field(default_factory=Turns)
 
     def add_json(self, value: object) -> None:
         self.texts.append(json.dumps(value, ensure_ascii=False, default=str))
@@ -93,6 +118,8 @@ class RequestShape(NamedTuple):
     one_hour_cache: bool
     fast: bool
     service_tier: object
+    turns: Turns
+    functions: tuple[object, ...]  # tools and functions as they are
 
 
 def model_of(body: Mapping[str, object]) -> str:
@@ -140,7 +167,13 @@ def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
         one_hour_cache='"1h"' in text,
         fast=body.get("speed") not in (None, "standard"),
         service_tier=body.get("service_tier"),
+        turns=reading.turns,
+        functions=(*_list_or_none(body.get("tools")), *_list_or_none(body.get("functions"))),
     )
+
+
+def _list_or_none(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _limit(body: Mapping[str, object], call_type: str) -> tuple[int | None, str]:
@@ -168,6 +201,7 @@ def _read_messages(messages: object, reading: _Reading) -> None:
         reading.parts += 1
         if message.get("content") is not None:
             _read_content(message["content"], "content", reading)
+        _read_role(message, reading.turns)
         if message.keys() <= _PLAIN_MESSAGE:
             continue
         reading.media += sum(bool(message.get(name)) for name in _MEDIA_FIELDS)
@@ -176,10 +210,24 @@ def _read_messages(messages: object, reading: _Reading) -> None:
             reading.add_json(rest)
 
 
+def _read_role(message: Mapping[str, object], turns: Turns) -> None:
+    role = message.get("role")
+    turns.messages += 1
+    turns.instructions += role not in _SPOKEN
+    turns.results += role in _RESULT_ROLES
+    calls = message.get("tool_calls")
+    for call in (*_list_or_none(calls), {"function": message.get("function_call") or message}):
+        function = call.get("function") if isinstance(call, Mapping) else None
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if isinstance(name, str):
+            turns.longest_name = max(turns.longest_name, len(name.encode("utf-8", "surrogatepass")))
+
+
 def _read_content(content: object, name: str, reading: _Reading) -> None:
     """Text, or a list of parts; a part of a kind that is not known to be text counts as media."""
     if isinstance(content, str):
         reading.texts.append(content)
+        reading.turns.empty += not content.strip()
         return
     if not isinstance(content, list):
         raise BadRequest(f"`{name}` must be a string or a list of parts.")
@@ -197,6 +245,8 @@ def _read_content(content: object, name: str, reading: _Reading) -> None:
 
 def _read_part(part: Mapping[str, object], reading: _Reading) -> None:
     kind = part.get("type")
+    text = part.get("text")
+    reading.turns.empty += kind == "text" and (not isinstance(text, str) or not text.strip())
     if kind == "text" and "cache_control" not in part and isinstance(part.get("text"), str):
         reading.texts.append(str(part["text"]))
     elif isinstance(kind, str) and kind in _TEXT_PARTS:
@@ -252,9 +302,16 @@ def _is_ids(value: list[object]) -> bool:
 def _read_rest(body: Mapping[str, object], reading: _Reading, *, read: tuple[str, ...]) -> None:
     """Everything else that may reach the prompt: tools, schemas, and what nobody thought of."""
     for name, value in body.items():
-        if name in _NOT_PROMPT or name in read or value is None:
+        if value is None or name in read or (name in _NOT_PROMPT and not _is_more(name, value)):
             continue
         if name == "cached_content":
             reading.media += 1  # a cache at the provider, as long as the model's context
         elif isinstance(value, str | list | Mapping):
             reading.add_json(value)
+
+
+def _is_more(name: str, value: object) -> bool:
+    """Whether a field has more in it than the number, switch or word that belongs there."""
+    if name not in _SCALARS:
+        return False
+    return isinstance(value, list | Mapping) or (isinstance(value, str) and len(value) > _WORD_CHARS_MAX)

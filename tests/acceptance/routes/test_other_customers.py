@@ -213,7 +213,7 @@ class TestAnAdminOfATeam:
             name: world.other.value(name) for name in others
         }
         if path == "/key/delete":
-            body = {"keys": [body["key"]]}
+            fields = {"keys": [body.pop("key")]}
         headers = _headers(world.own_keys["team admin"])
         answer = httpx.post(f"{running.base_url}{path}", json=body | fields, headers=headers, timeout=30)
         assert answer.is_client_error, answer.text

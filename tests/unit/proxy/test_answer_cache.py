@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 
 import pytest
@@ -24,10 +24,12 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cache]:
     current_call.reset(token)
 
 
-def key_of(store: Cache, user_id: str | None, shared: bool = False, **fields: object) -> str:
+def key_of(
+    store: Cache, user_id: str | None, shared: bool = False, fields: Mapping[str, object] = QUESTION
+) -> str:
     settings = Settings(billing_cache_shared=shared)
     key = SimpleNamespace(token="t", user_id=user_id, team_id=None, end_user_id=None, metadata={})
-    call = Call("/v1/chat/completions", cache_namespace=own_namespace(key, settings))  # type: ignore[arg-type]
+    call = Call("/v1/chat/completions", cache_namespace=own_namespace(key, settings))
     current_call.set(call)
     return str(store.get_cache_key(**{**QUESTION, **fields}))
 
@@ -50,10 +52,10 @@ class TestACustomersAnswers:
     def test_are_not_reached_by_a_namespace_of_anothers_choice(
         self, cache: Cache, chosen: dict[str, object]
     ) -> None:
-        alices = key_of(cache, "alice", **chosen)
+        alices = key_of(cache, "alice", fields=chosen)
         namespace = alices.rsplit(":", 1)[0]
-        assert key_of(cache, "bob", **chosen) != alices
-        assert key_of(cache, "bob", cache={"namespace": namespace}) != alices
+        assert key_of(cache, "bob", fields=chosen) != alices
+        assert key_of(cache, "bob", fields={"cache": {"namespace": namespace}}) != alices
 
     def test_are_everyones_where_the_operator_shares_the_cache(self, cache: Cache) -> None:
         assert key_of(cache, "alice", shared=True) == key_of(cache, "bob", shared=True)

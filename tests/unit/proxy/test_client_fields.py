@@ -65,6 +65,11 @@ class TestRefuseSteering:
             {"cache_key": "of another"},
             {"cache": "yes"},
             {"cache": {"cache_key": "of another"}},
+            {"ensure_alternating_roles": True},
+            {"user_continue_message": {"role": "user", "content": "again"}},
+            {"assistant_continue_message": {"role": "assistant", "content": "again"}},
+            {"prompt_id": "p", "prompt_variables": {"a": "b"}},
+            {"vector_store_ids": ["vs_1"]},
         ],
         ids=str,
     )

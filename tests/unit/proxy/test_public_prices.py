@@ -15,7 +15,7 @@ def http() -> TestClient:
     app = FastAPI()
 
     @app.get(PATH)
-    def litellms() -> dict[str, object]:
+    def litellms() -> object:
         return litellm.model_cost
 
     mount_public_prices(app)

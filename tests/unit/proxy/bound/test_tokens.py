@@ -114,7 +114,7 @@ class TestCount:
         ]
         for cpu_s in (lambda: 0.0, itertools.count().__next__):  # all the time; none but the first slice's
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(tokens.time, "thread_time", cpu_s)
+                patch.setattr(time, "thread_time", cpu_s)
                 found = count_text(text, name)
             assert max(counts) <= found.ceiling <= found.utf8_bytes
 

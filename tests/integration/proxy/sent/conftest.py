@@ -1,0 +1,40 @@
+"""One recording provider, and billed calls to models that are all at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import litellm
+import pytest
+
+from billing.proxy.bound import load_encodings
+from billing.proxy.bound.tokens import encoding_named
+from tests.integration.proxy.sent.gateway import BilledRouter, Outcome
+from tests.integration.proxy.sent.recorder import Recorder
+
+Send = Callable[[Any, str, dict[str, Any]], Outcome]
+
+
+@pytest.fixture(scope="package")
+def billed() -> Iterator[BilledRouter]:
+    load_encodings()
+    litellm.suppress_debug_info = True
+    encoding = encoding_named("cl100k_base")
+    recorder = Recorder()
+    yield BilledRouter(recorder, lambda text: len(encoding.encode_ordinary(text)))
+    recorder.close()
+
+
+@pytest.fixture(scope="package")
+def send(billed: BilledRouter) -> Iterator[Send]:
+    """Makes a call and says what came of it; LiteLLM's clients live in one event loop."""
+    with asyncio.Runner() as runner:
+        yield lambda router, call_type, body: runner.run(billed.call(router, call_type, body))
+        runner.run(_closed())
+
+
+async def _closed() -> None:
+    """Ends LiteLLM's tasks and connections with the loop that they belong to."""
+    await litellm.close_litellm_async_clients()
