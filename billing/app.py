@@ -165,7 +165,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 def _mount_door(app: FastAPI, settings: Settings) -> None:
     """Outside of LiteLLM's own middleware, but inside what finds out below which prefix it is served."""
     layers = app.user_middleware
-    cors = next(layer for layer in layers if layer.cls == CORSMiddleware)
+    cors = next(layer for layer in layers if getattr(layer, "cls", None) is CORSMiddleware)
     door = Middleware(
         Door,
         settings=settings,
