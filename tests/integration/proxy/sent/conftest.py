@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,9 +34,9 @@ def send(billed: BilledRouter) -> Iterator[Send]:
     """Makes a call and says what came of it; LiteLLM's clients live in one event loop."""
     with asyncio.Runner() as runner:
         yield lambda router, call_type, body: runner.run(billed.call(router, call_type, body))
-        runner.run(_closed())
-
-
-async def _closed() -> None:
-    """Ends LiteLLM's tasks and connections with the loop that they belong to."""
-    await litellm.close_litellm_async_clients()
+        runner.run(litellm.close_litellm_async_clients())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # LiteLLM closes not all of its connections
+        billed.forget()
+        litellm.in_memory_llm_clients_cache.flush_cache()
+        gc.collect()

@@ -67,6 +67,10 @@ class BilledRouter:
             self._routers[key] = litellm.Router(model_list=[row], num_retries=0)
         return self._routers[key]
 
+    def forget(self) -> None:
+        """Lets go of all models, and LiteLLM's connections with them."""
+        self._routers.clear()
+
     async def call(self, router: Any, call_type: str, body: dict[str, Any]) -> Outcome:
         """Makes one call as the proxy would: refused, or bound and sent."""
         self._recorder.forget()
