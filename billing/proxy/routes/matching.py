@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from billing.proxy.routes.route import Handling, Route
 from billing.proxy.routes.table import ROUTES
 
 _PARAMETER = re.compile(r"{[^{}:]+(:path)?}")
+_BY_ITSELF = re.compile(r"mcp|/gemini/|/vertex_ai/|/langfuse/|/introspect|/realtime/calls|/metrics")
 _OWN = re.compile(r"/stripe/.*|/billing(/.*)?")  # our own routes read and authenticate by themselves
 
 
@@ -19,10 +21,9 @@ def is_ours(path: str) -> bool:
 
 
 def needs_key(method: str, path: str) -> bool:
-    """Whether a billed or free route answers here, and none of those that answer without a key."""
-    keyless, others = _patterns()
-    target = f"{method} {path}"
-    return keyless.fullmatch(target) is None and others.fullmatch(target) is not None
+    """Whether a declared route answers here, and none of those that answer without a key."""
+    patterns, target = _patterns(), f"{method} {path}"
+    return patterns.keyless.fullmatch(target) is None and patterns.with_key.fullmatch(target) is not None
 
 
 @lru_cache(maxsize=1024)  # on the way of every call
@@ -34,18 +35,30 @@ def billed_route(method: str, path: str) -> Route | None:
 def refused_route(method: str, path: str) -> Route | None:
     """The refused route that this path is, or None; also None where it may be another one, too."""
     target = f"{method} {path}"
-    if any(pattern.fullmatch(target) for pattern in _patterns()):
+    if _patterns().open.fullmatch(target):
         return None
     return next((route for pattern, route in _refused() if pattern.fullmatch(target)), None)
 
 
+class _Patterns(NamedTuple):
+    keyless: re.Pattern[str]
+    with_key: re.Pattern[str]
+    open: re.Pattern[str]  # to customers or to everybody
+
+
 @cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _patterns() -> _Patterns:
     http = [route for route in ROUTES.values() if route.method not in ("WS", "MOUNT")]
-    return (
-        _any_of(route for route in http if not route.needs_key),
-        _any_of(route for route in http if route.needs_key and route.handling is not Handling.REFUSED),
+    return _Patterns(
+        keyless=_any_of(route for route in http if not route.needs_key),
+        with_key=_any_of(route for route in http if route.needs_key and not _asks_by_itself(route)),
+        open=_any_of(route for route in http if route.handling is not Handling.REFUSED),
     )
+
+
+def _asks_by_itself(route: Route) -> bool:
+    """Whether LiteLLM asks for a key in the route's own code, in a protocol's own words, or asks for none."""
+    return route.handling is Handling.REFUSED and _BY_ITSELF.search(route.path) is not None
 
 
 @cache
