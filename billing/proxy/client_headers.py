@@ -17,7 +17,7 @@ FORWARDED = frozenset(
     ("anthropic-beta", "anthropic-version", "openai-beta", "x-request-id", "x-correlation-id", "x-trace-id")
 )
 # Of these LiteLLM keeps a value only to hand it on: what let the request in is no longer among its headers.
-_CREDENTIALS = frozenset(("authorization", "proxy-authorization", "x-api-key"))
+_CREDENTIALS = frozenset(("authorization", "x-api-key"))
 _TO_A_TOOL_SERVER = "x-mcp-"  # x-mcp-auth; x-mcp-NAME-HEADER is HEADER for the server NAME
 _OF_THE_GATEWAY = frozenset(("x-mcp-servers", "x-mcp-access-groups", "x-mcp-debug"))
 

@@ -68,13 +68,14 @@ class CreditCheck:
             return None  # refused later, with the reason
 
     def _may_be_free(self, key: Key, payer: Payer, body: Mapping[str, object]) -> bool:
-        """Whether a deployment of the model that is asked for costs this payer nothing, or none is known."""
+        """Whether a deployment of the model that is asked for costs this payer nothing."""
         model = body.get("model")
-        if not isinstance(model, str):
-            return True
+        if model is None:
+            return True  # its path names it, or a tool
         try:
-            deployments = deployments_of(cast(Router | None, self._router()), model, key.team_id)
+            router = cast(Router | None, self._router())
+            deployments = deployments_of(router, model, key.team_id) if isinstance(model, str) else ()
         except ModelNotPriced:
-            return True  # refused later, with the reason
+            return False
         rules = rules_of(deployments, self._prices.prices_for(payer, key.team_id))
-        return not rules or any(deployment.free or rule.free for deployment, rule in rules.items())
+        return any(deployment.free or rule.free for deployment, rule in rules.items())

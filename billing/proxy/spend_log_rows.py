@@ -8,7 +8,9 @@ is put back and tried again for ever, and no call of this process is logged any 
 from __future__ import annotations
 
 import functools
+import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from litellm.proxy import utils as litellm_utils
@@ -32,6 +34,7 @@ _OF_THE_ROWS = (
     TypeError,
     ValueError,
 )
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # in a column of JSON, which is text by now
 WriteRows = Callable[[object, Sequence[Row], int], Awaitable[int]]
 
 
@@ -50,15 +53,31 @@ def isolating(write: WriteRows) -> WriteRows:
 
     @functools.wraps(write)
     async def write_isolated(repo: object, rows: Sequence[Row], failure_budget: int) -> int:
+        broken = [(row, error) for row in rows if (error := _why_no_text(row)) is not None]
+        texts = [row for row in rows if _why_no_text(row) is None] if broken else rows
         refused: list[tuple[Row, Exception]] = []
-        left = await _split(write, repo, rows, failure_budget, refused)
-        if refused and len(refused) == len(rows):
+        if texts:
+            failure_budget = await _split(write, repo, texts, failure_budget, refused)
+        if refused and len(refused) == len(texts):
             raise refused[0][1]
-        for row, error in refused:
+        for row, error in (*broken, *refused):
             _report(row, error)
-        return left
+        return failure_budget
 
     return write_isolated
+
+
+def _why_no_text(row: Row) -> Exception | None:
+    """The error of a row with a lone surrogate, at which the engine that writes it ends; None for others."""
+    for value in row.values():
+        try:
+            if isinstance(value, str):
+                value.encode()
+                if _SURROGATE.search(value) is not None:
+                    json.dumps(json.loads(value), ensure_ascii=False).encode()
+        except ValueError as error:
+            return error
+    return None
 
 
 async def _split(

@@ -11,19 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from litellm.proxy.auth.auth_utils import get_request_route
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from billing.errors import BadRequest, BillingError, Unauthorized
+from billing.errors import BadRequest, BillingError, TooLarge, Unauthorized, UnsupportedBody
 from billing.proxy.call import Call, current_call
 from billing.proxy.credit_check import CreditCheck
-from billing.proxy.http.form import read_form
+from billing.proxy.http.control_headers import check_control_headers
+from billing.proxy.http.field_types import prepare_types
+from billing.proxy.http.form import PARTS_MAX, read_form
 from billing.proxy.http.identity import NO_VALID_KEY, Asker, credential_of, has_other_ways, identify
 from billing.proxy.http.json_document import Document, parse_document
 from billing.proxy.http.media_type import BodyKind, body_kind, refuse_repeated_headers
 from billing.proxy.http.request_body import (
+    REPLAYED_BYTES,
     BodyBudget,
     BodyLimits,
     ClientLeft,
@@ -34,11 +36,14 @@ from billing.proxy.http.request_body import (
 from billing.proxy.http.request_fields import check_fields
 from billing.proxy.http.structure import Structure, StructureLimits
 from billing.proxy.routes.checks import check_route
-from billing.proxy.routes.matching import billed_route, is_ours, needs_key, refused_route
+from billing.proxy.routes.matching import billed_route, is_ours, needs_key, prepare_patterns, refused_route
 from billing.proxy.routes.route import Route
 from billing.settings import Settings
 
 STRANGER_BYTES_MAX = 256 * 1024  # logins, OAuth, SAML: what is asked for without a key
+STRANGERS_BYTES_MAX = 64 * 1024 * 1024  # of all strangers' bodies that arrive at once
+_OF_STRANGERS = StructureLimits(nodes_max=2_000, elements_max=10_000, depth_max=50)
+_WITH_FILES = frozenset({"transcription", "aimage_edit", "aocr"})
 CLIENT_CLOSED_REQUEST = 499  # nginx's word for it; nobody reads the answer
 
 
@@ -60,6 +65,9 @@ class Door:
         self._settings = settings
         self._credit_check = credit_check
         self._budget = BodyBudget(settings.billing_bodies_bytes_max)
+        self._strangers_budget = BodyBudget(STRANGERS_BYTES_MAX)
+        prepare_types()
+        prepare_patterns()
         self._structure = StructureLimits(
             nodes_max=settings.billing_body_keys_max,
             elements_max=settings.billing_body_elements_max,
@@ -93,7 +101,7 @@ class Door:
         if not credential and not others and needs_key(method, path):
             raise Unauthorized(NO_VALID_KEY)
         route = billed_route(method, path)
-        if self._lets_through(route, request.headers):
+        if self._lets_through(route, has_body(request.headers, request.scope.get("http_version", "1.1"))):
             return receive
         asker = await identify(credential, self._settings)
         if asker.is_exempt:
@@ -103,21 +111,28 @@ class Door:
             return await self._stranger(request, receive)
         return await self._customer(call, request, receive, asker, route)
 
-    def _lets_through(self, route: Route | None, headers: Headers) -> bool:
+    def _lets_through(self, route: Route | None, may_have_body: bool) -> bool:
         if route is None:
-            return not has_body(headers)
+            return not may_have_body
         return self._settings.billing_mode == "shadow"
 
     async def _stranger(self, request: Request, receive: Receive) -> Receive:
         limits = BodyLimits(STRANGER_BYTES_MAX, self._settings.billing_body_wait_s)
-        return replaying(await read_body(receive, request.headers, limits, self._budget), receive)
+        feed = Structure(_OF_STRANGERS).feed
+        body = await read_body(receive, request.headers, limits, self._strangers_budget, feed)
+        if body.count(b"&") > PARTS_MAX or body.count(b"\n--") > PARTS_MAX:
+            raise TooLarge(f"A form has {PARTS_MAX} fields at most.")
+        return replaying(body, receive)
 
     async def _customer(
         self, call: Call, request: Request, receive: Receive, asker: Asker, route: Route | None
     ) -> Receive:
         if route is None and self._settings.billing_mode == "enforce":
             refuse_early(request.method, get_request_route(request))
+        check_control_headers(request.headers)
         is_form = body_kind(request.headers) is BodyKind.FORM
+        if is_form and route is not None and not route.call_types & _WITH_FILES:
+            raise UnsupportedBody("This call takes JSON: send it as application/json.")
         if is_form:
             body, document = await self._form(request, receive)
         else:
@@ -128,7 +143,7 @@ class Door:
             await self._credit_check().refuse_without_credit(asker.key, document, len(body))
             check_fields(route, document, is_form=is_form)
             call.fields_checked = True
-        return replaying(body, receive)
+        return replaying(body, receive, REPLAYED_BYTES if is_form else None)
 
     async def _json(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
         structure = Structure(self._structure)

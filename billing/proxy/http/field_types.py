@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, Required
+from typing import Annotated, Any, Literal, Required, TypeVar
 
 from litellm.types.llms.openai import ValidUserMessageContentTypes
 from pydantic import (
+    Field,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -24,13 +25,19 @@ from typing_extensions import TypedDict
 
 from billing.errors import BadRequest
 
+# One wrong element tells: pydantic would otherwise make an error of each of half a million.
+_FIRST = Field(fail_fast=True)
+_FEW = Field(fail_fast=True, max_length=100)
+T = TypeVar("T")
+List = Annotated[list[T], _FIRST]
 Object = dict[Any, Any]  # JSON has no other keys than strings
-Objects = list[Object] | None
+Labels = Annotated[Object, Field(max_length=1000)]
+Objects = List[Object] | None
 Text = StrictStr | None
 Flag = StrictBool | None
 Whole = StrictInt | StrictFloat | None  # 5.0 is JSON's 5 to most who write it; limits look closer
 Number = StrictInt | StrictFloat | None
-Texts = StrictStr | list[StrictStr] | None
+Texts = StrictStr | List[StrictStr] | None
 
 
 class Block(TypedDict, total=False):
@@ -38,7 +45,7 @@ class Block(TypedDict, total=False):
 
     type: Required[StrictStr]
     text: Text
-    source: Object | None
+    source: StrictStr | Object | None
     image_url: StrictStr | Object | None
     input_audio: Object | None
     file: Object | None
@@ -49,7 +56,7 @@ class Message(TypedDict, total=False):
     """One message of a conversation."""
 
     role: Required[StrictStr]
-    content: StrictStr | list[StrictStr | Block] | None
+    content: StrictStr | List[StrictStr | Block] | None
     name: Text
     tool_calls: Objects
     tool_call_id: Text
@@ -62,22 +69,25 @@ class Everywhere(TypedDict, total=False):
     model: Text
     stream: Flag
     user: Text
-    metadata: Object | None
-    litellm_metadata: Object | None
+    metadata: Labels | None
+    litellm_metadata: Labels | None
     temperature: Number
     top_p: Number
     top_k: Number
     seed: Whole
     n: Whole
     service_tier: Text
-    tags: list[StrictStr] | None
-    fallbacks: list[StrictStr | Object] | None
+    tags: Annotated[list[StrictStr], _FEW] | None
+    fallbacks: Annotated[list[StrictStr | Object], _FEW] | None
+    timeout: Number
+    request_timeout: Number
+    stream_timeout: Number
 
 
 class Chat(Everywhere, total=False):
     """https://platform.openai.com/docs/api-reference/chat/create"""
 
-    messages: Required[list[Message]]
+    messages: Required[List[Message]]
     tools: Objects
     functions: Objects
     tool_choice: StrictStr | Object | None
@@ -94,7 +104,7 @@ class Chat(Everywhere, total=False):
     frequency_penalty: Number
     presence_penalty: Number
     reasoning_effort: StrictStr | Object | None
-    modalities: list[StrictStr] | None
+    modalities: List[StrictStr] | None
     audio: Object | None
     prediction: Object | None
     web_search_options: Object | None
@@ -108,7 +118,7 @@ class Chat(Everywhere, total=False):
 class Completion(Everywhere, total=False):
     """https://platform.openai.com/docs/api-reference/completions/create"""
 
-    prompt: Required[StrictStr | list[StrictStr] | list[StrictInt] | list[list[StrictInt]]]
+    prompt: StrictStr | List[StrictStr] | List[StrictInt] | List[List[StrictInt]] | None
     max_tokens: Whole
     best_of: Whole
     echo: Flag
@@ -127,15 +137,22 @@ class MessagesToolChoice(TypedDict, total=False):
     disable_parallel_tool_use: Flag
 
 
+class MessagesMetadata(TypedDict, total=False):
+    """https://docs.anthropic.com/en/api/messages#body-metadata"""
+
+    user_id: Text
+
+
 class Messages(Everywhere, total=False):
     """https://docs.anthropic.com/en/api/messages"""
 
-    messages: Required[list[Message]]
-    system: StrictStr | list[Block] | None
+    metadata: MessagesMetadata | None  # type: ignore[misc]  # narrower than in other calls
+    messages: Required[List[Message]]
+    system: StrictStr | List[Block] | None
     max_tokens: Whole
     tools: Objects
     tool_choice: MessagesToolChoice | None
-    stop_sequences: list[StrictStr] | None
+    stop_sequences: List[StrictStr] | None
     thinking: Object | None
     container: StrictStr | Object | None
     context_management: Object | None
@@ -150,8 +167,8 @@ class Messages(Everywhere, total=False):
 class Responses(Everywhere, total=False):
     """https://platform.openai.com/docs/api-reference/responses/create"""
 
-    input: StrictStr | list[StrictStr | Object] | None
-    instructions: StrictStr | list[StrictStr | Object] | None
+    input: StrictStr | List[StrictStr | Object] | None
+    instructions: StrictStr | List[StrictStr | Object] | None
     max_output_tokens: Whole
     max_tool_calls: Whole
     tools: Objects
@@ -163,7 +180,7 @@ class Responses(Everywhere, total=False):
     conversation: StrictStr | Object | None
     background: Flag
     store: Flag
-    include: list[StrictStr] | None
+    include: List[StrictStr] | None
     prompt: Object | None
     truncation: Text
     stream_options: Object | None
@@ -172,7 +189,7 @@ class Responses(Everywhere, total=False):
 class Embedding(Everywhere, total=False):
     """https://platform.openai.com/docs/api-reference/embeddings/create"""
 
-    input: Required[StrictStr | Object | list[StrictStr | StrictInt | list[StrictInt] | Object]]
+    input: Required[StrictStr | Object | List[StrictStr | StrictInt | List[StrictInt] | Object]]
     dimensions: Whole
     encoding_format: Text
 
@@ -180,10 +197,10 @@ class Embedding(Everywhere, total=False):
 class Gemini(Everywhere, total=False):
     """https://ai.google.dev/api/generate-content"""
 
-    contents: Required[StrictStr | Object | list[StrictStr | Object]]
+    contents: Required[StrictStr | Object | List[StrictStr | Object]]
     systemInstruction: StrictStr | Object | None  # Google's name
     generationConfig: Object | None
-    tools: Objects
+    tools: Objects | Object
     toolConfig: Object | None
     safetySettings: Objects
 
@@ -211,9 +228,9 @@ class Rerank(Everywhere, total=False):
     """https://docs.cohere.com/reference/rerank"""
 
     query: Required[StrictStr | Object]
-    documents: Required[list[StrictStr | Object]]
+    documents: Required[List[StrictStr | Object]]
     top_n: Whole
-    rank_fields: list[StrictStr] | None
+    rank_fields: List[StrictStr] | None
     return_documents: Flag
     max_chunks_per_doc: Whole
     max_tokens_per_doc: Whole
@@ -222,7 +239,7 @@ class Rerank(Everywhere, total=False):
 class Search(Everywhere, total=False):
     """https://docs.litellm.ai/docs/search"""
 
-    query: Required[StrictStr | list[StrictStr]]
+    query: Required[StrictStr | List[StrictStr]]
     max_results: Whole
 
 
@@ -250,6 +267,7 @@ _BY_CALL_TYPE: Mapping[str, type] = {
     "agenerate_content": Gemini,
     "agenerate_content_stream": Gemini,
     "image_generation": Image,
+    "aimage_edit": Image,
     "aspeech": Speech,
     "rerank": Rerank,
     "asearch": Search,
@@ -286,6 +304,12 @@ def _check_user_content(body: Mapping[str, object]) -> None:
                 )
 
 
+def prepare_types() -> None:
+    """Builds what checks each kind of call, so that no call waits for it."""
+    for call_type in _BY_CALL_TYPE:
+        _adapter(call_type)
+
+
 @cache
 def _adapter(call_type: str) -> TypeAdapter[Mapping[str, object]]:
     return TypeAdapter(_BY_CALL_TYPE[call_type])
@@ -293,10 +317,10 @@ def _adapter(call_type: str) -> TypeAdapter[Mapping[str, object]]:
 
 def _refusal(error: ValidationError) -> BadRequest:
     first = error.errors(include_url=False, include_input=False)[0]
-    path: list[str] = []
+    path: List[str] = []
     for part in first["loc"]:
         if isinstance(part, str) and not part.isidentifier():
-            break  # pydantic's name of a type that was tried, like `list[str]`
+            break  # pydantic's name of a type that was tried, like `List[str]`
         path.append(str(part))
     if path and path[-1] in ("str", "dict", "int", "float", "bool", "list"):
         path.pop()

@@ -17,6 +17,7 @@ from billing.proxy.http.structure import Structure, StructureLimits
 
 Document = dict[str, JsonValue]
 
+DUPLICATES_MAX = 100
 _CONTAINERS = (dict, list)
 
 
@@ -62,6 +63,8 @@ def _refuse_different_duplicates(raw: bytes) -> None:
 
 def _without_different_duplicates(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
     members: dict[str, object] = {}
+    if len(pairs) > DUPLICATES_MAX and len({name for name, _ in pairs}) < len(pairs) - DUPLICATES_MAX:
+        raise BadRequest("Many keys stand more than once in one object.")
     for name, value in pairs:
         if name in members and not _same(members[name], value):
             raise BadRequest(f"The key `{name[:100]}` stands twice in one object, with different values.")
@@ -71,4 +74,8 @@ def _without_different_duplicates(pairs: list[tuple[str, object]]) -> Mapping[st
 
 def _same(one: object, other: object) -> bool:
     """Whether two values are written alike; 1, 1.0 and true are not."""
+    if type(one) is not type(other):
+        return False
+    if not isinstance(one, _CONTAINERS):
+        return one == other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -11,8 +11,10 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
 from billing.errors import RequestTimeout, TooLarge, Unavailable
+from billing.event_loop import give_way
 
-SLOWEST_BYTES_PER_S = 16 * 1024  # beyond the wait: 32 MiB may take half an hour and no longer
+SLOWEST_BYTES_PER_S = 16 * 1024  # what may come more slowly holds memory for too long
+REPLAYED_BYTES = 256 * 1024  # of a form at once: whoever parses it gives way in between
 
 
 class ClientLeft(Exception):
@@ -45,8 +47,10 @@ class BodyBudget:
         self._bytes -= size
 
 
-def has_body(headers: Headers) -> bool:
-    """Whether a request announces a body."""
+def has_body(headers: Headers, http_version: str = "1.1") -> bool:
+    """Whether a request may have a body; HTTP/2 announces none."""
+    if not http_version.startswith("1"):
+        return True
     return headers.get("content-length", "0").strip() != "0" or "transfer-encoding" in headers
 
 
@@ -67,15 +71,16 @@ async def read_body(
         raise _too_large(limits)
     pieces: list[bytes] = []
     size = 0
-    began = time.monotonic()
+    window = _Window(limits.wait_s)
     try:
         while True:
-            message = await _next(receive, began + limits.wait_s + size / SLOWEST_BYTES_PER_S)
+            message = await _next(receive, window.ends_at)
             piece = message.get("body", b"")
             if size + len(piece) > limits.bytes_max:
                 raise _too_large(limits)
             budget.take(len(piece))
             size += len(piece)
+            window.add(len(piece))
             if feed is not None:
                 feed(piece)
             pieces.append(piece)
@@ -83,6 +88,21 @@ async def read_body(
                 return b"".join(pieces)
     finally:
         budget.give_back(size)
+
+
+class _Window:
+    """A time within which so many bytes must come that a new one begins: at once, or never slower."""
+
+    def __init__(self, wait_s: float) -> None:
+        self._wait_s = wait_s
+        self._bytes = 0.0
+        self.ends_at = time.monotonic() + wait_s
+
+    def add(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes >= SLOWEST_BYTES_PER_S * self._wait_s:
+            self._bytes = 0.0
+            self.ends_at = time.monotonic() + self._wait_s
 
 
 async def _next(receive: Receive, deadline: float) -> Message:
@@ -96,16 +116,20 @@ async def _next(receive: Receive, deadline: float) -> Message:
     return message
 
 
-def replaying(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body in one message, and then whatever comes after it."""
-    waiting = True
+def replaying(body: bytes, receive: Receive, piece_bytes: int | None = None) -> Receive:
+    """A `receive` that gives the body, in one message or in pieces, and then whatever comes after it."""
+    step = piece_bytes or max(1, len(body))
+    position: int | None = 0
 
     async def replay() -> Message:
-        nonlocal waiting
-        if waiting:
-            waiting = False
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await receive()
+        nonlocal position
+        if position is None:
+            return await receive()
+        piece, end = body[position : position + step], position + step
+        position = end if end < len(body) else None
+        if position is not None:
+            await give_way()
+        return {"type": "http.request", "body": piece, "more_body": position is not None}
 
     return replay
 

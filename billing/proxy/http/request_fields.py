@@ -10,6 +10,7 @@ from billing.errors import BadRequest
 from billing.proxy.client_fields import refuse_steering
 from billing.proxy.http.field_types import check_types
 from billing.proxy.http.json_document import Document
+from billing.proxy.http.nul import NUL, holds_nul
 from billing.proxy.routes.route import Route
 from billing.proxy.search.prices import CALL_TYPE as SEARCH
 from billing.proxy.search.prices import OF_A_SEARCH
@@ -19,7 +20,6 @@ _CONTENT = frozenset(
     ("messages", "system", "prompt", "input", "instructions", "contents", "systemInstruction", "tools",
      "system_instruction", "documents", "query", "document", "texts", "suffix", "prediction")
 )  # fmt: skip
-_NUL = "\x00"
 
 
 def check_fields(route: Route, document: Document, *, is_form: bool) -> None:
@@ -28,24 +28,7 @@ def check_fields(route: Route, document: Document, *, is_form: bool) -> None:
         check_types(call_type, document)
     refuse_steering(document, but=OF_A_SEARCH if SEARCH in route.call_types else ())
     for name, value in document.items():
-        if _NUL in name or (name not in _CONTENT and _holds_nul(value)):
+        if NUL in name or (name not in _CONTENT and holds_nul(value)):
             raise BadRequest(
                 f"`{name[:100]}` holds a NUL character, which cannot be stored.", param=name[:100]
             )
-
-
-def _holds_nul(value: object) -> bool:
-    level = [value]
-    while level:
-        inner: list[object] = []
-        for each in level:
-            if isinstance(each, str):
-                if _NUL in each:
-                    return True
-            elif isinstance(each, dict):
-                inner += each
-                inner += each.values()
-            elif isinstance(each, list):
-                inner += each
-        level = inner
-    return False

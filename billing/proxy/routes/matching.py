@@ -40,6 +40,11 @@ def refused_route(method: str, path: str) -> Route | None:
     return next((route for pattern, route in _refused() if pattern.fullmatch(target)), None)
 
 
+def prepare_patterns() -> None:
+    """Compiles the tables, so that no request waits for it."""
+    _patterns(), _billed(), _refused()
+
+
 class _Patterns(NamedTuple):
     keyless: re.Pattern[str]
     with_key: re.Pattern[str]

@@ -45,6 +45,20 @@ async def test_where_none_can_be_written_all_are_kept_for_later() -> None:
     assert table.written == []
 
 
+@pytest.mark.parametrize("text", ["\ud800", '{"tags": ["\\ud800"]}', '{"\\udc00\\ud800": 1}'])
+async def test_a_lone_surrogate_never_reaches_the_engine_that_it_would_end(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = Table()
+    bad: Row = {"request_id": "bad", "call_type": "acompletion", "metadata": text}
+    good: Row = {"request_id": "good", "call_type": "acompletion", "metadata": '{"a": "\\ud83d\\ude00"}'}
+    assert await isolating(table.write)(None, [bad, good], 256) == 256
+    assert table.written == [good]
+    assert await isolating(table.write)(None, [bad], 256) == 256
+    assert table.written == [good]
+    assert caplog.text.count("left out the spend log of bad") == 2
+
+
 @pytest.mark.parametrize(
     "error", [ClientNotConnectedError(), UniqueViolationError({}), ConnectionError("gone"), TimeoutError()]
 )
@@ -70,5 +84,5 @@ def test_another_function_of_litellms_stops_the_start(monkeypatch: pytest.Monkey
     async def other(rows: object) -> None: ...
 
     monkeypatch.setattr(utils, "_create_spend_logs_with_poison_isolation", other)
-    with pytest.raises(RuntimeError, match="spend logs"):
+    with pytest.raises(RuntimeError, match="_create_spend_logs_with_poison_isolation"):
         guard_spend_log_rows()
