@@ -169,16 +169,19 @@ class TestTimeout:
 
 
 class TestGateway:
-    @pytest.mark.parametrize(("mode", "ending"), [("pre_call", "not_dispatched"), ("post_call", "rejected")])
+    @pytest.mark.parametrize("mode", ["pre_call", "post_call"])
     def test_whose_guardrail_refuses_question_or_answer_charges_nothing(
-        self, mode: str, ending: str, guardrails: dict[str, str], new_customer: NewCustomer, hold_of: HoldOf
+        self, mode: str, guardrails: dict[str, str], new_customer: NewCustomer, hold_of: HoldOf
     ) -> None:
         customer = new_customer(credit="1")
         zebra = [{"role": "user", "content": "a zebra"}]
         request = body("demo-chat", messages=zebra, guardrails=[guardrails[mode]])
         answer = customer.http.post(PATHS["chat"], json=request)
         assert answer.status_code == 400
-        assert hold_of(answer) == ("released", ending, 0)
+        if mode == "post_call":  # before the call it refuses before billing is asked, or its hold is released
+            assert hold_of(answer) == ("released", "rejected", 0)
+        nothing_held(customer)
+        assert customer.balance()["balance"] == 1
 
     def test_whose_guardrail_stops_a_stream_charges_what_went_out(
         self, guardrails: dict[str, str], new_customer: NewCustomer
@@ -292,5 +295,5 @@ class TestBodiesThatAreNoRequest:
         content = json.dumps(request)  # Python writes NaN, and reads it
         answer = customer.http.post(PATHS[api], content=content, headers=headers)
         assert answer.status_code == 400
-        assert "temperature" in answer.text
+        assert "JSON" in answer.text
         assert customer.balance()["held"] == 0
