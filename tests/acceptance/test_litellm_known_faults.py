@@ -44,8 +44,8 @@ def long_body(words: int) -> Body:
 
 
 def required_for(new_customer: NewCustomer, request: Body) -> Decimal:
-    """What such a call sets aside, as the refusal of somebody without credit says it."""
-    answer = new_customer().http.post(CHAT, json=request)
+    """What such a call sets aside, as the refusal of somebody with too little credit says it."""
+    answer = new_customer(credit="0.000000001").http.post(CHAT, json=request)
     assert answer.status_code == 402
     return Decimal(answer.json()["error"]["required"])
 

@@ -42,8 +42,8 @@ class TestTheRouteTable:
         assert undeclared == []
         assert len(routes) > 1_000
 
-    def test_names_no_route_that_is_not_there(self, litellms: list[Served]) -> None:
-        routes = {(route.method, route.path) for route in litellms}
+    def test_names_no_route_that_is_not_there(self, served: list[Served]) -> None:
+        routes = {(route.method, route.path) for route in served}
         assert set(ROUTES) - routes == lacking(version("litellm"))
 
     def test_every_billed_and_refused_route_asks_for_a_key(self, litellms: list[Served]) -> None:
