@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
@@ -23,6 +24,7 @@ hypothesis.settings.load_profile("proxyllm")
 
 
 gc.disable()  # while tests are collected, which imports LiteLLM
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or that import asks the network for prices
 
 
 def pytest_collection_finish() -> None:

@@ -1,9 +1,11 @@
 """A form is read as LiteLLM reads it, and refused where it could be read in two ways."""
 
+import time
+
 import pytest
 from starlette.datastructures import Headers
 
-from billing.errors import BadRequest
+from billing.errors import BadRequest, TooLarge
 from billing.proxy.http.form import read_form
 from billing.proxy.http.structure import StructureLimits
 
@@ -57,3 +59,33 @@ async def test_json_under_a_forms_content_type_is_refused(body: bytes) -> None:
 async def test_what_is_no_form_is_refused(content_type: str) -> None:
     with pytest.raises(BadRequest):
         await read_form(b"--b\r\nnonsense", Headers({"content-type": content_type}), LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"&" * 8_000_000, URLENCODED),
+        (b"a=1&" * 500, URLENCODED),
+        (b"\r\n--b" * 1_000_000, MULTIPART),
+        (b"--b\r\n" * 1_000_000, MULTIPART),
+        (multipart(*[(field(f"f{n}"), "x") for n in range(300)]), MULTIPART),
+    ],
+    ids=["separators", "fields", "boundaries", "first boundaries", "parts"],
+)
+async def test_many_parts_are_refused_before_they_are_parsed(body: bytes, headers: Headers) -> None:
+    began = time.thread_time()
+    with pytest.raises(TooLarge):
+        await read_form(body, headers, LIMITS)
+    assert time.thread_time() - began < 0.5  # it took 6 to 12 s
+
+
+@pytest.mark.parametrize("name", ["model", "metadata", "user", "prompt"])
+async def test_a_text_that_comes_as_a_file_is_refused(name: str) -> None:
+    with pytest.raises(BadRequest, match="no file"):
+        await read_form(multipart((field(name) + '; filename="x"', "y")), MULTIPART, LIMITS)
+
+
+@pytest.mark.parametrize("name", ["model[]", "metadata[]", "extra_headers[]", "api_base[]"])
+async def test_brackets_do_not_make_another_name_of_a_field(name: str) -> None:
+    with pytest.raises(BadRequest, match="brackets"):
+        await read_form(multipart((field(name), "y")), MULTIPART, LIMITS)

@@ -1,13 +1,22 @@
 """A body is read up to limits of size and time, and given on as it came."""
 
 import asyncio
+import time
 
 import pytest
 from starlette.datastructures import Headers
 from starlette.types import Message
 
 from billing.errors import RequestTimeout, TooLarge, Unavailable
-from billing.proxy.http.request_body import BodyBudget, BodyLimits, ClientLeft, has_body, read_body, replaying
+from billing.proxy.http.request_body import (
+    SLOWEST_BYTES_PER_S,
+    BodyBudget,
+    BodyLimits,
+    ClientLeft,
+    has_body,
+    read_body,
+    replaying,
+)
 
 LIMITS = BodyLimits(bytes_max=10, wait_s=5.0)
 NO_HEADERS = Headers()
@@ -109,3 +118,49 @@ async def test_the_body_is_replayed_once_and_then_the_client_is_heard_again() ->
 )  # fmt: skip
 def test_a_body_is_announced_by_its_headers(headers: dict[str, str], expected: bool) -> None:
     assert has_body(Headers(headers)) is expected
+
+
+class TestSlowBodies:
+    async def test_silence_after_a_large_piece_ends_as_soon_as_any_other(self) -> None:
+        limits = BodyLimits(bytes_max=10**8, wait_s=0.2)
+        began = time.monotonic()
+        with pytest.raises(RequestTimeout):
+            await read_body(
+                Sent(b"x" * 50_000_000, complete=False).receive, NO_HEADERS, limits, BodyBudget(10**9)
+            )
+        assert time.monotonic() - began < 10  # the size bought most of an hour
+
+    async def test_what_comes_fast_enough_may_take_longer_than_the_wait(self) -> None:
+        wait_s = 0.5
+        pieces = [b"x" * int(wait_s * SLOWEST_BYTES_PER_S)] * 6
+        client = Sent(*pieces)
+
+        async def paced() -> Message:
+            await asyncio.sleep(wait_s / 3)
+            return await client.receive()
+
+        limits = BodyLimits(bytes_max=10**8, wait_s=wait_s)
+        assert len(await read_body(paced, NO_HEADERS, limits, BodyBudget(10**9))) == sum(map(len, pieces))
+
+
+async def test_a_form_is_replayed_in_pieces_between_which_others_have_their_turn() -> None:
+    receive = replaying(b"0123456789", Sent(leaves=True).receive, piece_bytes=4)
+    turns: list[str] = []
+
+    async def another() -> None:
+        for _ in range(3):
+            turns.append("another")
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(another())
+    messages = [await receive() for _ in range(3)]
+    await other
+    assert b"".join(message["body"] for message in messages) == b"0123456789"
+    assert [message["more_body"] for message in messages] == [True, True, False]
+    assert turns
+    assert await receive() == {"type": "http.disconnect"}
+
+
+def test_http_2_announces_no_body_and_may_have_one() -> None:
+    assert has_body(Headers({}), "2")
+    assert not has_body(Headers({}), "1.1")
