@@ -3,8 +3,10 @@ import json
 import pytest
 from starlette.requests import Request
 
-from billing.errors import Forbidden, RouteNotBillable
-from billing.proxy.route_guard import _check, check_key_metadata
+from billing.errors import Forbidden, RouteNotBillable, Unavailable
+from billing.proxy.call import Call
+from billing.proxy.route_guard import _check, _check_door, check_key_metadata
+from billing.proxy.routes import route_of
 
 
 @pytest.mark.parametrize("field", ["billing_trusted_backend", "allow_client_pricing_override"])
@@ -28,3 +30,23 @@ class TestMetadataThatIsAnAdminsToSet:
         with pytest.raises(Forbidden, match=field) as refusal:
             _check(request, path, {"metadata": {field: True}}, reads_all=False)
         assert not isinstance(refusal.value, RouteNotBillable)
+
+
+class TestTheDoor:
+    """A billed HTTP call that did not come through it is served to nobody."""
+
+    def test_a_call_that_it_has_not_checked_is_refused(self) -> None:
+        route = route_of("POST", "/v1/chat/completions")
+        call = Call("/v1/chat/completions", route=route)
+        with pytest.raises(Unavailable):
+            _check_door(call)
+        call.fields_checked = True
+        _check_door(call)
+
+    def test_what_has_no_body_of_a_call_is_left_alone(self) -> None:
+        for call in (
+            None,
+            Call("/v1/models", route=route_of("GET", "/v1/models")),
+            Call("/v1/realtime", is_websocket=True, route=route_of("WS", "/v1/realtime")),
+        ):
+            _check_door(call)
