@@ -17,6 +17,7 @@ _OPERATORS = """
     AccessGroup Agent AdaptiveRouter BackgroundInteraction CacheConfig ClaudeCodePlugin Config Credentials
     CronJob Guardrails JWTKeyMapping Lens MCPServer MCPToolset ModelAccessGroup ModelTable Policy Prompt
     ProxyModel ProxyWorker Retired SSOConfig SearchTools ShadowEval Skills ToolTable UISettings
+    DailyModelUsage
 """.split()  # noqa: SIM905  # as a list it fills a page
 # Made with LiteLLM's API, in the shape that its handlers expect.
 _BY_API = ("UserTable", "TeamTable", "TeamMembership", "VerificationToken")

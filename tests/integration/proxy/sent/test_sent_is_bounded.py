@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.errors import BadRequest
+from billing.errors import BadRequest, Forbidden
 from billing.proxy.client_fields import refuse_steering
 from tests.integration.proxy.sent.calls import CONVERSATIONS, SCHEMA, TEXT, said, tool, without_system
 from tests.integration.proxy.sent.conftest import Send
@@ -194,7 +194,7 @@ def _steers(name: str) -> bool:
     """Whether the field is refused whatever stands in it."""
     try:
         refuse_steering({name: "a"})
-    except BadRequest:
+    except (BadRequest, Forbidden):
         return name not in ("num_retries", "max_retries")
     return False
 

@@ -9,7 +9,8 @@ from billing.errors import BadRequest
 from billing.proxy.http.field_types import check_types, prepare_types
 
 HELLO = [{"role": "user", "content": "hello"}]
-MANY = 490_000
+MANY = 490_000  # as many elements and containers as the limits let through
+NODES = 49_000
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 SENT_BY_CLIENTS: list[tuple[str, dict[str, Any]]] = [
     (
@@ -90,9 +91,9 @@ SENT_BY_CLIENTS: list[tuple[str, dict[str, Any]]] = [
 ]
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("aembedding", {"input": [None] * MANY}),
-    ("aembedding", {"input": [[1]] * MANY + [None]}),
+    ("aembedding", {"input": [[1]] * NODES + [None]}),
     ("atext_completion", {"prompt": [1] * MANY + [None]}),
-    ("atext_completion", {"prompt": [[1]] * MANY + ["x"]}),
+    ("atext_completion", {"prompt": [[1]] * NODES + ["x"]}),
     ("acompletion", {"messages": [{"role": "user", "content": [None] * MANY}]}),
     ("acompletion", {"messages": [None] * MANY}),
     ("acompletion", {"messages": HELLO, "stop": [5] * MANY}),
