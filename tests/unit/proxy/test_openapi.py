@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from billing.errors import Unavailable
 from billing.proxy.openapi import OpenApiDocument, built_in_child, serve_openapi
 
-BUILD_S = 0.3
+BUILD_S = 2.0
 
 
 def busy() -> dict[str, object]:

@@ -123,4 +123,4 @@ def test_a_wrong_type_is_found_without_looking_at_the_rest(call_type: str, body:
     began = time.thread_time()
     with pytest.raises(BadRequest):
         check_types(call_type, body)
-    assert time.thread_time() - began < 0.5  # it took 5 to 24 s
+    assert time.thread_time() - began < 2  # it took 5 to 24 s

@@ -76,7 +76,7 @@ async def test_many_parts_are_refused_before_they_are_parsed(body: bytes, header
     began = time.thread_time()
     with pytest.raises(TooLarge):
         await read_form(body, headers, LIMITS)
-    assert time.thread_time() - began < 0.5  # it took 6 to 12 s
+    assert time.thread_time() - began < 2  # it took 6 to 12 s
 
 
 @pytest.mark.parametrize("name", ["model", "metadata", "user", "prompt"])
