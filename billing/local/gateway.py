@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import sys
 from pathlib import Path
 
 import uvicorn
+from uvicorn.main import STARTUP_FAILURE
 
-from billing.connections import PunctualConnection, allow_many_connections
+from billing.connections import PunctualConnection, accept_many, allow_many_connections
 from billing.local.home import write_private
 from billing.settings import frame_bytes_read_max
 
@@ -30,17 +32,22 @@ def main() -> None:
     application = importlib.import_module("billing.app")
     write_private(options.import_time_file, f"{application.LITELLM_IMPORT_S:.3f}\n")
     allow_many_connections()
-    if os.read(options.go_fd, 1) != b"":
-        uvicorn.run(
-            application.app,
-            http=PunctualConnection,
-            host=options.host,
-            port=options.port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=SHUTDOWN_WITHIN_S,
-            ws_max_size=frame_bytes_read_max(),
-        )
+    if os.read(options.go_fd, 1) == b"":
+        return
+    config = uvicorn.Config(
+        application.app,
+        http=PunctualConnection,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_WITHIN_S,
+        ws_max_size=frame_bytes_read_max(),
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=accept_many(config.bind_socket()))
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from billing.connections import PunctualConnection, allow_many_connections
+from billing.connections import PunctualConnection, accept_many, allow_many_connections
 from billing.local.failures import PortTaken
 from billing.settings import frame_bytes_read_max
 from gateway.start.listening import bind
@@ -55,7 +55,7 @@ def main() -> None:
     )
     server = uvicorn.Server(config)
     config.callback_notify, config.timeout_notify = _stop_with_parent(server), PARENT_POLL_S
-    server.run(sockets=[listener])
+    server.run(sockets=accept_many(listener))
 
 
 def _stop_with_parent(server: uvicorn.Server) -> Callable[[], Awaitable[None]]:

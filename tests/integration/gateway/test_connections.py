@@ -1,4 +1,4 @@
-"""Sockets that send no request are closed; those that send one are served, and kept."""
+"""Sockets that send no request are closed; those that send one are served soon, and kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -16,7 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from billing.connections import PunctualConnection
+from billing.connections import ACCEPTED_A_TURN, PunctualConnection, accept_many
 from tests.deadline import eventually
 
 WITHIN_S = 0.3
@@ -80,3 +81,35 @@ async def test_a_websocket_stays_open(port: int) -> None:
         await asyncio.sleep(2 * WITHIN_S)
         await websocket.send("still here")
         assert await websocket.recv() == "still here"
+
+
+CONNECTIONS = 64
+
+
+def test_many_connections_are_accepted_in_a_few_turns_of_the_event_loop() -> None:
+    # a queue that empties by one a turn makes the last one wait for as many turns as there are connections
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        assert uvloop.run(turns_to_accept(listener)) <= CONNECTIONS / ACCEPTED_A_TURN + 2
+
+
+async def turns_to_accept(listener: socket.socket) -> int:
+    loop = asyncio.get_running_loop()
+    accepted: list[asyncio.BaseTransport] = []
+
+    class Accepted(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+
+    servers = [await loop.create_server(Accepted, sock=each) for each in accept_many(listener)]
+    clients = [socket.create_connection(listener.getsockname()) for _ in range(CONNECTIONS)]
+    turns = 0
+    while len(accepted) < CONNECTIONS:
+        await asyncio.sleep(0)
+        turns += 1
+        assert turns < 10 * CONNECTIONS
+    for server in servers:
+        server.close()
+    for client in clients:
+        client.close()
+    return turns
