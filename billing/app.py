@@ -20,7 +20,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else prices come from the network at start
 _import_began = time.monotonic()
 
-from billing.garbage_collection import freeze_started, paused_collection  # noqa: E402
+from billing.garbage_collection import (  # noqa: E402
+    collecting_between_callbacks,
+    freeze_started,
+    paused_collection,
+)
 
 with paused_collection():  # LiteLLM reads its environment when it is imported
     from fastapi import FastAPI
@@ -141,7 +145,8 @@ def _mount(app: FastAPI, settings: Settings) -> None:
         async with litellm_lifespan(app) as state, _billing(app, settings):
             await asyncio.to_thread(warm_routes, app)
             FROZEN_OBJECTS.set(freeze_started())
-            yield state or {}
+            async with collecting_between_callbacks():
+                yield state or {}
 
     app.router.lifespan_context = lifespan
     app.include_router(build_router())

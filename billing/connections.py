@@ -70,8 +70,8 @@ def allow_many_connections() -> None:
 def accept_many(listener: socket.socket) -> list[socket.socket]:
     """The listening socket, to be served under as many descriptors as connections are accepted in one turn.
 
-    uvloop accepts one connection for each descriptor and turn of the event loop (libuv does, since 1.45). Where
-    some hundred clients come and go in a second and a turn takes 3 ms, all the others wait in the queue with
-    them: /health/liveness for more than a second.
+    uvloop accepts one connection for each descriptor and turn of the event loop (as libuv does since 1.45).
+    Where some hundred clients come and go in a second and a turn takes 3 ms, all the others wait in the queue
+    with them: /health/liveness for more than a second.
     """
     return [listener, *(listener.dup() for _ in range(ACCEPTED_A_TURN - 1))]

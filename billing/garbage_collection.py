@@ -1,14 +1,24 @@
-"""When Python may collect garbage: not while LiteLLM is imported, and not over what stays for ever.
+"""When Python may collect garbage: not while LiteLLM is imported, not over what stays, not in mid-allocation.
 
 A full collection visits every container object. LiteLLM's import leaves some 700,000, so that one collection
 stops the event loop for most of a second, at whatever call it happens to fall on.
+
+Before 3.12 Python collects inside the allocation that passes a threshold. If that happens while a context
+variable is assigned, and a finalizer assigns one as well, the process ends by SIGSEGV (CPython gh-148891). A
+gateway assigns context variables in every call, and streams that nobody reads any more end in finalizers.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+LOOK_S = 0.02  # a gateway at full load makes some thousand objects meanwhile
+_GROWTH = (
+    1.25  # of what has survived: a full collection before is more work than it frees (CPython's own rule)
+)
 
 
 @contextmanager
@@ -31,3 +41,41 @@ def freeze_started() -> int:
     gc.collect()
     gc.freeze()
     return gc.get_freeze_count()
+
+
+@asynccontextmanager
+async def collecting_between_callbacks() -> AsyncIterator[None]:
+    """Has the running event loop collect in callbacks of its own, and nothing else collect, until the end."""
+    with paused_collection():
+        collecting = asyncio.create_task(_collect_for_ever())
+        try:
+            yield
+        finally:
+            collecting.cancel()
+            await asyncio.wait([collecting])
+
+
+async def _collect_for_ever() -> None:
+    survivors = 0
+    while True:
+        await asyncio.sleep(LOOK_S)
+        survivors = _collect(survivors)
+
+
+def _collect(survivors: int) -> int:
+    """Collects the generations that are due by Python's thresholds.
+
+    Takes and returns how many objects were left after the last full collection.
+    """
+    counts, limits = gc.get_count(), gc.get_threshold()
+    young, middle, old = (count > limit for count, limit in zip(counts, limits, strict=True))
+    if not young:
+        return survivors
+    if not middle:
+        gc.collect(0)
+    elif not old or len(gc.get_objects(generation=2)) < survivors * _GROWTH:
+        gc.collect(1)
+    else:
+        gc.collect()
+        return len(gc.get_objects(generation=2))
+    return survivors

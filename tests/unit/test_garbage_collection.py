@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
+import weakref
 
 import pytest
 
-from billing.garbage_collection import freeze_started, paused_collection
+from billing.garbage_collection import collecting_between_callbacks, freeze_started, paused_collection
+from tests.deadline import eventually
 
 
 class Cyclic:
@@ -36,3 +39,35 @@ def test_of_what_the_start_left_never_happens_again_but_of_later_garbage() -> No
     assert not any(each is kept for each in gc.get_objects())
     later = Cyclic()
     assert any(each is later for each in gc.get_objects())
+
+
+async def test_happens_between_callbacks_of_the_event_loop_and_never_within_one() -> None:
+    ends: list[bool] = []
+    within_callback = True
+    async with collecting_between_callbacks():
+        for _ in range(20 * gc.get_threshold()[0]):
+            weakref.finalize(Cyclic(), lambda: ends.append(within_callback))
+        within_callback = False
+        await asyncio.to_thread(eventually, lambda: len(ends) > 0)
+        assert not any(ends)
+    assert gc.isenabled()
+
+
+async def test_between_callbacks_reaches_what_has_lived_long() -> None:
+    thresholds = gc.get_threshold()
+    gc.set_threshold(700, 1, 1)
+    try:
+        async with collecting_between_callbacks():
+            old = Cyclic()
+            gone = weakref.ref(old)
+            gc.collect(1)  # moves it among the oldest
+            del old
+            kept: list[list[object]] = []
+
+            def is_gone_after_some_work() -> bool:
+                kept.append([[] for _ in range(2_000)])
+                return gone() is None
+
+            await asyncio.to_thread(eventually, is_gone_after_some_work)
+    finally:
+        gc.set_threshold(*thresholds)
