@@ -54,6 +54,7 @@ from billing.proxy.call import Call  # noqa: E402
 from billing.proxy.counting_routes import count_off_loop  # noqa: E402
 from billing.proxy.credit_check import CreditCheck  # noqa: E402
 from billing.proxy.enforcement import Enforcement  # noqa: E402
+from billing.proxy.first_calls import prepare_calls  # noqa: E402
 from billing.proxy.http.door import Door  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
@@ -94,7 +95,6 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
             open_billing(settings, pool, ledger, authenticator(settings))
         )
         reconciliation = await stack.enter_async_context(open_reconciliation(settings, pool, ledger))
-        await asyncio.to_thread(load_encodings)  # half a second, which the first call would pay for
         enforcement = Enforcement(ledger, pool, settings, services.prices)
         background = Background()
         stack.push_async_callback(enforcement.stop)
@@ -142,8 +142,11 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
+        prepared = asyncio.create_task(
+            asyncio.to_thread(_prepare, app)
+        )  # while LiteLLM waits for its database
         async with litellm_lifespan(app) as state, _billing(app, settings):
-            await asyncio.to_thread(warm_routes, app)
+            await prepared
             FROZEN_OBJECTS.set(freeze_started())
             async with collecting_between_callbacks():
                 yield state or {}
@@ -165,6 +168,13 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
     if shadow:
         app.add_middleware(ModeHeader)
+
+
+def _prepare(app: FastAPI) -> None:
+    """What the first calls would wait for."""
+    prepare_calls()
+    warm_routes(app)
+    load_encodings()
 
 
 def _mount_door(app: FastAPI, settings: Settings) -> None:

@@ -16,9 +16,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 LOOK_S = 0.02  # a gateway at full load makes some thousand objects meanwhile
-_GROWTH = (
-    1.25  # of what has survived: a full collection before is more work than it frees (CPython's own rule)
-)
+_FROZEN_GROWTH = 1.25  # what first calls import and cache stays, too: so much more is exempted later
+_OLD_GROWTH = 1.25  # CPython's own rule: a full collection pays once the old objects have become so many more
 
 
 @contextmanager
@@ -56,16 +55,18 @@ async def collecting_between_callbacks() -> AsyncIterator[None]:
 
 
 async def _collect_for_ever() -> None:
+    frozen_max = int(gc.get_freeze_count() * _FROZEN_GROWTH)
     survivors = 0
     while True:
         await asyncio.sleep(LOOK_S)
-        survivors = _collect(survivors)
+        survivors = _collect(survivors, frozen_max)
 
 
-def _collect(survivors: int) -> int:
+def _collect(survivors: int, frozen_max: int) -> int:
     """Collects the generations that are due by Python's thresholds.
 
-    Takes and returns how many objects were left after the last full collection.
+    Takes and returns how many objects were left after the last full collection. They are exempted from later
+    ones while fewer than `frozen_max` are.
     """
     counts, limits = gc.get_count(), gc.get_threshold()
     young, middle, old = (count > limit for count, limit in zip(counts, limits, strict=True))
@@ -73,9 +74,11 @@ def _collect(survivors: int) -> int:
         return survivors
     if not middle:
         gc.collect(0)
-    elif not old or len(gc.get_objects(generation=2)) < survivors * _GROWTH:
+        return survivors
+    if not old or len(gc.get_objects(generation=2)) < survivors * _OLD_GROWTH:
         gc.collect(1)
-    else:
-        gc.collect()
-        return len(gc.get_objects(generation=2))
-    return survivors
+        return survivors
+    gc.collect()
+    if gc.get_freeze_count() < frozen_max:
+        gc.freeze()
+    return len(gc.get_objects(generation=2))

@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from uvicorn.main import STARTUP_FAILURE
 
 from billing.connections import PunctualConnection, accept_many, allow_many_connections
 from billing.local.home import write_private
 from billing.settings import frame_bytes_read_max
 
 SHUTDOWN_WITHIN_S = 10
+STARTUP_FAILURE = 3  # uvicorn's own exit code
 
 
 def main() -> None:

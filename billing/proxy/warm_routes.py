@@ -1,27 +1,20 @@
-"""Does at start what FastAPI and LiteLLM would do on the event loop at the first requests.
+"""Does at start what FastAPI would do on the event loop at the first requests.
 
 FastAPI 0.165 analyses an included router's routes when a request first gets so far down the table: a path
 that no route has makes it analyse all 900, seconds in which nobody is served. The first call of each endpoint
-reads its source file for error messages, and the first call of a model imports what calls it.
+reads its source file for error messages.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator
 
 import fastapi.routing
-import litellm.llms
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 _NOWHERE = "/no/route/has/this/path"
-# What OpenAI's SDK, through which LiteLLM calls most providers, imports at the first use of a client.
-_IMPORTED_BY_CALLS = tuple(
-    f"openai.resources.{name}"
-    for name in ("chat", "completions", "embeddings", "images", "audio", "moderations", "responses")
-)
 
 
 def warm_routes(app: FastAPI) -> None:
@@ -31,9 +24,6 @@ def warm_routes(app: FastAPI) -> None:
         route.matches(dict(scope))
     for api_route in api_routes(app.router.routes):
         _name_source(api_route)
-    litellm.llms.load_guardrail_translation_mappings()
-    for name in _IMPORTED_BY_CALLS:
-        importlib.import_module(name)
 
 
 def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:

@@ -1,0 +1,55 @@
+"""Does at start what LiteLLM and the SDKs below it would do on the event loop at the first calls.
+
+They import what calls a provider at its first use, and build the validators of their types then, a tenth of a
+second for one type. An import that fails, as LiteLLM's of OpenTelemetry where that is not installed, is tried
+anew at each request: it reads and runs the module's file up to the line that fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+
+import litellm.llms
+from pydantic import BaseModel
+
+# What OpenAI's SDK, through which LiteLLM calls most providers, imports at the first use of a client.
+_IMPORTED_BY_CALLS = tuple(
+    f"openai.resources.{name}"
+    for name in ("chat", "completions", "embeddings", "images", "audio", "moderations", "responses")
+)
+_TRIED_BY_CALLS = ("litellm.integrations.otel.logger",)
+_TYPES_OF_CALLS = (
+    "litellm.types.utils",
+    "litellm.types.router",
+    "litellm.types.llms",
+    "openai.types.chat",
+    "openai.types.responses",
+)
+
+
+def prepare_calls() -> None:
+    """Imports and builds it. A second of CPU: run it in a thread, before anything is served."""
+    litellm.llms.load_guardrail_translation_mappings()
+    for name in _IMPORTED_BY_CALLS:
+        importlib.import_module(name)
+    for name in _TRIED_BY_CALLS:
+        _try_once(name)
+    for model in [*_subclasses(BaseModel)]:
+        if model.__module__.startswith(_TYPES_OF_CALLS) and not model.__pydantic_complete__:
+            model.model_rebuild(raise_errors=False)
+
+
+def _try_once(name: str) -> None:
+    """Imports a module, or has every later import of it fail at once."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark of a module that is not there
+
+
+def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for subclass in model.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
