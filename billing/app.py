@@ -42,6 +42,7 @@ from billing.errors import BillingError, NotConfigured  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.ledger.strict import StrictLedger  # noqa: E402
+from billing.memory import FreedMemory  # noqa: E402
 from billing.metrics.event_loop import LOOK_S, EventLoopDelay  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
@@ -79,6 +80,7 @@ from billing.startup_checks import check_settings  # noqa: E402
 PURGE_INTERVAL_S = 3600.0
 RECONCILE_TICK_S = 60.0  # how often a replica looks whether a comparison is due
 SAMPLE_S = 15.0
+GIVE_BACK_S = 10.0
 logger = logging.getLogger(__name__)
 
 __all__ = ["LITELLM_IMPORT_S", "app"]
@@ -108,6 +110,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         background.every(tick_s, "comparing the books", schedule.run_once)
         background.every(SAMPLE_S, "sampling", Sampler(pool, ledger, enforcement, schedule).sample)
         background.every(LOOK_S, "watching the event loop", EventLoopDelay().look)
+        background.every(GIVE_BACK_S, "giving memory back", FreedMemory().give_back)
         app.state.billing_enforcement = enforcement
         app.state.billing = services
         yield

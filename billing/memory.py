@@ -1,0 +1,40 @@
+"""Gives memory back to the system that large requests have left behind.
+
+glibc keeps what is freed between blocks that are still in use: after a minute of bodies of 10 MB a hundred
+megabytes, more after each such minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+_GROWTH_BYTES = 32 * 1024 * 1024
+_STATM = Path("/proc/self/statm")  # sizes in pages; resident memory is the second
+
+
+class FreedMemory:
+    """Remembers how much memory the process had when some was last given back."""
+
+    def __init__(self) -> None:
+        self._trim = _malloc_trim()
+        self._kept_bytes = _resident_bytes() if self._trim else 0
+
+    async def give_back(self) -> None:
+        """Gives freed memory back, in a thread, if the process has grown since; without glibc nothing."""
+        if self._trim is None or _resident_bytes() < self._kept_bytes + _GROWTH_BYTES:
+            return
+        await asyncio.to_thread(self._trim, 0)
+        self._kept_bytes = _resident_bytes()
+
+
+def _malloc_trim() -> Callable[[int], int] | None:
+    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim if _STATM.exists() else None
+
+
+def _resident_bytes() -> int:
+    return int(_STATM.read_text("ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
