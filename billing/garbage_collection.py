@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 LOOK_S = 0.02  # a gateway at full load makes some thousand objects meanwhile
-_FROZEN_GROWTH = 1.25  # what first calls import and cache stays, too: so much more is exempted later
+_FROZEN_LATER = 0.25  # of what is frozen at the start: what first calls import and cache stays, too
 _OLD_GROWTH = 1.25  # CPython's own rule: a full collection pays once the old objects have become so many more
 
 
@@ -46,7 +46,7 @@ def freeze_started() -> int:
 async def collecting_between_callbacks() -> AsyncIterator[None]:
     """Has the running event loop collect in callbacks of its own, and nothing else collect, until the end."""
     with paused_collection():
-        collecting = asyncio.create_task(_collect_for_ever())
+        collecting = asyncio.create_task(_Collector(gc.get_freeze_count()).collect_for_ever())
         try:
             yield
         finally:
@@ -54,31 +54,38 @@ async def collecting_between_callbacks() -> AsyncIterator[None]:
             await asyncio.wait([collecting])
 
 
-async def _collect_for_ever() -> None:
-    frozen_max = int(gc.get_freeze_count() * _FROZEN_GROWTH)
-    survivors = 0
-    while True:
-        await asyncio.sleep(LOOK_S)
-        survivors = _collect(survivors, frozen_max)
+class _Collector:
+    """Collects the generations that are due by Python's thresholds."""
+
+    def __init__(self, frozen: int) -> None:
+        self._may_freeze = int(frozen * _FROZEN_LATER)
+        self._survivors = 0  # of the last full collection, and not frozen
+
+    async def collect_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._collect()
+
+    def _collect(self) -> None:
+        counts, limits = gc.get_count(), gc.get_threshold()
+        young, middle, old = (count > limit for count, limit in zip(counts, limits, strict=True))
+        if not young:
+            return
+        if not middle:
+            gc.collect(0)
+        elif not old or _old_objects() < self._survivors * _OLD_GROWTH:
+            gc.collect(1)
+        else:
+            gc.collect()
+            self._survivors = _old_objects()
+            self._freeze()
+
+    def _freeze(self) -> None:
+        if self._survivors <= self._may_freeze:
+            gc.freeze()
+            self._may_freeze -= self._survivors
+            self._survivors = 0
 
 
-def _collect(survivors: int, frozen_max: int) -> int:
-    """Collects the generations that are due by Python's thresholds.
-
-    Takes and returns how many objects were left after the last full collection. They are exempted from later
-    ones while fewer than `frozen_max` are.
-    """
-    counts, limits = gc.get_count(), gc.get_threshold()
-    young, middle, old = (count > limit for count, limit in zip(counts, limits, strict=True))
-    if not young:
-        return survivors
-    if not middle:
-        gc.collect(0)
-        return survivors
-    if not old or len(gc.get_objects(generation=2)) < survivors * _OLD_GROWTH:
-        gc.collect(1)
-        return survivors
-    gc.collect()
-    if gc.get_freeze_count() < frozen_max:
-        gc.freeze()
+def _old_objects() -> int:
     return len(gc.get_objects(generation=2))
