@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from benchmarks import event_loop
 from billing.local.ports import free_port
+from tests.acceptance.launch import free_port_pair
 
 READY_WITHIN_S = 300
 DELAYS = "loop-delays"  # beside a home
@@ -135,7 +136,7 @@ def running(checkout: Path | None = None, *, is_watched: bool = False) -> Iterat
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
         home = Path(directory) / "home"
         process = subprocess.Popen(
-            [program, "run", "--home", str(home), "--port", str(free_port())],
+            [program, "run", "--home", str(home), "--port", str(free_port_pair())],
             stdout=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
             env=os.environ | (event_loop.environment(Path(directory) / DELAYS) if is_watched else {}),
