@@ -31,7 +31,7 @@ run: $(VENV)/ready-run ## Serves gateway, database, Stripe sandbox and demo mode
 
 .PHONY: test
 test: $(VENV)/installed-dev browser-hint ## Sets everything up and runs the tests; slow ones have targets of their own
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 .PHONY: test-unit
 test-unit: $(VENV)/installed-dev ## Runs the tests without I/O, with 4 workers
@@ -73,7 +73,7 @@ test-newcomer: ## Runs and pays on a bare Debian, as root and as a user (Linux, 
 
 .PHONY: test-litellm
 test-litellm: $(LITELLM_READY) browser-hint ## Tests all that touches LiteLLM, on another version (LITELLM=1.108.7)
-	@$(LITELLM_VENV)/bin/python -m pytest -n 2 $(LITELLM_TESTS) $(ARGS)
+	@$(LITELLM_VENV)/bin/python -m pytest -n 3 $(LITELLM_TESTS) $(ARGS)
 
 .PHONY: test-litellm-short
 test-litellm-short: $(LITELLM_READY) ## The same in a minute: names, patches, routes, prices, a gateway and its calls

@@ -19,6 +19,12 @@ from tests.deadline import eventually
 READY_WITHIN_S = 300.0
 STOPPED_WITHIN_S = 60.0
 PROGRAM = Path(sys.executable).parent / "proxyllm"
+# LiteLLM writes its spend logs 10 to 15 seconds after a call, and many tests wait for them.
+_LOGS_SOON = {
+    "PROXY_BATCH_WRITE_AT": "1",
+    "SPEND_LOG_QUEUE_POLL_INTERVAL": "0.5",
+    "SPEND_LOG_QUEUE_SIZE_THRESHOLD": "1",
+}
 # What a developer's shell may have set, and a test must not depend on.
 _FOREIGN = ("DATABASE_URL", "LITELLM_", "STRIPE_", "BILLING_", "PROXYLLM_", "SANDBOX_", "PORT", "HOST")
 
@@ -71,7 +77,7 @@ def launch(
     """Starts `command` on `home`, in a process group of its own, as a terminal would."""
     port = port or free_port_pair()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    clean |= {"PROXYLLM_HOME": str(home), "PORT": str(port)} | dict(environment or {})
+    clean |= _LOGS_SOON | {"PROXYLLM_HOME": str(home), "PORT": str(port)} | dict(environment or {})
     output_file = home.with_name(f"{home.name}-output-{port}.txt")
     with output_file.open("wb") as output:
         process = subprocess.Popen(

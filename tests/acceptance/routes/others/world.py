@@ -110,6 +110,7 @@ def _register(admin: httpx.Client, connection: psycopg.Connection, other: Identi
     of_team = json.dumps({"team_id": team, "team_public_model_name": name})
     row = (f"model_name_{team}_{name}", of_team, other.ids["litellm_model"])
     connection.execute(_MODEL_OF_TEAM, row)  # by API it would take a licence
+    _post(admin, "/model/unblock", {"model_id": row[2]})  # has the gateway read the row at once
     return other.ids["server"]
 
 
