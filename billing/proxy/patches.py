@@ -117,8 +117,8 @@ SEND_TO_PROVIDER = Patch(
     "httpx",
     "AsyncClient.send",
     ("self", "request", "stream"),
-    "Wrapped: LiteLLM's HTTP client and that of its SDKs. A provider's stream is noted in its call, and closed "
-    "soon after the client has left; LiteLLM leaves most of them to garbage collection.",
+    "Wrapped: LiteLLM's HTTP client and that of its SDKs. A provider's stream is noted in its call, and "
+    "closed soon after the client has left; LiteLLM leaves most of them to garbage collection.",
     "billing/proxy/provider_streams.py",
 )
 

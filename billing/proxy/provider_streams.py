@@ -68,5 +68,5 @@ async def _close(call: Call) -> None:
             continue
         try:
             await response.aclose()
-        except Exception as error:  # the task's outermost: the other streams are closed all the same
+        except Exception as error:  # noqa: BLE001 - the call's other streams are closed all the same
             logger.warning("call %s: a provider's stream was not closed: %s", call.id, error)
