@@ -63,6 +63,7 @@ from billing.proxy.model_guard import guard_models  # noqa: E402
 from billing.proxy.openapi import serve_openapi  # noqa: E402
 from billing.proxy.patches import LIFESPAN, check_known  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
+from billing.proxy.provider_streams import follow_provider_streams  # noqa: E402
 from billing.proxy.public_prices import mount_public_prices  # noqa: E402
 from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
 from billing.proxy.request_guard import guard_requests  # noqa: E402
@@ -167,6 +168,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     guard_cache()
     guard_key_checks()
     guard_spend_log_rows()
+    follow_provider_streams()
     _mount_door(app, settings)
     app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
     if shadow:

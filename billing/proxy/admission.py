@@ -87,6 +87,7 @@ class Admissions:
             available_nanos=hold.available_nanos,
             detail=detail,
             rules=CallRules(prices, bound.rules, bound.deployments),
+            output_tokens_max=bound.limited_tokens,
         )
         self._open_calls.add(call)
         if session_prices is not None:

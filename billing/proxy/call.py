@@ -21,6 +21,8 @@ from billing.proxy.charge_detail import Served
 from billing.proxy.routes import Route
 
 if TYPE_CHECKING:
+    import httpx
+
     from billing.proxy.realtime.session import RealtimeSession
     from billing.proxy.streams import CreditedStream
 
@@ -39,6 +41,7 @@ class Admission:
     available_nanos: int
     detail: Json
     rules: CallRules | None = None  # None: `rule` is the only one
+    output_tokens_max: int | None = None  # that all its answers may have by its limit; None: it has none
 
     def was_bound_for(self, group: str | None, deployment_id: str | None) -> bool:
         """Whether this is one of the deployments that may serve the call, as it was admitted."""
@@ -89,6 +92,7 @@ class Call:
     answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
     recovered_cost: Decimal | float | None = None  # failure hook, or session: what LiteLLM says it used
     recovered_from: Served = (None, None, None)  # failure hook: whose stream that was
+    provider_streams: list[httpx.Response] = field(default_factory=list)  # HTTP client: those opened for it
     body_bytes: int = 0  # middleware: delivered to the client so far
     status: int | None = None  # middleware
     client_gone: bool = False  # middleware or realtime exchange

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing.proxy.call import Call, current_call
 from billing.proxy.http_exchange import HttpExchange
+from billing.proxy.provider_streams import AbandonedStreams
 from billing.proxy.realtime.exchange import WebSocketExchange
 
 _CLIENT_CALL_ID = b"x-litellm-call-id"
@@ -25,6 +26,7 @@ class BillingMiddleware:
         self._app = app
         self._request_ended = request_ended
         self._top_up_url = top_up_url
+        self._abandoned = AbandonedStreams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes lifespan through; everything else is a call."""
@@ -45,6 +47,7 @@ class BillingMiddleware:
         finally:
             current_call.reset(token)
             self._request_ended(call)
+            self._abandoned.close_behind(call)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket is a call from its first message to its last."""

@@ -113,6 +113,14 @@ CACHE_NAMESPACE = Patch(
     "Wrapped: each customer's answers stand under a name of their own in LiteLLM's response cache.",
     "billing/proxy/answer_cache.py",
 )
+SEND_TO_PROVIDER = Patch(
+    "httpx",
+    "AsyncClient.send",
+    ("self", "request", "stream"),
+    "Wrapped: LiteLLM's HTTP client and that of its SDKs. A provider's stream is noted in its call, and "
+    "closed soon after the client has left; LiteLLM leaves most of them to garbage collection.",
+    "billing/proxy/provider_streams.py",
+)
 
 PATCHES = (
     AUTHORIZE,
@@ -126,6 +134,7 @@ PATCHES = (
     SUCCESS_CALLBACKS,
     NO_LOG,
     SPEND_LOG_ROWS,
+    SEND_TO_PROVIDER,
 )
 
 

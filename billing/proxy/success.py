@@ -143,6 +143,7 @@ def _why_not_believed(
     context = model.get("max_input_tokens")
     known = Surroundings(
         context_tokens_max=context if isinstance(context, int) and not call.is_websocket else None,
+        output_tokens_max=admission.output_tokens_max,
         shown_tokens=call.stream.shown_tokens if call.stream is not None else None,
     )
     if (why := why_implausible(usage, known)) is not None:

@@ -170,6 +170,20 @@ GATEWAY_MUTANTS = [
         ("tests/unit/proxy/test_usage_check.py",),
     ),
     Mutant(
+        "an answer may be many times what was asked for",
+        "billing/proxy/usage_check.py",
+        "if known.output_tokens_max and",
+        "if False and",
+        ("tests/unit/proxy/test_success.py",),
+    ),
+    Mutant(
+        "a provider's stream stays open when its client has left",
+        "billing/proxy/provider_streams.py",
+        "            await response.aclose()\n",
+        "            pass\n",
+        ("tests/integration/proxy/test_provider_streams.py",),
+    ),
+    Mutant(
         "a spend log with a lone surrogate reaches the engine",
         "billing/proxy/spend_log_rows.py",
         "            return error\n",

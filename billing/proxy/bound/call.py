@@ -76,6 +76,11 @@ class CallBound:
             tokens = (left_nanos / self.output_nanos_per_token).to_integral_value(ROUND_FLOOR)
         return min(self.output_tokens, int(tokens))
 
+    @property
+    def limited_tokens(self) -> int | None:
+        """What all answers may have together by the limit in the request; None where none stands there."""
+        return self.output_tokens * self.answers if self.output_limit_field is not None else None
+
     def write_limit(self, body: MutableMapping[str, JsonValue], output_tokens: int) -> None:
         """Puts the limit that was priced into the request; nothing for calls without output."""
         if self.output_limit_field is not None:

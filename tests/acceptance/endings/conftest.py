@@ -11,6 +11,7 @@ import pytest
 
 from tests.acceptance.conftest import Running
 from tests.acceptance.customers import Customer, making_customers
+from tests.acceptance.endings.hostile import Gateway
 from tests.acceptance.launch import launch
 from tests.postgres_server import PostgresServer
 
@@ -58,3 +59,15 @@ def strict_customer(strict: Running, strict_admin: httpx.Client) -> Iterator[Cal
     """Makes customers of the strict gateway."""
     with making_customers(strict, strict_admin) as make:
         yield make
+
+
+@pytest.fixture(scope="module", params=["strict", "running"])
+def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    """The strict gateway, and the one of all acceptance tests: what asks for it runs on both."""
+    running: Running = request.getfixturevalue(request.param)
+    headers = {"Authorization": f"Bearer {running.master_key}"}
+    with (
+        httpx.Client(base_url=running.base_url, headers=headers, timeout=30) as admin,
+        making_customers(running, admin) as make,
+    ):
+        yield Gateway(request.param == "strict", admin, make)

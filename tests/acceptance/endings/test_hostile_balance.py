@@ -5,17 +5,13 @@ A trick may be refused (4xx) or served and paid for: each of them once took a ba
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import NamedTuple
 
 import pytest
 
-from tests.acceptance.customers import Customer, nothing_held, spent
+from tests.acceptance.customers import spent
+from tests.acceptance.endings.hostile import CREDIT, Gateway, Trick, all_at_once, balance_of
 
-CALLERS = 25
-CREDIT = Decimal(2)
 _LONG = "Seven wise owls read it. " * 160  # some 1,000 tokens
 _TURNS = [{"role": "user", "content": "a"}] * 190
 _ASSISTANTS = [{"role": "assistant", "content": "a"}] * 190
@@ -23,14 +19,6 @@ _TOOL = {
     "type": "function",
     "function": {"name": "look", "description": _LONG, "parameters": {"type": "object"}},
 }
-
-
-class Trick(NamedTuple):
-    """A request that cost more than was held for it."""
-
-    path: str
-    body: dict[str, object]
-    events_max: int | None = None  # of a stream, after which the client leaves
 
 
 def _chat(messages: list[dict[str, str]], **fields: object) -> Trick:
@@ -52,15 +40,6 @@ TRICKS = {
     ),
     "tools for many": _chat(_TURNS, tools=[_TOOL] * 20),
     "several answers": _chat(_QUESTION, max_tokens=2_000, n=3),
-    "another group's rule": Trick(
-        "/v1beta/models/demo-gemini:generateContent",
-        {
-            "contents": [{"role": "user", "parts": [{"text": _LONG * 50}]}],
-            "generationConfig": {"maxOutputTokens": 50},
-            "metadata": {"model_group": "demo-unpriced"},
-            "litellm_metadata": {"model_group": "demo-unpriced"},
-        },
-    ),
     "streams that are left": Trick(
         "/v1/chat/completions",
         {"model": "demo-large", "messages": _QUESTION, "max_tokens": 2_000, "stream": True},
@@ -69,36 +48,10 @@ TRICKS = {
 }
 
 
-def _try(customer: Customer, trick: Trick) -> int:
-    """The status of the answer, which is read as far as the client stays."""
-    with customer.http.stream("POST", trick.path, json=trick.body) as answer:
-        for number, _ in enumerate(answer.iter_lines()):
-            if number == trick.events_max:
-                break
-        return answer.status_code
-
-
-def _balance_after(customer: Customer, trick: Trick) -> Decimal:
-    with ThreadPoolExecutor(CALLERS) as threads:
-        statuses = set(threads.map(lambda _: _try(customer, trick), range(CALLERS)))
-    assert all(status < 500 for status in statuses)
-    nothing_held(customer)
-    balance = customer.balance()["balance"]
-    assert balance == sum(Decimal(str(entry["amount"])) for entry in customer.transactions())
-    return balance
-
-
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
-class TestHostileBalance:
-    def test_strict_never_falls_below_zero(
-        self, trick: Trick, strict_customer: Callable[..., Customer]
-    ) -> None:
-        assert 0 <= _balance_after(strict_customer(credit=str(CREDIT)), trick) <= CREDIT
-
-    def test_falls_below_zero_by_one_call_at_most(
-        self, trick: Trick, new_customer: Callable[..., Customer]
-    ) -> None:
-        customer = new_customer(credit=str(CREDIT))
-        balance = _balance_after(customer, trick)
-        dearest = max((spent(charge) for charge in customer.transactions("charge")), default=Decimal(0))
-        assert -dearest <= balance <= CREDIT
+def test_never_falls_below_zero_and_not_strictly_by_one_call_at_most(trick: Trick, gateway: Gateway) -> None:
+    customer = gateway.new_customer(credit=str(CREDIT))
+    all_at_once(customer, trick.send)
+    dearest = max((spent(charge) for charge in customer.transactions("charge")), default=Decimal(0))
+    least = Decimal(0) if gateway.is_strict else -dearest
+    assert least <= balance_of(customer) <= CREDIT

@@ -70,6 +70,12 @@ def start_cache() -> None:
     guard_cache()
 
 
+def start_provider_streams() -> None:
+    from billing.proxy.provider_streams import follow_provider_streams
+
+    follow_provider_streams()
+
+
 STARTS = {
     patches.ADD_MODELS: start_models,
     patches.PREPARE_REQUEST: start_requests,
@@ -81,6 +87,7 @@ STARTS = {
     patches.SUCCESS_CALLBACKS: start_hooks,
     patches.NO_LOG: start_hooks,
     patches.SPEND_LOG_ROWS: start_spend_logs,
+    patches.SEND_TO_PROVIDER: start_provider_streams,
 }
 
 

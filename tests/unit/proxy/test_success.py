@@ -172,6 +172,15 @@ class TestUsagesThatCannotBe:
         Successes(registry).charge(call, event(2e-06, standard_logging_object=logged))  # type: ignore[arg-type]  # as above
         assert registry.charged == [("settled", 1_234, True)]
 
+    def test_many_times_what_was_asked_for_are_charged_at_the_hold(self) -> None:
+        logged = {"response_cost": 2e-06, "metadata": {"usage_object": {"completion_tokens": 401}}}
+        for asked_for, charged in ((100, [("settled", 9_000, True)]), (101, [("settled", 2_000, False)])):
+            registry = Registry()
+            admission = replace(ADMISSION, output_tokens_max=asked_for)
+            call = Call("/v1/chat/completions", admission=admission)
+            Successes(registry).charge(call, event(2e-06, standard_logging_object=logged))  # type: ignore[arg-type]  # as above
+            assert registry.charged == charged
+
     def test_many_times_the_hold_are_charged_at_it(self) -> None:
         registry = Registry()
         call = Call("/v1/chat/completions", admission=ADMISSION)
