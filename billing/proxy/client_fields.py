@@ -33,7 +33,9 @@ ALLOWED = frozenset(
     )
 )
 # Taken out without a word: clients send them by habit, and LiteLLM writes its own.
-_DROPPED = frozenset(("id", "litellm_call_id", "verbose", "api_version"))
+_DROPPED = frozenset(("id", "litellm_call_id", "verbose", "api_version", "anthropic_version"))
+# Whose null LiteLLM fails on, where all other nulls are as good as no field.
+_DROPPED_AS_NULL = frozenset(("cache", "web_search_options"))
 # LiteLLM strips a client's (`litellm_pre_call_utils._UNTRUSTED_ROOT_CONTROL_FIELDS`) and writes its own.
 _LITELLMS_OWN = frozenset(
     (
@@ -167,6 +169,9 @@ def drop_ignored(body: MutableMapping[str, object]) -> None:
     """Takes out of a request's fields those that are neither refused nor heard."""
     for name in _DROPPED & body.keys():
         del body[name]
+    for name in _DROPPED_AS_NULL & body.keys():
+        if body[name] is None:
+            del body[name]
 
 
 def drop_asked_version(data: MutableMapping[str, object]) -> None:

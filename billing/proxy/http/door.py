@@ -19,11 +19,10 @@ from billing.errors import BadRequest, BillingError, TooLarge, Unauthorized, Uns
 from billing.proxy.call import Call, current_call
 from billing.proxy.credit_check import CreditCheck
 from billing.proxy.http.control_headers import check_control_headers
-from billing.proxy.http.field_types import prepare_types
 from billing.proxy.http.form import PARTS_MAX, read_form
 from billing.proxy.http.identity import NO_VALID_KEY, Asker, credential_of, has_other_ways, identify
 from billing.proxy.http.json_document import Document, parse_document
-from billing.proxy.http.media_type import BodyKind, body_kind, refuse_repeated_headers
+from billing.proxy.http.media_type import BodyKind, body_kind, is_form, is_json, refuse_repeated_headers
 from billing.proxy.http.request_body import (
     REPLAYED_BYTES,
     BodyBudget,
@@ -33,11 +32,12 @@ from billing.proxy.http.request_body import (
     read_body,
     replaying,
 )
-from billing.proxy.http.request_fields import check_fields
+from billing.proxy.http.request_fields import check_fields, needs_body, prepare_types, refuse_nul
 from billing.proxy.http.structure import Structure, StructureLimits
+from billing.proxy.http.url import check_url
 from billing.proxy.routes.checks import check_route
-from billing.proxy.routes.matching import billed_route, is_ours, needs_key, prepare_patterns, refused_route
-from billing.proxy.routes.route import Route
+from billing.proxy.routes.matching import checked_route, is_ours, needs_key, prepare_patterns, refused_route
+from billing.proxy.routes.route import Handling, Route
 from billing.settings import Settings
 
 STRANGER_BYTES_MAX = 256 * 1024  # logins, OAuth, SAML: what is asked for without a key
@@ -96,11 +96,12 @@ class Door:
         path, method = get_request_route(request), request.method
         if is_ours(path):
             return receive
+        check_url(request.scope)
         refuse_repeated_headers(request.headers)
         credential, others = credential_of(request), has_other_ways()
         if not credential and not others and needs_key(method, path):
             raise Unauthorized(NO_VALID_KEY)
-        route = billed_route(method, path)
+        route = checked_route(method, path)
         if self._lets_through(route, has_body(request.headers, request.scope.get("http_version", "1.1"))):
             return receive
         asker = await identify(credential, self._settings)
@@ -108,20 +109,27 @@ class Door:
             call.entered_as_exempt = True
             return receive
         if asker.key is None and not others:
-            return await self._stranger(request, receive)
+            return await self._stranger(request, receive, route)
         return await self._customer(call, request, receive, asker, route)
 
     def _lets_through(self, route: Route | None, may_have_body: bool) -> bool:
-        if route is None:
-            return not may_have_body
-        return self._settings.billing_mode == "shadow"
+        if not may_have_body and (route is None or not needs_body(route)):
+            return True
+        return route is not None and self._settings.billing_mode == "shadow"
 
-    async def _stranger(self, request: Request, receive: Receive) -> Receive:
+    async def _stranger(self, request: Request, receive: Receive, route: Route | None) -> Receive:
         limits = BodyLimits(STRANGER_BYTES_MAX, self._settings.billing_body_wait_s)
-        feed = Structure(_OF_STRANGERS).feed
-        body = await read_body(receive, request.headers, limits, self._strangers_budget, feed)
+        structure = Structure(_OF_STRANGERS)
+        body = await read_body(receive, request.headers, limits, self._strangers_budget, structure.feed)
         if body.count(b"&") > PARTS_MAX or body.count(b"\n--") > PARTS_MAX:
             raise TooLarge(f"A form has {PARTS_MAX} fields at most.")
+        if route is not None or (body and is_json(request.headers)):
+            document = parse_document(body, structure)
+            refuse_nul(document)
+            if route is not None:
+                check_fields(route, document, is_form=False)
+        elif is_form(request.headers) and (b"%00" in body or b"\x00" in body):
+            raise BadRequest("The form holds a NUL character, which cannot be stored.")
         return replaying(body, receive)
 
     async def _customer(
@@ -130,20 +138,28 @@ class Door:
         if route is None and self._settings.billing_mode == "enforce":
             refuse_early(request.method, get_request_route(request))
         check_control_headers(request.headers)
-        is_form = body_kind(request.headers) is BodyKind.FORM
-        if is_form and route is not None and not route.call_types & _WITH_FILES:
+        as_form = body_kind(request.headers) is BodyKind.FORM
+        if as_form and route is not None and not route.call_types & _WITH_FILES:
             raise UnsupportedBody("This call takes JSON: send it as application/json.")
-        if is_form:
+        if as_form:
             body, document = await self._form(request, receive)
         else:
             body, document = await self._json(request, receive)
-        if route is not None:
-            if not body:
-                raise BadRequest("The body is empty; send a JSON object.")
-            await self._credit_check().refuse_without_credit(asker.key, document, len(body))
-            check_fields(route, document, is_form=is_form)
+        if route is None:
+            refuse_nul(document)
+        else:
+            await self._check(route, asker, body, document, as_form=as_form)
             call.fields_checked = True
-        return replaying(body, receive, REPLAYED_BYTES if is_form else None)
+        return replaying(body, receive, REPLAYED_BYTES if as_form else None)
+
+    async def _check(
+        self, route: Route, asker: Asker, body: bytes, document: Document, *, as_form: bool
+    ) -> None:
+        if not body and needs_body(route):
+            raise BadRequest("The body is empty; send a JSON object.")
+        if route.handling is Handling.BILLED:
+            await self._credit_check().refuse_without_credit(asker.key, document, len(body))
+        check_fields(route, document, is_form=as_form)
 
     async def _json(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
         structure = Structure(self._structure)

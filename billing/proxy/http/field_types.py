@@ -82,13 +82,22 @@ class Everywhere(TypedDict, total=False):
     timeout: Number
     request_timeout: Number
     stream_timeout: Number
+    force_timeout: Number
+    keepalive_seconds: Number
+    max_fallbacks: Whole
+    ttl: Number
+    caching: Flag
+    guardrails: Annotated[list[StrictStr | Object], _FEW] | Object | None
+    allowed_openai_params: Annotated[list[StrictStr], _FEW] | None
+    merge_reasoning_content_in_choices: Flag
+    tools: Objects  # which LiteLLM looks for in every call, as it does for the next
+    web_search_options: Object | None
 
 
 class Chat(Everywhere, total=False):
     """https://platform.openai.com/docs/api-reference/chat/create"""
 
     messages: Required[List[Message]]
-    tools: Objects
     functions: Objects
     tool_choice: StrictStr | Object | None
     function_call: StrictStr | Object | None
@@ -107,7 +116,6 @@ class Chat(Everywhere, total=False):
     modalities: List[StrictStr] | None
     audio: Object | None
     prediction: Object | None
-    web_search_options: Object | None
     thinking: Object | None
     store: Flag
     verbosity: Text
@@ -150,7 +158,6 @@ class Messages(Everywhere, total=False):
     messages: Required[List[Message]]
     system: StrictStr | List[Block] | None
     max_tokens: Whole
-    tools: Objects
     tool_choice: MessagesToolChoice | None
     stop_sequences: List[StrictStr] | None
     thinking: Object | None
@@ -171,7 +178,6 @@ class Responses(Everywhere, total=False):
     instructions: StrictStr | List[StrictStr | Object] | None
     max_output_tokens: Whole
     max_tool_calls: Whole
-    tools: Objects
     tool_choice: StrictStr | Object | None
     parallel_tool_calls: Flag
     reasoning: Object | None
@@ -200,7 +206,7 @@ class Gemini(Everywhere, total=False):
     contents: Required[StrictStr | Object | List[StrictStr | Object]]
     systemInstruction: StrictStr | Object | None  # Google's name
     generationConfig: Object | None
-    tools: Objects | Object
+    tools: Objects | Object  # type: ignore[misc]  # wider than in other calls
     toolConfig: Object | None
     safetySettings: Objects
 
@@ -257,7 +263,7 @@ class ToolCall(TypedDict, total=False):
     arguments: Object | None
 
 
-_BY_CALL_TYPE: Mapping[str, type] = {
+BY_CALL_TYPE: Mapping[str, type] = {
     "acompletion": Chat,
     "atext_completion": Completion,
     "anthropic_messages": Messages,
@@ -276,15 +282,13 @@ _BY_CALL_TYPE: Mapping[str, type] = {
 }
 
 
-def check_types(call_type: str, body: Mapping[str, object]) -> None:
-    """Raises BadRequest for the first field of a JSON body whose type is not that of the call's API."""
-    if call_type not in _BY_CALL_TYPE:
-        return
+def check_types(shape: type, body: Mapping[str, object]) -> None:
+    """Raises BadRequest for the first field of a JSON body whose type is not that of the API."""
     try:
-        _adapter(call_type).validate_python(body)
+        type_adapter(shape).validate_python(body)
     except ValidationError as error:
         raise _refusal(error) from error
-    if call_type == "acompletion":
+    if shape is Chat:
         _check_user_content(body)
 
 
@@ -304,15 +308,10 @@ def _check_user_content(body: Mapping[str, object]) -> None:
                 )
 
 
-def prepare_types() -> None:
-    """Builds what checks each kind of call, so that no call waits for it."""
-    for call_type in _BY_CALL_TYPE:
-        _adapter(call_type)
-
-
 @cache
-def _adapter(call_type: str) -> TypeAdapter[Mapping[str, object]]:
-    return TypeAdapter(_BY_CALL_TYPE[call_type])
+def type_adapter(shape: type) -> TypeAdapter[Mapping[str, object]]:
+    """What checks a type; the first use builds it."""
+    return TypeAdapter(shape)
 
 
 def _refusal(error: ValidationError) -> BadRequest:
@@ -327,4 +326,6 @@ def _refusal(error: ValidationError) -> BadRequest:
     field = ".".join(path)
     if first["type"] == "missing":
         return BadRequest(f"`{field}` is missing.", param=field)
+    if first["type"] == "extra_forbidden":
+        return BadRequest(f"`{field[:100]}` is no field of this call.", param=field[:100])
     return BadRequest(f"`{field}` has the wrong type: {first['msg']}.", param=field)

@@ -24,6 +24,16 @@ class BodyKind(StrEnum):
     FORM = "form"
 
 
+def is_form(headers: Headers) -> bool:
+    """Whether a form is announced."""
+    return _media_type(headers) in _FORMS
+
+
+def is_json(headers: Headers) -> bool:
+    """Whether JSON is announced."""
+    return _is_json(_media_type(headers))
+
+
 def refuse_repeated_headers(headers: Headers) -> None:
     """Raises BadRequest for a header that may stand once and stands twice."""
     for name in _ONCE:
@@ -39,23 +49,29 @@ def body_kind(headers: Headers) -> BodyKind:
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedBody(f"The body is compressed ({encoding[:40]}); send it as it is.")
-    announced = headers.get("content-type", "application/json")
-    media_type, _, parameters = announced.partition(";")
-    media_type = media_type.strip().lower()
+    media_type = _media_type(headers)
     if media_type in _FORMS:
         return BodyKind.FORM
-    if media_type not in ("", "application/json") and not media_type.endswith("+json"):
+    if media_type and not _is_json(media_type):
         raise UnsupportedBody(
             f"A body of type {media_type[:80]!r} is not read; send JSON as application/json, or a form."
         )
-    charset = _charset(parameters)
+    charset = _charset(headers.get("content-type", ""))
     if charset not in _UTF_8:
         raise UnsupportedBody(f"JSON is read in UTF-8, not in {charset[:40]!r}.")
     return BodyKind.JSON
 
 
-def _charset(parameters: str) -> str:
-    for parameter in parameters.split(";"):
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _charset(content_type: str) -> str:
+    for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             return value.strip().strip('"').lower()

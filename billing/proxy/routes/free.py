@@ -17,6 +17,7 @@ FREE = (
             /v1/responses/input_tokens /models/{model_name:path}:countTokens
             /v1beta/models/{model_name:path}:countTokens /v1/messages/count_tokens
         """,
+        checked=True,
     ),
     Declared(
         "Moderation costs nothing at the providers that LiteLLM knows",
@@ -24,6 +25,7 @@ FREE = (
         POST /moderations /v1/moderations
         """,
         ("moderation",),
+        checked=True,
     ),
     Declared(
         "Reads, cancels or deletes a response that was paid for when it was made",
@@ -36,6 +38,7 @@ FREE = (
             /v1/responses/{response_id}/cancel
         """,
         ("aget_responses", "adelete_responses", "alist_input_items", "acancel_responses"),
+        checked=True,
     ),
     Declared(
         "Lists MCP tools, and calls none",
@@ -96,13 +99,21 @@ FREE = (
             /litellm/.well-known/litellm-ui-config /.well-known/litellm-ui-config
             /.well-known/skills/index.json /.well-known/agent-skills/index.json
             /v1/skills/{skill_id}/archive /claude-code/marketplace.json /docs
-        POST /onboarding/claim_token /login /v2/login /v3/login /v3/login/exchange /v1/traces /v1/logs
-            /sso/cli/start /sso/cli/complete/{login_id} /sso/saml/callback /moyai/connect/exchange
+        POST /onboarding/claim_token /login /v3/login /v3/login/exchange /v1/traces /v1/logs /sso/cli/start
+            /sso/cli/complete/{login_id} /sso/saml/callback /moyai/connect/exchange
             /api/event_logging/batch
         GET,OPTIONS /health/readiness /health/liveness /health/liveliness
         GET,POST /liteadmin/slack/connect/{token}
         """,
         needs_key=False,
+    ),
+    Declared(
+        "Asks for no key, and for a name and a password instead",
+        """
+        POST /v2/login
+        """,
+        needs_key=False,
+        checked=True,
     ),
     Declared(
         "Takes a credential of its own, which no virtual key is",

@@ -27,9 +27,9 @@ def needs_key(method: str, path: str) -> bool:
 
 
 @lru_cache(maxsize=1024)  # on the way of every call
-def billed_route(method: str, path: str) -> Route | None:
-    """The billed route that this path is, or None."""
-    return next((route for pattern, route in _billed() if pattern.fullmatch(f"{method} {path}")), None)
+def checked_route(method: str, path: str) -> Route | None:
+    """The route that this path is, if its fields are checked: a billed one, or a free one that needs it."""
+    return next((route for pattern, route in _checked() if pattern.fullmatch(f"{method} {path}")), None)
 
 
 def refused_route(method: str, path: str) -> Route | None:
@@ -42,7 +42,7 @@ def refused_route(method: str, path: str) -> Route | None:
 
 def prepare_patterns() -> None:
     """Compiles the tables, so that no request waits for it."""
-    _patterns(), _billed(), _refused()
+    _patterns(), _checked(), _refused()
 
 
 class _Patterns(NamedTuple):
@@ -73,9 +73,9 @@ def _refused() -> tuple[tuple[re.Pattern[str], Route], ...]:
 
 
 @cache
-def _billed() -> tuple[tuple[re.Pattern[str], Route], ...]:
-    billed = [route for route in ROUTES.values() if route.handling is Handling.BILLED]
-    fixed_first = sorted(billed, key=lambda route: route.path.count("{"))
+def _checked() -> tuple[tuple[re.Pattern[str], Route], ...]:
+    checked = [route for route in ROUTES.values() if route.handling is Handling.BILLED or route.checked]
+    fixed_first = sorted(checked, key=lambda route: route.path.count("{"))
     return tuple((re.compile(_pattern(route)), route) for route in fixed_first)
 
 

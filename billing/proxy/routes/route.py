@@ -26,6 +26,7 @@ class Route:
     call_types: frozenset[str] = frozenset()  # LiteLLM's names of the calls that may run here
     needs_key: bool = True  # whether LiteLLM answers nobody here without some credential
     viewers_read: bool = False  # refused, but for a GET by an admin viewer, who reads everything
+    checked: bool = False  # free, but LiteLLM reads the body unchecked: the door looks at its fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Declared:
     call_types: tuple[str, ...] = ()
     needs_key: bool = True
     viewers_read: bool = False
+    checked: bool = False
 
     def expanded(self, handling: Handling) -> Iterator[Route]:
         """Each route by itself."""
@@ -57,4 +59,5 @@ class Declared:
                     frozenset(self.call_types),
                     needs_key=self.needs_key,
                     viewers_read=self.viewers_read,
+                    checked=self.checked,
                 )

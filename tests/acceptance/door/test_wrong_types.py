@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.customers import HELLO, Customer, NewCustomer
 from tests.acceptance.door.door_routes import JSON_ROUTES
-from tests.acceptance.routes.requests_of import BILLED, path_of, request_for
+from tests.acceptance.routes.requests_of import BILLED, BY_CALL_TYPE, path_of, request_for
 
 Body = dict[str, object]
 WRONG: tuple[object, ...] = (
@@ -28,6 +28,8 @@ OF_CHAT = (
     "modalities", "audio", "prediction", "seed", "user", "web_search_options", "thinking", "store",
     "verbosity", "service_tier", "metadata", "stream", "temperature",
 )  # fmt: skip
+# What LiteLLM looks for in every call, whatever the API, and has failed at.
+OF_ALL = ("tools", "web_search_options", "keepalive_seconds", "stream_timeout", "tags", "cache", "guardrails")
 OF_TOOL_CALLS = ("server_id", "name", "arguments")
 
 
@@ -53,6 +55,21 @@ def test_no_type_of_any_field_is_a_5xx(
         for value in WRONG:
             answer = customer.http.post(path, json={**body, field: value})
             if answer.status_code >= 500 or (answer.is_error and not answer.json()["error"]["message"]):
+                failures.append((field, value, answer.text))
+    assert failures == []
+
+
+@pytest.mark.parametrize("call_type", [kind for kind, request in BY_CALL_TYPE.items() if request.json])
+def test_no_type_of_what_litellm_reads_in_every_call_is_a_5xx(call_type: str, customer: Customer) -> None:
+    route = next(route for route in BILLED if route.call_types == {call_type})
+    request = request_for(route)
+    assert request.json is not None
+    failures = []
+    for field in OF_ALL:
+        for value in (5, [["x"]], None):
+            body = {"model": request.model, **request.json, field: value}
+            answer = customer.http.post(path_of(route), json=body)
+            if answer.status_code >= 500:
                 failures.append((field, value, answer.text))
     assert failures == []
 

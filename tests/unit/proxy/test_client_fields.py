@@ -134,7 +134,10 @@ class TestRefuseSteering:
 
 class TestWhatIsDropped:
     def test_is_what_clients_send_by_habit(self) -> None:
-        body = sent(id="x", litellm_call_id="mine", api_version="2024-01-01", verbose=True)
+        body = sent(
+            id="x", litellm_call_id="mine", api_version="2024-01-01", verbose=True,
+            anthropic_version="vertex-2023-10-16", cache=None, web_search_options=None,
+        )  # fmt: skip
         drop_ignored(body)
         assert body == sent()
 

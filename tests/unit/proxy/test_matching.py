@@ -3,7 +3,7 @@
 import pytest
 
 from billing.proxy.routes import ROUTES, Handling
-from billing.proxy.routes.matching import billed_route, is_ours, needs_key, refused_route
+from billing.proxy.routes.matching import checked_route, is_ours, needs_key, refused_route
 
 
 def example(path: str) -> str:
@@ -16,7 +16,7 @@ BILLED = [route for route in ROUTES.values() if route.handling is Handling.BILLE
 @pytest.mark.parametrize("route", BILLED, ids=lambda route: f"{route.method} {route.path}")
 def test_every_billed_route_is_found_and_needs_a_key(route: object) -> None:
     assert isinstance(route, type(BILLED[0]))
-    found = billed_route(route.method, example(route.path))
+    found = checked_route(route.method, example(route.path))
     assert found is not None
     assert found.call_types == route.call_types
     assert needs_key(route.method, example(route.path))
@@ -26,7 +26,7 @@ def test_every_billed_route_is_found_and_needs_a_key(route: object) -> None:
 def test_no_free_route_is_taken_for_a_billed_or_refused_one() -> None:
     free = [r for r in ROUTES.values() if r.handling is Handling.FREE and r.method not in ("MOUNT", "WS")]
     for route in free:
-        assert billed_route(route.method, example(route.path)) is None, route
+        assert (checked_route(route.method, example(route.path)) is not None) == route.checked, route
         assert refused_route(route.method, example(route.path)) is None, route
 
 

@@ -86,6 +86,22 @@ def parameters_of(declared: Mapping[str, Mapping[str, Json]]) -> list[Parameter]
     return found
 
 
+def path_with(path: str, speaker: Speaker) -> str:
+    """The path of a request to this template."""
+    return re.sub(r"{([^}:]*)[^}]*}", lambda found: quote(speaker.value(found[1]), safe=""), path)
+
+
+def body_names(parameters: list[Parameter]) -> Iterator[str]:
+    """The names of a body's fields, as far as the route declares them."""
+    for each in parameters:
+        if each.place in ("body", "form"):
+            definitions = each.schema.get("$defs", {})
+            assert isinstance(definitions, dict)
+            objects = [each.schema, *definitions.values()]
+            found = [name for schema in objects for name in schema.get("properties", ())]
+            yield from found or [each.name]
+
+
 @dataclass(frozen=True)
 class Curious:
     """Makes the guesses that a customer can have about another."""
@@ -127,7 +143,7 @@ class _Sketch:
     def __init__(self, path: str, parameters: list[Parameter], speaker: Speaker) -> None:
         self._parameters = parameters
         self._speaker = speaker
-        self._path = re.sub(r"{([^}:]*)[^}]*}", lambda found: quote(speaker.value(found[1]), safe=""), path)
+        self._path = path_with(path, speaker)
 
     def guess(
         self, about: str, chosen: Callable[[Parameter], bool], texts: Mapping[str, str] = _NO_TEXTS

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from billing.errors import BadRequest
-from billing.proxy.http.field_types import check_types, prepare_types
+from billing.proxy.http.field_types import BY_CALL_TYPE, check_types
+from billing.proxy.http.request_fields import prepare_types
 
 HELLO = [{"role": "user", "content": "hello"}]
 MANY = 490_000  # as many elements and containers as the limits let through
@@ -112,7 +113,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("call_type", "body"), SENT_BY_CLIENTS)
 def test_what_clients_send_passes(call_type: str, body: dict[str, Any]) -> None:
-    check_types(call_type, body)
+    check_types(BY_CALL_TYPE[call_type], body)
 
 
 @pytest.mark.parametrize(
@@ -122,5 +123,5 @@ def test_a_wrong_type_is_found_without_looking_at_the_rest(call_type: str, body:
     prepare_types()
     began = time.thread_time()
     with pytest.raises(BadRequest):
-        check_types(call_type, body)
+        check_types(BY_CALL_TYPE[call_type], body)
     assert time.thread_time() - began < 2  # it took 5 to 24 s
