@@ -34,7 +34,11 @@ NUL = "a\x00b"
 TOO_LARGE = "9" * 30
 # Names to try where LiteLLM reads a body by itself.
 NAMES = sorted(
-    {name for shape in (BY_CALL_TYPE | OF_FREE_CALLS | BY_PATH).values() for name in get_type_hints(shape)}
+    {
+        name
+        for shape in {**BY_CALL_TYPE, **OF_FREE_CALLS, **BY_PATH}.values()
+        for name in get_type_hints(shape)
+    }
     | ALLOWED
 )
 MODELS = {"/moderations": "demo-moderation", "/v1/moderations": "demo-moderation"}
