@@ -123,11 +123,12 @@ class Door:
         body = await read_body(receive, request.headers, limits, self._strangers_budget, structure.feed)
         if body.count(b"&") > PARTS_MAX or body.count(b"\n--") > PARTS_MAX:
             raise TooLarge(f"A form has {PARTS_MAX} fields at most.")
-        if route is not None or (body and is_json(request.headers)):
+        login = route if route is not None and not route.needs_key else None
+        if login is not None or (body and is_json(request.headers)):
             document = parse_document(body, structure)
             refuse_nul(document)
-            if route is not None:
-                check_fields(route, document, is_form=False)
+            if login is not None:
+                check_fields(login, document, is_form=False)
         elif is_form(request.headers) and (b"%00" in body or b"\x00" in body):
             raise BadRequest("The form holds a NUL character, which cannot be stored.")
         return replaying(body, receive)
@@ -139,7 +140,7 @@ class Door:
             refuse_early(request.method, get_request_route(request))
         check_control_headers(request.headers)
         as_form = body_kind(request.headers) is BodyKind.FORM
-        if as_form and route is not None and not route.call_types & _WITH_FILES:
+        if as_form and not _takes_form(request, route):
             raise UnsupportedBody("This call takes JSON: send it as application/json.")
         if as_form:
             body, document = await self._form(request, receive)
@@ -173,6 +174,14 @@ class Door:
         limits = BodyLimits(self._settings.billing_upload_bytes_max, self._settings.billing_body_wait_s)
         body = await read_body(receive, request.headers, limits, self._budget)
         return body, await read_form(body, request.headers, self._structure)
+
+
+def _takes_form(request: Request, route: Route | None) -> bool:
+    """Whether LiteLLM reads a form here: calls with files, and what asks for no key, like logins."""
+    if route is not None:
+        return bool(route.call_types & _WITH_FILES)
+    method, path = request.method, get_request_route(request)
+    return not needs_key(method, path) or refused_route(method, path) is not None
 
 
 def refuse_early(method: str, path: str) -> None:
