@@ -44,6 +44,7 @@ STRANGER_BYTES_MAX = 256 * 1024  # logins, OAuth, SAML: what is asked for withou
 STRANGERS_BYTES_MAX = 64 * 1024 * 1024  # of all strangers' bodies that arrive at once
 _OF_STRANGERS = StructureLimits(nodes_max=2_000, elements_max=10_000, depth_max=50)
 _WITH_FILES = frozenset({"transcription", "aimage_edit", "aocr"})
+_WITH_A_FILE = frozenset({"transcription", "aocr"})
 CLIENT_CLOSED_REQUEST = 499  # nginx's word for it; nobody reads the answer
 
 
@@ -143,7 +144,7 @@ class Door:
         if as_form and not _takes_form(request, route):
             raise UnsupportedBody("This call takes JSON: send it as application/json.")
         if as_form:
-            body, document = await self._form(request, receive)
+            body, document = await self._form(request, receive, route)
         else:
             body, document = await self._json(request, receive)
         if route is None:
@@ -170,10 +171,11 @@ class Door:
         request.scope["parsed_body"] = (tuple(document), document)  # where LiteLLM keeps what it has parsed
         return body, document
 
-    async def _form(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
+    async def _form(self, request: Request, receive: Receive, route: Route | None) -> tuple[bytes, Document]:
         limits = BodyLimits(self._settings.billing_upload_bytes_max, self._settings.billing_body_wait_s)
         body = await read_body(receive, request.headers, limits, self._budget)
-        return body, await read_form(body, request.headers, self._structure)
+        needs_file = route is not None and bool(route.call_types & _WITH_A_FILE)
+        return body, await read_form(body, request.headers, self._structure, needs_file=needs_file)
 
 
 def _takes_form(request: Request, route: Route | None) -> bool:
