@@ -59,7 +59,6 @@ from billing.proxy.first_calls import prepare_calls  # noqa: E402
 from billing.proxy.http.door import Door  # noqa: E402
 from billing.proxy.key_check import guard_key_checks  # noqa: E402
 from billing.proxy.middleware import BillingMiddleware  # noqa: E402
-from billing.proxy.model_guard import guard_models  # noqa: E402
 from billing.proxy.openapi import serve_openapi  # noqa: E402
 from billing.proxy.patches import LIFESPAN, check_known  # noqa: E402
 from billing.proxy.payer import Key  # noqa: E402
@@ -163,7 +162,6 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     mount_public_prices(app)
     shadow = settings.billing_mode == "shadow"
     guard_routes(settings, _would_refuse if shadow else None)
-    guard_models()
     guard_requests(settings, _would_refuse if shadow else None)
     guard_cache()
     guard_key_checks()

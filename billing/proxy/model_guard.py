@@ -8,15 +8,12 @@ the price of LiteLLM's map, or cannot be called. What its page sends back unchan
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
 
 import litellm
-from litellm.proxy.auth import user_api_key_auth as auth_module
 from litellm.proxy.auth.auth_utils import get_request_route_template
 from litellm.types.utils import is_server_derived_pricing_key
 from starlette.requests import Request
@@ -24,12 +21,6 @@ from starlette.requests import Request
 from billing.errors import BadRequest
 from billing.proxy.bound.deployments import Router
 from billing.proxy.bound.price_map import Table, listed_entry, own_entry
-from billing.proxy.call import current_call
-from billing.proxy.hooks import refused
-from billing.proxy.patches import ADD_MODELS, check_known
-
-if TYPE_CHECKING:
-    from litellm.proxy._types import UserAPIKeyAuth
 
 NEW = ("POST", "/model/new")
 UPDATE = ("POST", "/model/update")
@@ -92,40 +83,14 @@ class Change:
         return listed_entry(self.model, provider, bare, self.params, self.info)
 
 
-def guard_models() -> None:
-    """Checks every authorized request that adds or changes a model, before its handler.
+def check_models(request: Request, body: object) -> None:
+    """Checks an authorized request that adds or changes a model, before its handler.
 
-    Raises RuntimeError where LiteLLM's function is not the one we know.
+    Raises BadRequest where a price would be lost.
     """
-    authorize = auth_module._authorize_authenticated_request
-    check_known(ADD_MODELS, authorize)
-
-    @functools.wraps(authorize)
-    async def guarded(
-        user_api_key_auth_obj: UserAPIKeyAuth,
-        request: Request,
-        request_data: dict[str, object],
-        route: str,
-        api_key: str,
-        **options: object,
-    ) -> UserAPIKeyAuth | None:
-        authorized = await authorize(
-            user_api_key_auth_obj=user_api_key_auth_obj,
-            request=request,
-            request_data=request_data,
-            route=route,
-            api_key=api_key,
-            **options,
-        )
-        change = change_of(request, request_data, _router())
-        if change is not None:
-            try:
-                check(change)
-            except BadRequest as refusal:
-                raise refused(current_call.get(), refusal) from refusal
-        return authorized
-
-    auth_module._authorize_authenticated_request = guarded
+    change = change_of(request, body, _router())
+    if change is not None:
+        check(change)
 
 
 def check(change: Change) -> None:

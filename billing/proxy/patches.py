@@ -37,7 +37,8 @@ AUTHORIZE = Patch(
     "_authorize_authenticated_request",
     ("user_api_key_auth_obj", "request", "request_data", "route", "api_key"),
     "Wrapped: a billed key's request to a route that billing cannot price is refused before LiteLLM "
-    "authorizes it. Every way in, WebSockets and MCP too, leads through this function.",
+    "authorizes it, and an admin's that adds a model whose price LiteLLM would lose, after it. Every way in, "
+    "WebSockets and MCP too, leads through this function.",
     "billing/proxy/route_guard.py",
 )
 ANSWER_REFUSED_KEY = Patch(
@@ -84,13 +85,6 @@ SPEND_LOG_ROWS = Patch(
     "would try the whole batch again for ever.",
     "billing/proxy/spend_log_rows.py",
 )
-ADD_MODELS = Patch(
-    "litellm.proxy.auth.user_api_key_auth",
-    "_authorize_authenticated_request",
-    ("user_api_key_auth_obj", "request", "request_data", "route", "api_key"),
-    "Wrapped again: an admin's request that adds a model whose price LiteLLM would lose is refused.",
-    "billing/proxy/model_guard.py",
-)
 PREPARE_REQUEST = Patch(
     "litellm.proxy.litellm_pre_call_utils",
     "LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call",
@@ -124,7 +118,6 @@ SEND_TO_PROVIDER = Patch(
 
 PATCHES = (
     AUTHORIZE,
-    ADD_MODELS,
     PREPARE_REQUEST,
     FORWARD_HEADERS,
     CACHE_NAMESPACE,

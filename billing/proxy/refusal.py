@@ -21,6 +21,7 @@ _ANTHROPIC_TYPES = {
     403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",
+    429: "rate_limit_error",
 }
 
 
@@ -67,5 +68,6 @@ def _own_url(request_headers: Headers) -> str:
 def _anthropic(refusal: BillingError, detail: dict[str, JsonValue]) -> dict[str, JsonValue]:
     names = ("available", "required", "top_up_url")
     credit: dict[str, JsonValue] = {name: detail[name] for name in names if name in detail}
-    kind = _ANTHROPIC_TYPES.get(refusal.status, "api_error")
+    other = "invalid_request_error" if refusal.status < 500 else "api_error"
+    kind = _ANTHROPIC_TYPES.get(refusal.status, other)
     return {"type": kind, "message": refusal.message, **credit}

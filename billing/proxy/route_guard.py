@@ -1,4 +1,4 @@
-"""Which of LiteLLM's routes a billed key may call, and what only an admin may write into a key."""
+"""Which of LiteLLM's routes a billed key may call, and what only an admin may write into a key or a model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from billing.errors import BillingError, Forbidden, RouteNotBillable, Unavailabl
 from billing.proxy.call import Call, current_call
 from billing.proxy.hooks import refused
 from billing.proxy.key_fields import check_key_fields
+from billing.proxy.model_guard import check_models
 from billing.proxy.patches import AUTHORIZE, check_known
 from billing.proxy.payer import TRUSTED_BACKEND, VIEWER_ROLES, Key, is_exempt, role_of
 from billing.proxy.routes import Handling, Route, check_route, route_of
@@ -32,7 +33,8 @@ NoteRefusal = Callable[[Call, Key, object, BillingError], None]
 
 
 def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
-    """Refuses billed keys on every route that billing cannot price, before LiteLLM authorizes the request.
+    """Refuses billed keys on each route that billing cannot price, before LiteLLM authorizes the request, and
+    models whose price would be lost, after it.
 
     Every way into LiteLLM, WebSockets and MCP too, authorizes through one function, which is wrapped here.
     (Overriding the FastAPI dependency instead makes FastAPI analyse all dependencies anew on each request:
@@ -68,7 +70,7 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
                 note(call, user_api_key_auth_obj, request_data, refusal)
             except BillingError as refusal:
                 raise refused(current_call.get(), refusal) from refusal
-        return await authorize(
+        authorized = await authorize(
             user_api_key_auth_obj=user_api_key_auth_obj,
             request=request,
             request_data=request_data,
@@ -76,6 +78,11 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
             api_key=api_key,
             **options,
         )
+        try:
+            check_models(request, request_data)
+        except BillingError as refusal:
+            raise refused(current_call.get(), refusal) from refusal
+        return authorized
 
     auth_module._authorize_authenticated_request = guarded
 

@@ -44,6 +44,7 @@ STRANGER_BYTES_MAX = 256 * 1024  # logins, OAuth, SAML: what is asked for withou
 STRANGERS_BYTES_MAX = 64 * 1024 * 1024  # of all strangers' bodies that arrive at once
 _OF_STRANGERS = StructureLimits(nodes_max=2_000, elements_max=10_000, depth_max=50)
 _WITH_FILES = frozenset({"transcription", "aimage_edit", "aocr"})
+_WITH_A_FILE = frozenset({"transcription", "aocr"})
 CLIENT_CLOSED_REQUEST = 499  # nginx's word for it; nobody reads the answer
 
 
@@ -123,11 +124,12 @@ class Door:
         body = await read_body(receive, request.headers, limits, self._strangers_budget, structure.feed)
         if body.count(b"&") > PARTS_MAX or body.count(b"\n--") > PARTS_MAX:
             raise TooLarge(f"A form has {PARTS_MAX} fields at most.")
-        if route is not None or (body and is_json(request.headers)):
+        login = route if route is not None and not route.needs_key else None
+        if login is not None or (body and is_json(request.headers)):
             document = parse_document(body, structure)
             refuse_nul(document)
-            if route is not None:
-                check_fields(route, document, is_form=False)
+            if login is not None:
+                check_fields(login, document, is_form=False)
         elif is_form(request.headers) and (b"%00" in body or b"\x00" in body):
             raise BadRequest("The form holds a NUL character, which cannot be stored.")
         return replaying(body, receive)
@@ -139,10 +141,10 @@ class Door:
             refuse_early(request.method, get_request_route(request))
         check_control_headers(request.headers)
         as_form = body_kind(request.headers) is BodyKind.FORM
-        if as_form and route is not None and not route.call_types & _WITH_FILES:
+        if as_form and not _takes_form(request, route):
             raise UnsupportedBody("This call takes JSON: send it as application/json.")
         if as_form:
-            body, document = await self._form(request, receive)
+            body, document = await self._form(request, receive, route)
         else:
             body, document = await self._json(request, receive)
         if route is None:
@@ -169,10 +171,19 @@ class Door:
         request.scope["parsed_body"] = (tuple(document), document)  # where LiteLLM keeps what it has parsed
         return body, document
 
-    async def _form(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
+    async def _form(self, request: Request, receive: Receive, route: Route | None) -> tuple[bytes, Document]:
         limits = BodyLimits(self._settings.billing_upload_bytes_max, self._settings.billing_body_wait_s)
         body = await read_body(receive, request.headers, limits, self._budget)
-        return body, await read_form(body, request.headers, self._structure)
+        needs_file = route is not None and bool(route.call_types & _WITH_A_FILE)
+        return body, await read_form(body, request.headers, self._structure, needs_file=needs_file)
+
+
+def _takes_form(request: Request, route: Route | None) -> bool:
+    """Whether LiteLLM reads a form here: calls with files, and what asks for no key, like logins."""
+    if route is not None:
+        return bool(route.call_types & _WITH_FILES)
+    method, path = request.method, get_request_route(request)
+    return not needs_key(method, path) or refused_route(method, path) is not None
 
 
 def refuse_early(method: str, path: str) -> None:

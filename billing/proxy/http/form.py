@@ -23,8 +23,10 @@ _FILES = frozenset({"file", "image", "image[]", "mask", "document"})
 _JSON_FIELDS = ("metadata", "litellm_metadata")  # text that LiteLLM reads as JSON
 
 
-async def read_form(body: bytes, headers: Headers, limits: StructureLimits) -> Document:
-    """The text fields of the form; files are left out.
+async def read_form(
+    body: bytes, headers: Headers, limits: StructureLimits, needs_file: bool = False
+) -> Document:
+    """The text fields of the form; files are left out. `needs_file`: there must be a `file`.
 
     Raises BadRequest for what is no form, and for a field that stands twice with different values.
     """
@@ -34,6 +36,8 @@ async def read_form(body: bytes, headers: Headers, limits: StructureLimits) -> D
     form = await _parsed(body, headers)
     fields: Document = {}
     try:
+        if needs_file and not isinstance(form.get("file"), UploadFile):
+            raise BadRequest("The form has no `file`.", param="file")
         for name, value in form.multi_items():
             if name.endswith(_OF_MANY) and name not in _MAY_BE_MANY:
                 raise BadRequest(f"The field `{name[:100]}` takes one value: send it without brackets.")

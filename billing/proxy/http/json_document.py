@@ -18,13 +18,18 @@ from billing.proxy.http.structure import Structure, StructureLimits
 Document = dict[str, JsonValue]
 
 DUPLICATES_MAX = 100
+_PIECE_BYTES = 64 * 1024  # counted at once: what is too large is refused at its beginning
 _CONTAINERS = (dict, list)
 
 
-def read_document(raw: bytes, limits: StructureLimits) -> Document:
-    """The JSON object that `raw` is. Raises BadRequest for what is none, TooLarge beyond a limit."""
-    structure = Structure(limits)
-    structure.feed(raw)
+def read_document(raw: bytes, limits: StructureLimits, what: str = "body") -> Document:
+    """The JSON object that `raw` is. Raises BadRequest for what is none, TooLarge beyond a limit.
+
+    `what` it is, is for the words of a refusal.
+    """
+    structure = Structure(limits, what)
+    for start in range(0, len(raw), _PIECE_BYTES):
+        structure.feed(raw[start : start + _PIECE_BYTES])
     return parse_document(raw, structure)
 
 
@@ -33,9 +38,9 @@ def parse_document(raw: bytes, structure: Structure) -> Document:
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body must be one JSON object in UTF-8: {error}.") from error
+        raise BadRequest(f"The {structure.what} must be one JSON object in UTF-8: {error}.") from error
     if not isinstance(document, dict):
-        raise BadRequest("The body must be a JSON object, like {…}.")
+        raise BadRequest(f"The {structure.what} must be a JSON object, like {{…}}.")
     if _member_count(document) != structure.members:
         _refuse_different_duplicates(raw)
     return document

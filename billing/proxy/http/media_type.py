@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 from starlette.datastructures import Headers
@@ -56,9 +57,9 @@ def body_kind(headers: Headers) -> BodyKind:
         raise UnsupportedBody(
             f"A body of type {media_type[:80]!r} is not read; send JSON as application/json, or a form."
         )
-    charset = _charset(headers.get("content-type", ""))
-    if charset not in _UTF_8:
-        raise UnsupportedBody(f"JSON is read in UTF-8, not in {charset[:40]!r}.")
+    for charset in _charsets(headers.get("content-type", "")):
+        if charset not in _UTF_8:
+            raise UnsupportedBody(f"JSON is read in UTF-8, not in {charset[:40]!r}.")
     return BodyKind.JSON
 
 
@@ -70,9 +71,8 @@ def _is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def _charset(content_type: str) -> str:
+def _charsets(content_type: str) -> Iterator[str]:
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
-            return value.strip().strip('"').lower()
-    return ""
+            yield value.strip().strip('"').lower()

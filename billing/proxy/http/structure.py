@@ -24,11 +24,17 @@ class StructureLimits:
 
 
 class Structure:
-    """Counts one document, piece by piece. What is not JSON is counted somehow, and refused when parsed."""
+    """Counts one document, piece by piece. What is not JSON is counted somehow, and refused when parsed.
 
-    __slots__ = ("_carried", "_depth", "_in_string", "_limits", "_lists_and_objects", "commas", "members")
+    `what` it is, is for the words of a refusal.
+    """
 
-    def __init__(self, limits: StructureLimits) -> None:
+    __slots__ = (
+        "_carried", "_depth", "_in_string", "_limits", "_lists_and_objects", "commas", "members", "what",
+    )  # fmt: skip
+
+    def __init__(self, limits: StructureLimits, what: str = "body") -> None:
+        self.what = what
         self._limits = limits
         self._in_string = False
         self._carried = b""  # a backslash whose other half comes with the next piece
@@ -46,10 +52,13 @@ class Structure:
         limits = self._limits
         if self.members + self._lists_and_objects > limits.nodes_max:
             raise TooLarge(
-                f"The body has more than {limits.nodes_max} keys, objects and lists; send fewer at once."
+                f"The {self.what} has more than {limits.nodes_max} keys, objects and lists; "
+                "send fewer at once."
             )
         if self.commas > limits.elements_max:
-            raise TooLarge(f"The body has more than {limits.elements_max} elements; send fewer at once.")
+            raise TooLarge(
+                f"The {self.what} has more than {limits.elements_max} elements; send fewer at once."
+            )
 
     def _outside_strings(self, piece: bytes) -> bytes:
         text = self._without_escapes(piece)
@@ -74,4 +83,4 @@ class Structure:
         for bracket in brackets[: 2 * self._limits.nodes_max]:  # more of them pass the limit of nodes
             self._depth += 1 if bracket in _OPENING else -1
             if self._depth > self._limits.depth_max:
-                raise TooLarge(f"The body is nested more than {self._limits.depth_max} levels deep.")
+                raise TooLarge(f"The {self.what} is nested more than {self._limits.depth_max} levels deep.")

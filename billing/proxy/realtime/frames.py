@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from billing.errors import BadRequest, BillingError, RouteNotBillable
+from billing.proxy.http.json_document import Document
 from billing.proxy.realtime.frame_document import FrameLimits, read_frame_document
 
 _KINDS = frozenset(
@@ -87,7 +88,7 @@ def read_frame(message: Mapping[str, object], output_tokens_max: int, limits: Fr
     )
 
 
-def _parsed(message: Mapping[str, object], limits: FrameLimits) -> dict[str, object]:
+def _parsed(message: Mapping[str, object], limits: FrameLimits) -> Document:
     text = message.get("text")
     if not isinstance(text, str):
         raise FrameRefused(BadRequest("A realtime session takes text frames with JSON."), None)
@@ -97,7 +98,7 @@ def _parsed(message: Mapping[str, object], limits: FrameLimits) -> dict[str, obj
         raise FrameRefused(refusal, None) from refusal
 
 
-def _checked(data: dict[str, object], output_tokens_max: int) -> str:
+def _checked(data: Document, output_tokens_max: int) -> str:
     """The kind of a frame that can be billed. Takes the model out of a session's update: it cannot change."""
     kind = data.get("type")
     if not isinstance(kind, str) or kind not in _KINDS:

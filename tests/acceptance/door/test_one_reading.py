@@ -101,3 +101,32 @@ def test_an_admin_is_not_restricted(admin: httpx.Client) -> None:
     raw = b'{"model":"demo-chat","model":"demo-chat","messages":[{"role":"user","content":"hi"}]}'
     answer = admin.post("/v1/chat/completions", content=raw, headers={"content-type": "application/json"})
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/key/generate"])
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ('APPLICATION/Json ; a=b; CHARSET="UTF-8"', 200),
+        ("application/json; charset=utf-8; charset=utf-16", 415),
+        ("application/json; charset=nonsense", 415),
+        ("application/json, application/x-www-form-urlencoded", 415),
+        ("application/json; a=multipart/form-data; boundary=x", 200),
+    ],
+)
+def test_a_content_type_is_read_in_one_way_however_it_is_spelled(
+    path: str, content_type: str, status: int, customer: Customer
+) -> None:
+    body = {} if path.startswith("/key/") else {"model": "demo-chat", "messages": HELLO, "max_tokens": 5}
+    answer = customer.http.post(path, content=json.dumps(body), headers={"content-type": content_type})
+    assert answer.status_code == status, answer.text
+    if status == 415:
+        assert in_our_shape(answer, 415)
+        assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("path", [*JSON_ROUTES, *KEY_MAKING_ROUTES, "/key/delete", "/v2/key/info"])
+def test_no_form_is_read_where_the_call_takes_json_or_a_file(path: str, customer: Customer) -> None:
+    for content in ({"data": {"keys": "x", "model": "demo-chat"}}, {"files": {"keys": ("x", b"x")}}):
+        answer = customer.http.post(path, **content)  # type: ignore[arg-type]  # either of two fields
+        assert in_our_shape(answer, 400 if path.endswith("/ocr") else 415), answer.text

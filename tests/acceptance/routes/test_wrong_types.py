@@ -27,7 +27,7 @@ from tests.acceptance.routes.served import Served
 from tests.deadline import eventually
 
 Body = dict[str, object]
-JSON = {"content-type": "application/json"}
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 NOT_OBJECTS = (b"", b"[]", b"null", b'"x"', b"[{}]", b"{", b"\xff\xfe")
 WRONG: tuple[object, ...] = (5, [["x"]])
 NUL = "a\x00b"
@@ -59,10 +59,12 @@ class Try:
     query: dict[str, str] = field(default_factory=dict)
     json: Body | None = None
     raw: bytes | None = None
+    content_type: str = JSON
 
     def send(self, http: httpx.Client) -> httpx.Response:
         body = {"json": self.json} if self.json is not None else {"content": self.raw}
-        return http.request(self.method, self.path, params=self.query, headers=JSON, **body)
+        headers = {"content-type": self.content_type}
+        return http.request(self.method, self.path, params=self.query, headers=headers, **body)
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ def _tries(route: Served) -> Iterator[Try]:
         return
     for raw in NOT_OBJECTS:
         yield Try(route.authenticated, route.method, path, required, raw=raw)
+    for raw in (b"a=b", b"a=%00"):
+        yield Try(route.authenticated, route.method, path, required, raw=raw, content_type=FORM)
     body: Body = {"model": MODELS.get(route.path, "demo-chat"), "input": "hello", "messages": HELLO}
     names = list(body_names(parameters)) or (NAMES if route.authenticated else sorted(body))
     wrong = [(name, value) for name in names for value in WRONG] + [(names[0], NUL), (names[-1], [NUL])]

@@ -52,12 +52,6 @@ def start_spend_logs() -> None:
     guard_spend_log_rows()
 
 
-def start_models() -> None:
-    from billing.proxy.model_guard import guard_models
-
-    guard_models()
-
-
 def start_requests() -> None:
     from billing.proxy.request_guard import guard_requests
 
@@ -77,7 +71,6 @@ def start_provider_streams() -> None:
 
 
 STARTS = {
-    patches.ADD_MODELS: start_models,
     patches.PREPARE_REQUEST: start_requests,
     patches.FORWARD_HEADERS: start_requests,
     patches.CACHE_NAMESPACE: start_cache,

@@ -89,3 +89,11 @@ async def test_a_text_that_comes_as_a_file_is_refused(name: str) -> None:
 async def test_brackets_do_not_make_another_name_of_a_field(name: str) -> None:
     with pytest.raises(BadRequest, match="brackets"):
         await read_form(multipart((field(name), "y")), MULTIPART, LIMITS)
+
+
+async def test_a_call_that_needs_a_file_is_refused_without_one() -> None:
+    with_file = multipart((field("file") + '; filename="x"', "y"))
+    assert await read_form(with_file, MULTIPART, LIMITS, needs_file=True) == {}
+    for body in (multipart((field("file"), "y")), multipart((field("mask") + '; filename="x"', "y"))):
+        with pytest.raises(BadRequest, match="no `file`"):
+            await read_form(body, MULTIPART, LIMITS, needs_file=True)

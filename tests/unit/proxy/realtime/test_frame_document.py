@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import time
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.errors import BadRequest, TooLarge
+from billing.errors import BadRequest, BillingError, TooLarge
+from billing.proxy.http.json_document import Document
 from billing.proxy.realtime.frame_document import FrameLimits, read_frame_document
 
 LIMITS = FrameLimits(bytes_max=16 * 1024 * 1024, elements_max=10_000)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
 
 
-def read(text: str, limits: FrameLimits = LIMITS) -> dict[str, object]:
+def read(text: str, limits: FrameLimits = LIMITS) -> Document:
     return read_frame_document(text.encode(), limits)
 
 
@@ -42,7 +44,7 @@ class TestRefusedUnparsed:
     def test_a_giant_within_the_time_of_a_turn_of_the_event_loop(
         self, giant: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(json, "loads", lambda *_args, **_options: pytest.fail("it was parsed"))
+        monkeypatch.setattr(orjson, "loads", lambda *_args, **_options: pytest.fail("it was parsed"))
         began = time.thread_time()
         with pytest.raises(TooLarge):
             read(GIANTS[giant])
@@ -81,9 +83,15 @@ class TestRead:
 
     @pytest.mark.parametrize(
         "raw",
-        [b'{"a": 1, "a": 2}', b'{"a": {"b": 1, "b": 1}}', b'{"a": NaN}', b'{"a": -Infinity}',
+        [b'{"a": 1, "a": 2}', b'{"a": {"b": 1, "b": 1.0}}', b'{"a": NaN}', b'{"a": -Infinity}',
+         b'{"a": "\\ud800"}',
          b'{"a": "\xff"}', b"[]", b"null", b"{", b'\xef\xbb\xbf{"a": 1}', '{"a": 1}'.encode("utf-16"), b""],
     )  # fmt: skip
     def test_what_two_readers_could_read_in_two_ways_is_refused(self, raw: bytes) -> None:
         with pytest.raises(BadRequest):
             read_frame_document(raw, LIMITS)
+
+    def test_a_refusal_speaks_of_a_frame(self) -> None:
+        for raw in ("[]", "{", '{"a": [1, 2, 3]}'):
+            with pytest.raises(BillingError, match="The frame "):
+                read(raw, FrameLimits(bytes_max=100, elements_max=1))

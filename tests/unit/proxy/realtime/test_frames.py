@@ -26,7 +26,7 @@ def message(*parts: object) -> dict[str, object]:
 
 
 class TestTokens:
-    @pytest.mark.parametrize("text", ["hello", "Grüße, 你好 🙂" * 50, "a b c d e f g" * 100, "\ud800", ""])
+    @pytest.mark.parametrize("text", ["hello", "Grüße, 你好 🙂" * 50, "a b c d e f g" * 100, ""])
     def test_of_a_text_are_never_fewer_than_it_has(self, text: str) -> None:
         frame = read(message({"type": "input_text", "text": text}))
         tokenizer: tiktoken.Encoding = encoding()
