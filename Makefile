@@ -43,7 +43,7 @@ test-integration: $(VENV)/installed-dev ## Runs the tests that use a real Postgr
 
 .PHONY: test-faults
 test-faults: $(VENV)/installed-dev ## Starts, kills, cuts and drains gateways of its own: some minutes
-	@$(BIN)/python -m pytest -n 2 tests/faults tests/acceptance/run $(ARGS)
+	@$(BIN)/python -m pytest -n 3 tests/faults tests/acceptance/run $(ARGS)
 
 # PROXYLLM_IMAGE_FOLDER=$PWD/.image runs the gateway as the image that `make test-image` has built there.
 .PHONY: test-tailnet

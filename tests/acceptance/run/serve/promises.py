@@ -161,10 +161,9 @@ class TestStopping:
         took_s = running.stop()
         assert took_s <= IDLE_STOP_S
 
-    def test_a_gateway_that_is_still_starting_stops_within_two_seconds(
-        self, deployment: Deployment, running: Deployment
-    ) -> None:
-        running.stop()
+    def test_a_gateway_that_is_still_starting_stops_within_two_seconds(self, deployment: Deployment) -> None:
+        if deployment.process is not None:
+            deployment.stop()
         process = deployment.place.start(["proxyllm", "serve"], deployment.environment, deployment.log)
         deployment.process = process
         said = len(deployment.said())

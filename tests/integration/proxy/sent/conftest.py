@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,9 +25,13 @@ def billed() -> Iterator[BilledRouter]:
     load_encodings()
     litellm.suppress_debug_info = True
     encoding = encoding_named("cl100k_base")
+    prices = copy.deepcopy(litellm.model_cost)  # to which LiteLLM adds those of every router
     recorder = Recorder()
     yield BilledRouter(recorder, lambda text: len(encoding.encode_ordinary(text)))
     recorder.close()
+    litellm.model_cost.clear()
+    litellm.model_cost.update(prices)
+    litellm.utils._invalidate_model_cost_lowercase_map()
 
 
 @pytest.fixture(scope="package")
