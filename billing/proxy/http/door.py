@@ -23,6 +23,7 @@ from billing.proxy.http.form import PARTS_MAX, read_form
 from billing.proxy.http.identity import NO_VALID_KEY, Asker, credential_of, has_other_ways, identify
 from billing.proxy.http.json_document import Document, parse_document
 from billing.proxy.http.media_type import BodyKind, body_kind, is_form, is_json, refuse_repeated_headers
+from billing.proxy.http.off_loop import off_loop
 from billing.proxy.http.request_body import (
     REPLAYED_BYTES,
     BodyBudget,
@@ -145,37 +146,38 @@ class Door:
             raise UnsupportedBody("This call takes JSON: send it as application/json.")
         if as_form:
             body, document = await self._form(request, receive, route)
+            elements = 0
         else:
-            body, document = await self._json(request, receive)
-        if route is None:
-            refuse_nul(document)
-        else:
-            await self._check(route, asker, body, document, as_form=as_form)
-            call.fields_checked = True
+            body, document, elements = await self._json(request, receive)
+        if route is not None and not body and needs_body(route):
+            raise BadRequest("The body is empty; send a JSON object.")
+        if route is not None and route.handling is Handling.BILLED:
+            await self._credit_check().refuse_without_credit(asker.key, document, len(body))
+        await off_loop(elements, lambda: _check(route, document, as_form=as_form))
+        call.fields_checked = route is not None
         return replaying(body, receive, REPLAYED_BYTES if as_form else None)
 
-    async def _check(
-        self, route: Route, asker: Asker, body: bytes, document: Document, *, as_form: bool
-    ) -> None:
-        if not body and needs_body(route):
-            raise BadRequest("The body is empty; send a JSON object.")
-        if route.handling is Handling.BILLED:
-            await self._credit_check().refuse_without_credit(asker.key, document, len(body))
-        check_fields(route, document, is_form=as_form)
-
-    async def _json(self, request: Request, receive: Receive) -> tuple[bytes, Document]:
+    async def _json(self, request: Request, receive: Receive) -> tuple[bytes, Document, int]:
         structure = Structure(self._structure)
         limits = BodyLimits(self._settings.billing_body_bytes_max, self._settings.billing_body_wait_s)
         body = await read_body(receive, request.headers, limits, self._budget, structure.feed)
-        document = parse_document(body, structure) if body else {}
+        elements = structure.members + structure.commas
+        document = await off_loop(elements, lambda: parse_document(body, structure)) if body else {}
         request.scope["parsed_body"] = (tuple(document), document)  # where LiteLLM keeps what it has parsed
-        return body, document
+        return body, document, elements
 
     async def _form(self, request: Request, receive: Receive, route: Route | None) -> tuple[bytes, Document]:
         limits = BodyLimits(self._settings.billing_upload_bytes_max, self._settings.billing_body_wait_s)
         body = await read_body(receive, request.headers, limits, self._budget)
         needs_file = route is not None and bool(route.call_types & _WITH_A_FILE)
         return body, await read_form(body, request.headers, self._structure, needs_file=needs_file)
+
+
+def _check(route: Route | None, document: Document, *, as_form: bool) -> None:
+    if route is None:
+        refuse_nul(document)
+    else:
+        check_fields(route, document, is_form=as_form)
 
 
 def _takes_form(request: Request, route: Route | None) -> bool:
