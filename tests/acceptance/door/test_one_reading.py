@@ -128,5 +128,5 @@ def test_a_content_type_is_read_in_one_way_however_it_is_spelled(
 @pytest.mark.parametrize("path", [*JSON_ROUTES, *KEY_MAKING_ROUTES, "/key/delete", "/v2/key/info"])
 def test_no_form_is_read_where_the_call_takes_json_or_a_file(path: str, customer: Customer) -> None:
     for content in ({"data": {"keys": "x", "model": "demo-chat"}}, {"files": {"keys": ("x", b"x")}}):
-        answer = customer.http.post(path, **content)  # type: ignore[arg-type]  # either of two fields
+        answer = customer.http.post(path, **content)
         assert in_our_shape(answer, 400 if path.endswith("/ocr") else 415), answer.text
