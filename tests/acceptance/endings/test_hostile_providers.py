@@ -60,7 +60,12 @@ NONSENSE = {
         {"input_tokens": 8, "output_tokens": LIMIT, "cache_creation_input_tokens": 1 - 2 * LIMIT},
         "anthropic",
     ),
-    "negative-response": Nonsense(_RESPONSE, {"input_tokens": 1 - 2 * LIMIT, "output_tokens": LIMIT}),
+    "negative-response": Nonsense(
+        _RESPONSE, {"input_tokens": 1 - 2 * LIMIT, "output_tokens": LIMIT, "total_tokens": 1 - LIMIT}
+    ),
+    "negative-cached": Nonsense(
+        _CHAT, _openai(8, LIMIT, prompt_tokens_details={"cached_tokens": -8 * LIMIT})
+    ),
     "negative-gemini": Nonsense(
         _GEMINI, {"promptTokenCount": 1 - 2 * LIMIT, "candidatesTokenCount": LIMIT}, "gemini"
     ),

@@ -17,7 +17,7 @@ from tests.acceptance.calls.test_labels import EVERY_NAME, GIFT, PATHS, saying
 from tests.acceptance.conftest import Running
 from tests.acceptance.customers import Customer, detail_of, spent
 from tests.acceptance.endings.hostile import CREDIT, Gateway, all_at_once, balance_of
-from tests.acceptance.routes.requests_of import BY_CALL_TYPE, MESSAGES, Request
+from tests.acceptance.routes.requests_of import BY_CALL_TYPE, CONTENTS, Request
 
 FEE = "0.09"  # some twenty calls are all that the credit pays for
 OWN_PRICE = "own-price"  # a model with prices of its own
@@ -28,7 +28,7 @@ CALLS = {
         for call_type in ("agenerate_content", "agenerate_content_stream", "acompact_responses")
     },
     "aocr": (PATHS["aocr"], replace(_OCR, json={**(_OCR.json or {}), "pages": [0]})),
-    OWN_PRICE: (PATHS["acompletion"], Request(OWN_PRICE, {"messages": MESSAGES, "max_tokens": 30})),
+    OWN_PRICE: (f"/v1beta/models/{OWN_PRICE}:generateContent", Request(OWN_PRICE, CONTENTS)),
 }
 
 

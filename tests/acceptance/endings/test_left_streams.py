@@ -90,7 +90,7 @@ def test_the_providers_stream_is_closed_soon_after(api: str, gateway: Gateway, p
     _cost_what_they_showed(customer, calls=1)
 
 
-@pytest.mark.parametrize("api", ["chat", "messages", "responses", "gemini"])
+@pytest.mark.parametrize("api", ["messages", "responses"])
 def test_many_at_once_are_closed_and_leave_the_rest_of_the_balance(
     api: str, gateway: Gateway, provider: Provider
 ) -> None:
