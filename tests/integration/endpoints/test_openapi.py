@@ -77,7 +77,8 @@ class Served:
 @pytest.fixture(scope="module")
 def served(settings: Settings, module_database_url: str) -> Iterator[Served]:
     """On a database of its own: among what it makes are price rules for everybody."""
-    own = {"database_url": SecretStr(module_database_url), "billing_prices_stale_max_s": 3600.0}  # not refreshed
+    database = SecretStr(module_database_url)
+    own = {"database_url": database, "billing_prices_stale_max_s": 3600.0}  # nothing refreshes them here
     served = Served(settings.model_copy(update=own))
     served.start()
     yield served
