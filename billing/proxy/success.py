@@ -93,9 +93,9 @@ class Successes:
         try:
             amount_nanos = charge_nanos_of(cost, rule)
         except InvalidAmount as error:
-            logger.error("call %s has no cost (%s): charged by rule, for review", call.id, error)
-            ending = Ending.FINISHED_UNPRICED
+            logger.error("call %s has no cost (%s): charged by rule", call.id, error)
             counted = counted_nanos(call)
+            ending, estimate = _ending_without_cost(call, counted), True
             amount_nanos = counted or admission.hold_nanos
             price = price_detail("count" if counted else "hold", None, rule, amount_nanos)
             description = f"{model}: price unknown, charged {'as counted' if counted else 'at the hold'}"
@@ -104,12 +104,13 @@ class Successes:
             if rule.free:
                 ending = Ending.FINISHED_FREE
             price = price_detail(basis, cost, rule, amount_nanos)
+            estimate = False
         return Settlement(
             key=call.id,
             amount_nanos=amount_nanos,
             ending=ending,
             description=description,
-            estimate=ending is Ending.FINISHED_UNPRICED,
+            estimate=estimate,
             payer=admission.payer,
             detail={**detail, "ending": str(ending), "price": price},
         )
@@ -210,3 +211,9 @@ def _ending_of(call: Call, kwargs: Mapping[str, object]) -> Ending:
     streamed = kwargs.get("stream") is True
     cut = streamed and (marked or call.client_gone or call.credit_ended)
     return cut_by(call) if cut else Ending.FINISHED
+
+
+def _ending_without_cost(call: Call, counted: int | None) -> Ending:
+    """A stream that was cut costs what it showed, also where LiteLLM sends an event without a cost for it."""
+    cut = counted and not call.is_websocket and (call.client_gone or call.credit_ended)
+    return cut_by(call) if cut else Ending.FINISHED_UNPRICED

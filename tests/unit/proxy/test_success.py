@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from billing.ledger.endings import Ending
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
 from billing.proxy.call import Admission, Call
@@ -66,8 +67,10 @@ class Registry:
 
     def __init__(self) -> None:
         self.charged: list[Charged] = []
+        self.endings: list[str] = []
 
     def settle(self, call: Call, settlement: Settlement) -> None:
+        self.endings.append(settlement.ending)
         self.charged.append(("settled", settlement.amount_nanos, settlement.estimate))
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
@@ -104,6 +107,19 @@ class TestSeveralEvents:
         call.stream = SimpleNamespace(likely_nanos=1_234, shown_tokens=20)  # type: ignore[assignment]  # all that is asked of it
         Successes(registry).charge(call, event(0.0, tokens=0))  # type: ignore[arg-type]  # as above
         assert registry.charged == [("settled", 1_234, True)]
+
+    @pytest.mark.parametrize(
+        ("left", "ending"), [(True, Ending.CUT_MID_STREAM), (False, Ending.FINISHED_UNPRICED)]
+    )
+    def test_a_stream_without_a_cost_ends_by_whether_its_client_left(
+        self, left: bool, ending: Ending
+    ) -> None:
+        registry = Registry()
+        call = Call("/v1/responses", admission=ADMISSION, client_gone=left)
+        call.stream = SimpleNamespace(likely_nanos=1_234, shown_tokens=20)  # type: ignore[assignment]  # as above
+        Successes(registry).charge(call, event(None))  # type: ignore[arg-type]  # as above
+        assert registry.charged == [("settled", 1_234, True)]
+        assert registry.endings == [ending]
 
 
 class TestSessionsWithAnswersThatBrokeOff:

@@ -75,10 +75,10 @@ class TestInteractive:
         errors = importlib.import_module("prisma").errors
         manager = db.tx(timeout=datetime.timedelta(milliseconds=100))
         transaction = await manager.start()
-        await transaction.litellm_usertable.create({"user_id": "v"})
 
         async def query_until_it_ends() -> None:
             async with asyncio.timeout(10):
+                await transaction.litellm_usertable.create({"user_id": "v"})
                 while True:
                     await transaction.litellm_usertable.count()
 
