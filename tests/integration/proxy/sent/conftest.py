@@ -11,6 +11,7 @@ from typing import Any
 
 import litellm
 import pytest
+from aiohttp import ClientSession, TCPConnector
 
 from billing.proxy.bound import load_encodings
 from billing.proxy.bound.tokens import encoding_named
@@ -40,8 +41,14 @@ def send(billed: BilledRouter) -> Iterator[Send]:
     with asyncio.Runner() as runner:
         yield lambda router, call_type, body: runner.run(billed.call(router, call_type, body))
         runner.run(litellm.close_litellm_async_clients())
+        for left in [each for each in gc.get_objects() if type(each) in (ClientSession, TCPConnector)]:
+            runner.run(_close(left))  # or a later test fails when they are collected
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # LiteLLM closes not all of its connections
         billed.forget()
         litellm.in_memory_llm_clients_cache.flush_cache()
         gc.collect()
+
+
+async def _close(left: ClientSession | TCPConnector) -> None:
+    await left.close()
