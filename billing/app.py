@@ -80,7 +80,7 @@ from billing.startup_checks import check_settings  # noqa: E402
 PURGE_INTERVAL_S = 3600.0
 RECONCILE_TICK_S = 60.0  # how often a replica looks whether a comparison is due
 SAMPLE_S = 15.0
-GIVE_BACK_S = 10.0
+GIVE_BACK_S = 60.0
 logger = logging.getLogger(__name__)
 
 __all__ = ["LITELLM_IMPORT_S", "app"]

@@ -17,18 +17,16 @@ _STATM = Path("/proc/self/statm")  # sizes in pages; resident memory is the seco
 
 
 class FreedMemory:
-    """Remembers how much memory the process had when some was last given back."""
+    """Remembers how much memory the process had when it began to serve."""
 
     def __init__(self) -> None:
         self._trim = _malloc_trim()
-        self._kept_bytes = _resident_bytes() if self._trim else 0
+        self._began_with_bytes = _resident_bytes() if self._trim else 0
 
     async def give_back(self) -> None:
-        """Gives freed memory back, in a thread, if the process has grown since; without glibc nothing."""
-        if self._trim is None or _resident_bytes() < self._kept_bytes + _GROWTH_BYTES:
-            return
-        await asyncio.to_thread(self._trim, 0)
-        self._kept_bytes = _resident_bytes()
+        """Gives freed memory back, in a thread, once the process has grown; does nothing without glibc."""
+        if self._trim is not None and _resident_bytes() >= self._began_with_bytes + _GROWTH_BYTES:
+            await asyncio.to_thread(self._trim, 0)
 
 
 def _malloc_trim() -> Callable[[int], int] | None:
