@@ -145,9 +145,8 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
-        prepared = asyncio.create_task(
-            asyncio.to_thread(_prepare, app)
-        )  # while LiteLLM waits for its database
+        # while LiteLLM waits for its database
+        prepared = asyncio.create_task(asyncio.to_thread(_prepare, app))
         async with litellm_lifespan(app) as state, _billing(app, settings):
             await prepared
             FROZEN_OBJECTS.set(freeze_started())

@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+
+logger = logging.getLogger(__name__)
 
 LOOK_S = 0.02  # a gateway at full load makes some thousand objects meanwhile
 _FROZEN_LATER = 0.25  # of what is frozen at the start: what first calls import and cache stays, too
@@ -64,7 +67,10 @@ class _Collector:
     async def collect_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            self._collect()
+            try:
+                self._collect()
+            except Exception:  # such as MemoryError: nobody else collects, so this must go on
+                logger.exception("collecting garbage failed")
 
     def _collect(self) -> None:
         counts, limits = gc.get_count(), gc.get_threshold()

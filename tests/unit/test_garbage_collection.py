@@ -71,3 +71,22 @@ async def test_between_callbacks_reaches_what_has_lived_long() -> None:
             await asyncio.to_thread(eventually, is_gone_after_some_work)
     finally:
         gc.set_threshold(*thresholds)
+
+
+async def test_between_callbacks_goes_on_after_one_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    collect = gc.collect
+    failed: list[bool] = []
+
+    def fail_once(generation: int = 2) -> int:
+        if not failed:
+            failed.append(True)
+            raise MemoryError
+        return collect(generation)
+
+    monkeypatch.setattr(gc, "collect", fail_once)
+    async with collecting_between_callbacks():
+        gone = weakref.ref(Cyclic())
+        kept: list[list[object]] = [[] for _ in range(20 * gc.get_threshold()[0])]
+        await asyncio.to_thread(eventually, lambda: gone() is None)
+    assert failed
+    assert kept

@@ -35,4 +35,4 @@ def check_url(scope: Scope) -> None:
 
 def _is_beyond(value: str) -> bool:
     digits = value.strip().lstrip("+-").replace("_", "").lstrip("0")
-    return digits.isdigit() and (len(digits) > 10 or int(digits) > _NUMBER_MAX)
+    return digits.isdecimal() and (len(digits) > 10 or int(digits) > _NUMBER_MAX)

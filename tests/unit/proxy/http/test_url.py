@@ -34,6 +34,7 @@ def test_what_no_row_and_no_page_can_be_is_refused(path: str, query: bytes) -> N
         b"page=3&page_size=100",
         b"user_id=999999999999999999999",
         b"page=x",
+        b"page=%C2%B2",  # a digit to Python, and no number
         b"a=%2500&page=",
         b"\xff=%ff",
     ],
