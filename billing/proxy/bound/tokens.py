@@ -27,6 +27,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import NamedTuple, Protocol, TypeVar
 
+from billing.proxy.bound.known_counts import KnownCounts
+
 Result = TypeVar("Result")
 
 OFF_LOOP_CHARS_MIN = 8_000  # beyond this, counting leaves the event loop (1 ms, at worst 20)
@@ -40,6 +42,7 @@ _AT_HAND = (GENERIC_ENCODING, "o200k_base")  # in the files that LiteLLM ships
 _EXACT_MARGIN = 1.02  # a joined text may split differently at its seams
 _UNKNOWN_FACTOR = 2
 _SLICE_CHARS = 8_192
+_KNOWN_SLICES = 20_000  # 160 MB of text
 _RUN_CHARS = 4_096  # no ordinary text goes on for so long without the end of a word
 # Any character before a blank; a letter or digit before what never belongs to the same piece in cl100k and
 # o200k. Their patterns end a piece there, so the parts of a text have exactly the tokens of the whole.
@@ -51,11 +54,14 @@ _WORD_END = re.compile(
 _SEARCHED_CHARS = 65_536  # at once: searching does not free the GIL
 # One core at most counts, whoever asks for how much; the event loop and Postgres keep the others.
 _counting = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), thread_name_prefix="tokens")
+_known = KnownCounts(_KNOWN_SLICES)
 _DIGITS_AND_HIGH = b"0123456789" + bytes(range(128, 256))
 
 
 class Encoding(Protocol):
     """What we use of a tiktoken encoding."""
+
+    name: str
 
     def encode_ordinary(self, text: str) -> list[int]: ...
 
@@ -134,14 +140,22 @@ def _count(text: str, utf8_bytes: int, encoding: Encoding, cpu_s: Callable[[], f
         is_long = len(piece) > _SLICE_CHARS + _RUN_CHARS
         if cpu_s() < give_up_at:
             start = piece[:_SLICE_CHARS] if is_long else piece
-            count = len(encoding.encode_ordinary(start))
-            a_byte = count / max(1, len(start.encode("utf-8", "surrogatepass")))
+            data = start.encode("utf-8", "surrogatepass")
+            count = _tokens(start, data, encoding)
+            a_byte = count / max(1, len(data))
             if not is_long:
                 tokens += count
                 continue
         rest_bytes += size
         likely += size * a_byte
     return _Counted(tokens, rest_bytes, math.ceil(likely))
+
+
+def _tokens(text: str, data: bytes, encoding: Encoding) -> int:
+    def counted() -> int:
+        return len(encoding.encode_ordinary(text))
+
+    return counted() if len(text) < _SLICE_CHARS else _known.count(encoding.name, data, counted)
 
 
 def _slices(text: str) -> Iterator[str]:

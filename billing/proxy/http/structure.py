@@ -62,6 +62,8 @@ class Structure:
 
     def _outside_strings(self, piece: bytes) -> bytes:
         text = self._without_escapes(piece)
+        if b'"' not in text:  # a piece of an image: looking is ten times faster than splitting
+            return b"" if self._in_string else text
         segments = text.split(b'"')
         first_outside = 1 if self._in_string else 0
         if len(segments) % 2 == 0:

@@ -114,6 +114,7 @@ def test_litellm_still_reads_the_variables_that_a_start_rests_on() -> None:
     wanted = {
         "LITELLM_LOCAL_MODEL_COST_MAP",
         "DISABLE_SCHEMA_UPDATE",
+        "SPEND_LOG_WRITE_BATCH_MAX_ROWS",
         "CONFIG_FILE_PATH",
         "DATABASE_URL",
         "LITELLM_SALT_KEY",
