@@ -1,13 +1,15 @@
 """What a large request costs: 500 kB of text, the tools of a coding agent and 20 images, about 6 MB in all.
 
 Two gateways, each with a Postgres of its own, in turns: this checkout's and another's. Measured is the CPU of
-a call, user and system, of the gateway, of its database engine and of Postgres.
+a call, user and system, of the gateway, of its database engine and of Postgres. Once with the same text in
+each call, like the turns of a conversation, and once with words that no call had before.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import random
 import struct
 import sys
@@ -28,6 +30,8 @@ IMAGE_SIDES = (512, 122)  # pixels: noise, so that a PNG of them has about 187 k
 TOOLS = 20
 CALL_WITHIN_S = 120.0
 WARM_UP_CALLS = 3
+_NEW_WORD = b"returns"  # replaced where each call has words of its own
+_numbers = itertools.count(10_000_000)
 _TEXT = "The file has a function that returns a list of values, where each line of the test reads one. "
 
 Object = dict[str, object]
@@ -45,19 +49,21 @@ async def measure(other: Path, rounds: int, calls: int) -> Measured:
         for number in range(rounds):
             turn = list(runs.items())[:: 1 if number % 2 else -1]
             for path, body in bodies.items():
-                rows += [await _row(name, run, path, body, calls, number) for name, run in turn]
-                print(rows[-2:], file=sys.stderr)
+                for is_new in (False, True):
+                    rows += [await _row(name, run, path, body, calls, number, is_new) for name, run in turn]
+                    print(rows[-2:], file=sys.stderr)
     sizes = {path: len(body) for path, body in bodies.items()}
     return Measured({"rounds": rounds, "calls_each": calls, "bytes": sizes, **_summary(rows)}, rows)
 
 
-async def _row(name: str, run: Run, path: str, body: bytes, calls: int, number: int) -> Row:
+async def _row(name: str, run: Run, path: str, body: bytes, calls: int, number: int, is_new: bool) -> Row:
     before, began = run.cpu(run.gateway), time.perf_counter()
-    await _call(run, path, body, calls)
+    await _call(run, path, body, calls, is_new)
     took, used = time.perf_counter() - began, run.cpu(run.gateway).since(before)
     return {
         "gateway": name,
         "path": path,
+        "text": "new" if is_new else "same",
         "round": number,
         "cpu_ms": round(used.total / calls * 1000, 2),
         "gateway_ms": round(used.gateway / calls * 1000, 2),
@@ -67,30 +73,32 @@ async def _row(name: str, run: Run, path: str, body: bytes, calls: int, number: 
     }
 
 
-async def _call(run: Run, path: str, body: bytes, calls: int) -> None:
+async def _call(run: Run, path: str, body: bytes, calls: int, is_new: bool = False) -> None:
     """One call after the other. Raises on any answer that is not 200."""
     headers = {"Authorization": f"Bearer {run.key}", "Content-Type": "application/json"}
     timeout = aiohttp.ClientTimeout(total=CALL_WITHIN_S)
     async with aiohttp.ClientSession(run.gateway.url, headers=headers, timeout=timeout) as session:
         for _ in range(calls):
-            async with session.post(path, data=body) as answer:
+            data = body.replace(_NEW_WORD, str(next(_numbers)).encode()) if is_new else body
+            async with session.post(path, data=data) as answer:
                 text = await answer.text()
                 if answer.status != 200:
                     raise RuntimeError(f"{path}: {answer.status}: {text[:500]}")
 
 
 def _summary(rows: list[Row]) -> dict[str, object]:
-    def of(name: str, path: str) -> list[float]:
-        return [float(row["cpu_ms"]) for row in rows if (row["gateway"], row["path"]) == (name, path)]
+    def of(name: str, kind: tuple[str, str]) -> list[float]:
+        found = [row for row in rows if (row["gateway"], row["path"], row["text"]) == (name, *kind)]
+        return [float(row["cpu_ms"]) for row in found]
 
-    paths = dict.fromkeys(str(row["path"]) for row in rows)
+    kinds = dict.fromkeys((str(row["path"]), str(row["text"])) for row in rows)
     return {
-        path: {
-            "cpu_ms": {name: spread(of(name, path)) for name in (OTHER, HERE)},
-            "added_ms": spread([a - b for a, b in zip(of(HERE, path), of(OTHER, path), strict=True)]),
-            "ratio": spread([a / b for a, b in zip(of(HERE, path), of(OTHER, path), strict=True)]),
+        f"{kind[0]}, {kind[1]} text": {
+            "cpu_ms": {name: spread(of(name, kind)) for name in (OTHER, HERE)},
+            "added_ms": spread([a - b for a, b in zip(of(HERE, kind), of(OTHER, kind), strict=True)]),
+            "ratio": spread([a / b for a, b in zip(of(HERE, kind), of(OTHER, kind), strict=True)]),
         }
-        for path in paths
+        for kind in kinds
     }
 
 
