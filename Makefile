@@ -139,9 +139,9 @@ fault-run: $(VENV)/installed-dev ## Fails three gateways, Postgres and the netwo
 
 .PHONY: docs
 docs: $(VENV)/installed-dev ## Renews the pages that are made from code
-	@$(BIN)/python -m billing.settings_reference > docs/reference/settings.md
-	@$(BIN)/python -m billing.routes_reference > docs/reference/routes.md
-	@$(BIN)/python -m billing.litellm_reference > docs/reference/litellm.md
+	@$(BIN)/python -m devkit.reference.settings > docs/reference/settings.md
+	@$(BIN)/python -m devkit.reference.routes > docs/reference/routes.md
+	@$(BIN)/python -m devkit.reference.litellm > docs/reference/litellm.md
 
 .PHONY: install-dev
 install-dev: $(VENV)/installed-dev ## Installs everything that development needs

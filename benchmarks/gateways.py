@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel
 
 from benchmarks import event_loop
-from billing.local.ports import free_port
+from devkit.run.ports import free_port
 from tests.acceptance.launch import free_port_pair
 
 READY_WITHIN_S = 300

@@ -21,7 +21,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else prices com
 os.environ.setdefault("SPEND_LOG_WRITE_BATCH_MAX_ROWS", "20")  # a row stops the event loop for 0.3 ms
 _import_began = time.monotonic()
 
-from billing.garbage_collection import (  # noqa: E402
+from billing.runtime.garbage_collection import (  # noqa: E402
     collecting_between_callbacks,
     freeze_started,
     paused_collection,
@@ -37,44 +37,44 @@ with paused_collection():  # LiteLLM reads its environment when it is imported
 
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
-from billing.background import Background  # noqa: E402
+from billing.api.router import build_router  # noqa: E402
+from billing.api.services import open_billing  # noqa: E402
 from billing.database.pool import Pool, open_pool  # noqa: E402
 from billing.errors import BillingError, NotConfigured  # noqa: E402
+from billing.jobs.background import Background  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
 from billing.ledger.strict import StrictLedger  # noqa: E402
-from billing.memory import FreedMemory  # noqa: E402
 from billing.metrics.event_loop import LOOK_S, EventLoopDelay  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
-from billing.proxy.answer_cache import guard_cache  # noqa: E402
-from billing.proxy.auth import authenticator  # noqa: E402
-from billing.proxy.bound import load_encodings  # noqa: E402
-from billing.proxy.call import Call  # noqa: E402
-from billing.proxy.counting_routes import count_off_loop  # noqa: E402
-from billing.proxy.credit_check import CreditCheck  # noqa: E402
-from billing.proxy.enforcement import Enforcement  # noqa: E402
-from billing.proxy.first_calls import prepare_calls  # noqa: E402
+from billing.proxy.adapter import Enforcement  # noqa: E402
+from billing.proxy.calls.call import Call  # noqa: E402
+from billing.proxy.calls.credit_check import CreditCheck  # noqa: E402
+from billing.proxy.calls.payer import Key  # noqa: E402
+from billing.proxy.calls.shadow import ModeHeader  # noqa: E402
 from billing.proxy.http.door import Door  # noqa: E402
-from billing.proxy.key_check import guard_key_checks  # noqa: E402
-from billing.proxy.middleware import BillingMiddleware  # noqa: E402
-from billing.proxy.openapi import serve_openapi  # noqa: E402
-from billing.proxy.patches import LIFESPAN, check_known  # noqa: E402
-from billing.proxy.payer import Key  # noqa: E402
-from billing.proxy.provider_streams import follow_provider_streams  # noqa: E402
-from billing.proxy.public_prices import mount_public_prices  # noqa: E402
-from billing.proxy.refusal import TOP_UP_PATH  # noqa: E402
-from billing.proxy.request_guard import guard_requests  # noqa: E402
-from billing.proxy.route_guard import guard_routes  # noqa: E402
-from billing.proxy.shadow import ModeHeader  # noqa: E402
-from billing.proxy.spend_log_rows import guard_spend_log_rows  # noqa: E402
-from billing.proxy.warm_routes import warm_routes  # noqa: E402
+from billing.proxy.http.middleware import BillingMiddleware  # noqa: E402
+from billing.proxy.http.refusal import TOP_UP_PATH  # noqa: E402
+from billing.proxy.litellm.answer_cache import guard_cache  # noqa: E402
+from billing.proxy.litellm.auth import authenticator  # noqa: E402
+from billing.proxy.litellm.counting_routes import count_off_loop  # noqa: E402
+from billing.proxy.litellm.first_calls import prepare_calls  # noqa: E402
+from billing.proxy.litellm.key_check import guard_key_checks  # noqa: E402
+from billing.proxy.litellm.openapi import serve_openapi  # noqa: E402
+from billing.proxy.litellm.patches import LIFESPAN, check_known  # noqa: E402
+from billing.proxy.litellm.provider_streams import follow_provider_streams  # noqa: E402
+from billing.proxy.litellm.public_prices import mount_public_prices  # noqa: E402
+from billing.proxy.litellm.request_guard import guard_requests  # noqa: E402
+from billing.proxy.litellm.route_guard import guard_routes  # noqa: E402
+from billing.proxy.litellm.spend_log_rows import guard_spend_log_rows  # noqa: E402
+from billing.proxy.litellm.warm_routes import warm_routes  # noqa: E402
+from billing.proxy.max_cost import load_encodings  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
 from billing.reconcile.service import open_reconciliation  # noqa: E402
-from billing.routes import build_router  # noqa: E402
-from billing.services import open_billing  # noqa: E402
+from billing.runtime.memory import FreedMemory  # noqa: E402
 from billing.settings import Settings, get_settings  # noqa: E402
 from billing.startup_checks import check_settings  # noqa: E402
 

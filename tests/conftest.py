@@ -11,8 +11,8 @@ import hypothesis
 import pytest
 
 from billing.database import Pool, migrate, open_pool
-from billing.garbage_collection import freeze_started
 from billing.ledger import Ledger
+from billing.runtime.garbage_collection import freeze_started
 from tests.postgres_server import PostgresServer, database_of
 from tests.scheduling import ByWhatIsStarted
 

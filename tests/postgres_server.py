@@ -24,7 +24,7 @@ import psycopg
 from psycopg import sql
 
 from billing.database import Pool
-from billing.local import postgres_programs
+from devkit.run import postgres_programs
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # Linux's file system in memory; what is made in it has a random name
 MEMORY_MIN_BYTES = 3 * 2**30

@@ -17,7 +17,7 @@ from benchmarks.hostile.measure import Spread
 
 CALL_WITHIN_S = 60.0
 FAILURES_SHOWN = 10
-# Nanos a token in and out: the demo models' prices in `billing/local/gateway_config.py`.
+# Nanos a token in and out: the demo models' prices in `devkit/run/gateway_config.py`.
 _WRITING, _EMBEDDING = (150, 600), (20, 0)
 
 

@@ -10,11 +10,11 @@ from fastapi.responses import JSONResponse, Response
 
 from billing.accounts.schemas import Balance, BalancePage, TransactionLine, TransactionPage
 from billing.accounts.transactions_csv import MEDIA_TYPE, prefers_csv, render_csv
-from billing.caller import payer_to_read, require_reads_all
-from billing.http import BillingRoute, errors
+from billing.api.caller import payer_to_read, require_reads_all
+from billing.api.http import BillingRoute, errors
+from billing.api.paging import Cursor, Limit, decode_cursor, next_cursor
+from billing.api.services import BillingDep, CallerDep, ChoiceDep
 from billing.ledger.schemas import TransactionKind, TransactionQuery
-from billing.paging import Cursor, Limit, decode_cursor, next_cursor
-from billing.services import BillingDep, CallerDep, ChoiceDep
 
 _NO_STORE = {"cache-control": "no-store", "vary": "accept, authorization"}
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field, JsonValue
 
+from billing.api.paging import NextCursor
 from billing.ledger.schemas import Account, Transaction, TransactionKind
 from billing.money import format_nanos
-from billing.paging import NextCursor
 from billing.settings import CustomerType
 
 _MONEY = "Decimal string in the major unit."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from billing.accounts.schemas import TransactionLine
-from billing.caller import customer_of, require_admin
+from billing.api.caller import customer_of, require_admin
+from billing.api.http import BillingRoute, errors
+from billing.api.services import BillingDep, CallerDep
 from billing.credits.schemas import CreditRequest, CreditResponse
-from billing.http import BillingRoute, errors
-from billing.services import BillingDep, CallerDep
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
 

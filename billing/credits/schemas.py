@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from billing.accounts.schemas import TransactionLine
-from billing.request_fields import AmountNanos, CustomerId, Reason, Text
+from billing.api.request_fields import AmountNanos, CustomerId, Reason, Text
 from billing.settings import CustomerType
 
 

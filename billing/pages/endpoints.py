@@ -8,11 +8,11 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from billing.http import BillingRoute
+from billing.api.http import BillingRoute
+from billing.api.services import BillingDep
 from billing.money import format_nanos, parse_amount
 from billing.pages.rendering import render
 from billing.pages.topup_return import CANCELED, LOOKS_MAX, UNKNOWN, notice_for
-from billing.services import BillingDep
 from billing.settings import CustomerType
 
 router = APIRouter(route_class=BillingRoute, include_in_schema=False)

@@ -14,10 +14,10 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError
 
+from billing.api.request_fields import Text
 from billing.errors import NotConfigured
 from billing.prices.rule import PriceRule, Scope
 from billing.prices.schemas import Terms
-from billing.request_fields import Text
 from billing.settings import CustomerType, Settings
 
 SECTION = "price_rules"

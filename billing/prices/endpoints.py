@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from billing.caller import CustomerChoice, customer_of, require_admin, require_reads_all
-from billing.http import BillingRoute, errors
+from billing.api.caller import CustomerChoice, customer_of, require_admin, require_reads_all
+from billing.api.http import BillingRoute, errors
+from billing.api.paging import Cursor, Limit, decode_cursor, next_cursor
+from billing.api.request_fields import Text
+from billing.api.services import Billing, BillingDep, CallerDep, ChoiceDep
 from billing.ledger.schemas import Payer
 from billing.money import format_nanos
-from billing.paging import Cursor, Limit, decode_cursor, next_cursor
-from billing.prices.repricing import parse_cost, price_by_hand, unpriced_calls
 from billing.prices.schemas import (
     CallPriceRequest,
     CallsToPrice,
@@ -23,8 +24,7 @@ from billing.prices.schemas import (
     PriceRequest,
 )
 from billing.prices.service import HistoryQuery, StoredRule
-from billing.request_fields import Text
-from billing.services import Billing, BillingDep, CallerDep, ChoiceDep
+from billing.review.repricing import parse_cost, price_by_hand, unpriced_calls
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
 

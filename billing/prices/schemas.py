@@ -17,10 +17,11 @@ from pydantic import (
     model_validator,
 )
 
-from billing.caller import customer_of
+from billing.api.caller import customer_of
+from billing.api.paging import NextCursor
+from billing.api.request_fields import CustomerId, Reason, Text
 from billing.errors import InvalidAmount
 from billing.money import decimal_from_nanos, format_nanos, parse_amount
-from billing.paging import NextCursor
 from billing.prices.rule import (
     ANY_END,
     MULTIPLIER_MAX,
@@ -29,7 +30,6 @@ from billing.prices.rule import (
     Scope,
     Source,
 )
-from billing.request_fields import CustomerId, Reason, Text
 from billing.settings import CustomerType
 
 Status = Literal["scheduled", "active", "ended"]

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 
 from billing.errors import BillingError
-from billing.proxy.sweeper import Sweeper
+from billing.proxy.calls.sweeper import Sweeper
 from billing.reconcile.schemas import Difference, Repair
 from billing.topups.fulfilment import Fulfilment
 from billing.topups.schemas import Outcome

@@ -10,7 +10,7 @@ from billing.database import Pool
 from billing.errors import BadRequest, BillingError
 from billing.ledger.link import postgres_errors
 from billing.ledger.service import Ledger
-from billing.proxy.sweeper import Sweeper
+from billing.proxy.calls.sweeper import Sweeper
 from billing.reconcile import spend_logs, stripe_book
 from billing.reconcile.ledger_book import compare_ledger
 from billing.reconcile.payments import StripePayments

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from billing.caller import CustomerChoice, payer_to_change
-from billing.http import BillingRoute, errors
-from billing.services import BillingDep, CallerDep
+from billing.api.caller import CustomerChoice, payer_to_change
+from billing.api.http import BillingRoute, errors
+from billing.api.services import BillingDep, CallerDep
 from billing.topups.schemas import TopupRequest, TopupResponse
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])

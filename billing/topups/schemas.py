@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from billing.api.request_fields import AmountNanos, CustomerId
 from billing.ledger.schemas import Payer
-from billing.request_fields import AmountNanos, CustomerId
 from billing.settings import CustomerType
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from starlette.requests import Request
 
-from billing.http import WebhookRoute, errors
-from billing.services import BillingDep
+from billing.api.http import WebhookRoute, errors
+from billing.api.services import BillingDep
 from billing.webhooks.schemas import WebhookReceipt
 
 router = APIRouter(route_class=WebhookRoute, tags=["billing"])

@@ -13,9 +13,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from billing.cli.output import say
-from billing.local.litellm_database import prepare_client
-from billing.local.litellm_database.client import package_directory
+from gateway.litellm_database import prepare_client
+from gateway.litellm_database.client import package_directory
+from proxyllm.output import say
 
 # Prisma's command line generates the client, and has nothing to do after that.
 GENERATORS = ("prisma", "@prisma/engines", "@prisma/fetch-engine", "@prisma/get-platform")

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from billing.errors import NotConfigured
-from billing.local.litellm_database.client import package_directory
 from gateway.configuration.reading import (
     REFERENCE,
     Model,
@@ -23,6 +22,7 @@ from gateway.configuration.reading import (
 )
 from gateway.configuration.serving import servable
 from gateway.doctor.finding import Finding, failed, ok, warning
+from gateway.litellm_database.client import package_directory
 from gateway.tailnet.plan import Forward
 
 GUARD = "billing.proxy.config_guard.guard"

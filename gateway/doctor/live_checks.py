@@ -16,10 +16,10 @@ from billing.database.pool import connect
 from billing.database.statements import load_statements
 from billing.database.url import LITELLM_SCHEMA, read_url
 from billing.errors import BillingError, DatabaseUrlInvalid
-from billing.local.litellm_database.client import package_directory
 from billing.settings import Settings
 from billing.stripe_api import connect_stripe
 from gateway.doctor.finding import Finding, failed, ok, warning
+from gateway.litellm_database.client import package_directory
 
 _SQL = load_statements("gateway.doctor")
 WITHIN_S = 20.0

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from billing.local.environment import NOT_FOR_US
+NOT_FOR_US = frozenset(
+    (
+        "WEB_CONCURRENCY",  # would turn one process into several; replicas are the way to more
+        "PYTHONDONTWRITEBYTECODE",  # would compile LiteLLM anew at each start
+    )
+)
+"""What no gateway of ours inherits, whoever starts it."""
 
 TAILNET_KEYS = frozenset(("TAILSCALE_AUTH_KEY", "TS_AUTHKEY", "TS_AUTH_KEY"))
 """Whoever holds one can join the tailnet: the supervisor alone has them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 
-from billing.local.failures import PortTaken
+from gateway.start.failures import PortTaken
 
 ANY = "::"
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import uvicorn
 
-from billing.connections import PunctualConnection, accept_many, allow_many_connections
-from billing.local.failures import PortTaken
 from billing.settings import frame_bytes_read_max
+from gateway.start.connections import PunctualConnection, accept_many, allow_many_connections
+from gateway.start.failures import PortTaken
 from gateway.start.listening import bind
 from gateway.start.messages import tell
 from gateway.start.readiness import WithTailnet

@@ -21,14 +21,14 @@ from pathlib import Path
 
 import yaml
 
-from billing.local.home import write_private
-from billing.local.litellm_database import prepare_client
 from billing.prices.config import WRITTEN_CONFIG
 from billing.settings import Settings
 from gateway.configuration.reading import read_configuration
 from gateway.configuration.serving import servable
+from gateway.litellm_database import prepare_client
 from gateway.start.environment import for_gateway, proxies_in
 from gateway.start.messages import DONE, FAILED, tell, warn
+from gateway.start.private_files import write_private
 from gateway.start.readiness import STARTING, write_status
 from gateway.start.tailnet_status import STATUS_VARIABLE
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ConfigDict
 
-from billing.local.run_file import RunFile
+from devkit.run.run_file import RunFile
 from tests.acceptance.customers import admin, new_customer, operators_key, running_url
 from tests.acceptance.launch import launch
 

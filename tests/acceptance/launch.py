@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from billing.local.run_file import RunFile
+from devkit.run.run_file import RunFile
 from tests.deadline import eventually
 
 READY_WITHIN_S = 300.0

@@ -20,8 +20,9 @@ import httpx
 import psutil
 
 from billing.database import migrate
-from billing.local import gateway_config, litellm_database
-from billing.local.ports import free_port
+from devkit.run import gateway_config
+from devkit.run.ports import free_port
+from gateway import litellm_database
 from tests.acceptance.launch import PROGRAM
 from tests.faults.network import Network, socket_file_of
 from tests.postgres_server import PostgresServer, database_of

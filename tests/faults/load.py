@@ -22,7 +22,7 @@ CALL_WITHIN_S = 60.0
 GIFT = "0.00005"  # to a customer who keeps running out: a call or two
 KINDS = ("chat", "stream", "message", "message_stream", "embedding", "slow_stream", "left_stream")
 WEIGHTS = (5, 4, 3, 2, 3, 3, 1)
-# Nanos a token in and out: the demo models' prices in `billing/local/gateway_config.py`.
+# Nanos a token in and out: the demo models' prices in `devkit/run/gateway_config.py`.
 CHAT_PRICE, EMBEDDING_PRICE = (150, 600), (20, 0)
 
 

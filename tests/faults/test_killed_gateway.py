@@ -17,8 +17,8 @@ import httpx
 import psutil
 import pytest
 
-from billing.local.demo_upstream import tokens
-from billing.local.run_file import RunFile
+from devkit.demo_upstream import tokens
+from devkit.run.run_file import RunFile
 from tests.acceptance.launch import PROGRAM, Launched, launch
 from tests.deadline import eventually
 
@@ -67,7 +67,7 @@ def second(home: Path, first: Launched) -> Iterator[Callable[[], Launched]]:
 
 def gateway_of(run: Launched) -> psutil.Process:
     children = psutil.Process(run.process.pid).children(recursive=True)
-    [gateway] = [child for child in children if "billing.local.gateway" in child.cmdline()]
+    [gateway] = [child for child in children if "devkit.run.gateway" in child.cmdline()]
     return gateway
 
 

@@ -15,7 +15,7 @@ from openai.resources.realtime.realtime import RealtimeConnection
 from openai.types.realtime import RealtimeServerEvent, ResponseDoneEvent
 from websockets.exceptions import ConnectionClosedError
 
-from billing.local.run_file import RunFile
+from devkit.run.run_file import RunFile
 from tests.acceptance.launch import Launched, launch
 from tests.deadline import eventually
 from tests.faults.test_killed_gateway import LEASES, ask, charges_of, credit, gateway_of, get

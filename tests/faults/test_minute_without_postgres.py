@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from billing.local.run_file import RunFile
+from devkit.run.run_file import RunFile
 from tests.acceptance.launch import launch
 from tests.deadline import eventually
 from tests.faults.test_killed_gateway import LEASES, charges_of, credit, get

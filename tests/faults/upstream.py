@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from billing.local.demo_upstream.app import create_app
+from devkit.demo_upstream.app import create_app
 
 SLOW_CHUNK_S = 0.2
 _LABEL = re.compile(r"customer <([a-z0-9-]+)>")

@@ -97,7 +97,7 @@ ENDINGS = [
     ),
     Mutant(
         "a settlement is given up while Postgres is away",
-        "billing/proxy/settler.py",
+        "billing/proxy/calls/settler.py",
         "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                continue\n            except KeyConflict",
         "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                return\n            except KeyConflict",
         ("tests/unit/proxy/test_settler.py",),

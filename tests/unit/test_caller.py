@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.caller import (
+from billing.api.caller import (
     Caller,
     CustomerChoice,
     payer_to_change,

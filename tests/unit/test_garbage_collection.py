@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from billing.garbage_collection import collecting_between_callbacks, freeze_started, paused_collection
+from billing.runtime.garbage_collection import collecting_between_callbacks, freeze_started, paused_collection
 from tests.deadline import eventually
 
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
+from billing.api.http import BillingRequest, error_response, parse_json
 from billing.errors import InsufficientCredits, InvalidAmount, TooLarge, Unavailable
-from billing.http import BillingRequest, error_response, parse_json
 
 
 def request_of(

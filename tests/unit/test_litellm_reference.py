@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from billing.litellm_reference import names
-from billing.litellm_reference.imports import Use, parsed, uses_in
-from billing.litellm_reference.page import page
-from billing.proxy import patches
+from billing.proxy.litellm import patches
+from devkit.reference.litellm import names
+from devkit.reference.litellm.imports import Use, parsed, uses_in
+from devkit.reference.litellm.page import page
 
 ROOT = Path(__file__).parents[2]
 TREES = dict(parsed(ROOT))
@@ -24,7 +24,7 @@ def test_the_page_is_current() -> None:
 
 class TestEachPatch:
     def test_is_on_the_list(self) -> None:
-        """Whoever puts something in the place of LiteLLM's says why in `billing/proxy/patches.py`."""
+        """Whoever puts something in the place of LiteLLM's says why in `billing/proxy/litellm/patches.py`."""
         assigned = {
             (use.name, file) for file, tree in TREES.items() for use in uses_in(tree, file) if use.assigned
         }
@@ -85,5 +85,5 @@ class TestTheFilesThatAreRead:
                 isinstance(one, ast.Constant) and str(one.value).startswith("litellm") for one in node.args
             )
         }
-        of_the_page = {"billing/litellm_reference/page.py"}
+        of_the_page = {"devkit/reference/litellm/page.py"}
         assert looks - of_the_page == {file for _, _, file in names.READ_FILES}

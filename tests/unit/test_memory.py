@@ -10,7 +10,7 @@ import pytest
 BLOCKS, BLOCK_BYTES = 4_000, 20_000
 PROGRAM = f"""
 import asyncio
-from billing.memory import FreedMemory, _resident_bytes
+from billing.runtime.memory import FreedMemory, _resident_bytes
 
 memory = FreedMemory()
 before = _resident_bytes()

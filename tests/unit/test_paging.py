@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.api.paging import decode_cursor, encode_cursor, next_cursor
 from billing.errors import BadRequest
-from billing.paging import decode_cursor, encode_cursor, next_cursor
 
 
 @given(st.integers(0, 10**18 - 1))

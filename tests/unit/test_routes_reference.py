@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from billing.routes_reference import page
+from devkit.reference.routes import page
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "routes.md"
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from billing.settings import Settings
-from billing.settings_reference import page
+from devkit.reference.settings import page
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 

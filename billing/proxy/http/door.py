@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing.errors import BadRequest, BillingError, TooLarge, Unauthorized, UnsupportedBody
-from billing.proxy.call import Call, current_call
-from billing.proxy.credit_check import CreditCheck
+from billing.proxy.calls.call import Call, current_call
+from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.http.control_headers import check_control_headers
 from billing.proxy.http.form import PARTS_MAX, read_form
 from billing.proxy.http.identity import NO_VALID_KEY, Asker, credential_of, has_other_ways, identify

@@ -15,9 +15,9 @@ from litellm.proxy.auth.auth_utils import get_request_route
 from starlette.requests import Request
 
 from billing.errors import LedgerUnavailable, Unauthorized
-from billing.proxy.key_check import NOT_CHECKED, was_not_checked
-from billing.proxy.payer import Key, is_exempt
-from billing.proxy.single_flight import SingleFlight
+from billing.proxy.calls.payer import Key, is_exempt
+from billing.proxy.http.single_flight import SingleFlight
+from billing.proxy.litellm.key_check import NOT_CHECKED, was_not_checked
 from billing.settings import Settings
 
 if TYPE_CHECKING:

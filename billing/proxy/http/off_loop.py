@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from billing.proxy.bound.tokens import in_counting_thread
+from billing.proxy.max_cost.tokens import in_counting_thread
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
 from billing.errors import RequestTimeout, TooLarge, Unavailable
-from billing.event_loop import give_way
+from billing.runtime.event_loop import give_way
 
 SLOWEST_BYTES_PER_S = 16 * 1024  # what may come more slowly holds memory for too long
 REPLAYED_BYTES = 256 * 1024  # of a form at once: whoever parses it gives way in between

@@ -10,15 +10,15 @@ from collections.abc import Collection
 from functools import cache
 
 from billing.errors import BadRequest
-from billing.proxy.client_fields import refuse_steering
+from billing.proxy.http.client_fields import refuse_steering
 from billing.proxy.http.field_types import BY_CALL_TYPE, check_types, type_adapter
 from billing.proxy.http.free_types import BY_PATH, OF_FREE_CALLS, AboutAResponse, Tokens, check_countable
 from billing.proxy.http.json_document import Document
 from billing.proxy.http.nul import NUL, holds_nul
+from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
+from billing.proxy.max_cost.search import OF_A_SEARCH
 from billing.proxy.routes.route import Route
 from billing.proxy.routes.table import ROUTES
-from billing.proxy.search.prices import CALL_TYPE as SEARCH
-from billing.proxy.search.prices import OF_A_SEARCH
 
 # What a model reads: long, of many shapes, and stored by nobody as a label.
 _CONTENT = frozenset(

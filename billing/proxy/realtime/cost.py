@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol, cast
 
-from billing.proxy.call import Call
+from billing.proxy.calls.call import Call
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable, TooLarge
-from billing.event_loop import give_way
-from billing.proxy.call import Call
+from billing.proxy.calls.call import Call
+from billing.proxy.http.refusal import Refusals
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.session import RealtimeSession
-from billing.proxy.refusal import Refusals
+from billing.runtime.event_loop import give_way
 
 logger = logging.getLogger(__name__)
 

@@ -16,14 +16,14 @@ from typing import Protocol
 
 from billing.errors import BadRequest, BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
 from billing.money import format_nanos, nanos_from_cost
-from billing.proxy.bound.candidate import MEDIA_TOKENS_ESTIMATE
-from billing.proxy.call import Admission, Call
-from billing.proxy.call_ledger import CallLedger
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.call_ledger import CallLedger
+from billing.proxy.calls.usage_check import Surroundings, why_implausible
+from billing.proxy.max_cost.candidate import MEDIA_TOKENS_ESTIMATE
+from billing.proxy.max_cost.realtime import START_TOKENS, RealtimePrices
 from billing.proxy.realtime.frame_document import FrameLimits, frame_limits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused
-from billing.proxy.realtime.prices import START_TOKENS, RealtimePrices
 from billing.proxy.realtime.shown import ShownAnswer, audio_bytes_a_token
-from billing.proxy.usage_check import Surroundings, why_implausible
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing.proxy.bound.streamed import StreamedOutput
+from billing.proxy.max_cost.streamed import StreamedOutput
 from billing.proxy.streams.dialects import Output
 from billing.proxy.streams.meter import OutputMeter
 

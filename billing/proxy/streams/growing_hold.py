@@ -15,10 +15,10 @@ from billing.errors import (
     Unavailable,
 )
 from billing.money import ceil_nanos
-from billing.proxy.bound.call import CallBound
-from billing.proxy.bound.streamed import FRAME_TOKENS, StreamedOutput
-from billing.proxy.call import Admission, Call
-from billing.proxy.call_ledger import CallLedger
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.call_ledger import CallLedger
+from billing.proxy.max_cost.call import CallBound
+from billing.proxy.max_cost.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.streams.dialects import Output
 from billing.proxy.streams.meter import OutputMeter
 from billing.settings import Settings

@@ -8,8 +8,8 @@ counts as it writes (Gemini), likely is its count, and ours of what came since.
 
 from __future__ import annotations
 
-from billing.proxy.bound.streamed import FRAME_TOKENS, StreamedOutput
-from billing.proxy.bound.tokens import count_text
+from billing.proxy.max_cost.streamed import FRAME_TOKENS, StreamedOutput
+from billing.proxy.max_cost.tokens import count_text
 from billing.proxy.streams.dialects import Output
 
 _BYTES_PER_TOKEN = 4  # a guess, for what is not counted as text

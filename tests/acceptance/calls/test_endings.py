@@ -7,7 +7,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from billing.local.demo_upstream.app import PIECES_BEFORE_BREAK
+from devkit.demo_upstream.app import PIECES_BEFORE_BREAK
 from tests.acceptance.customers import HELLO, NewCustomer, ending_of, nothing_held, spent
 
 PROMPT_TOKENS = 13  # of HELLO, as LiteLLM counts it

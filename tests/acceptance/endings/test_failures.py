@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from billing.local.demo_upstream.app import PIECES_BEFORE_BREAK
+from devkit.demo_upstream.app import PIECES_BEFORE_BREAK
 from tests.acceptance.conftest import Running
 from tests.acceptance.customers import HELLO, Customer, NewCustomer, detail_of, ending_of, nothing_held, spent
 from tests.deadline import eventually

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from billing.local import ports
+from devkit.run import ports
 from tests.deadline import eventually
 
 PROGRAM = Path(__file__).with_name("tool_server.py")

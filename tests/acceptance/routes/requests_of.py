@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from billing.local.demo_upstream.media import silence
 from billing.proxy.routes import ROUTES, Handling, Route
+from devkit.demo_upstream.media import silence
 
 Body = dict[str, object]
 

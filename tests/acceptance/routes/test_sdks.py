@@ -8,7 +8,7 @@ from decimal import Decimal
 import openai
 import pytest
 
-from billing.local.demo_upstream.media import silence
+from devkit.demo_upstream.media import silence
 from tests.acceptance.customers import Customer, Transaction
 
 QUESTION = "Say something about prepaid balances."

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from billing.local.run_file import RunFile
+from devkit.run.run_file import RunFile
 from tests.acceptance.launch import Launched, free_port_pair, launch, processes_of
 from tests.deadline import eventually
 

@@ -139,7 +139,7 @@ class TestStoppedWhileStarting:
 
     def test_a_part_that_dies_stops_the_others(self, home: Path) -> None:
         launched = self._importing(home)
-        [sandbox] = [one for one in processes_of(home) if "billing.sandbox" in one.cmdline()]
+        [sandbox] = [one for one in processes_of(home) if "devkit.stripe_sandbox" in one.cmdline()]
 
         sandbox.kill()
 

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from billing.local.run_file import RunFile
+from devkit.run.run_file import RunFile
 from tests.acceptance.launch import Launched, free_port_pair, launch, processes_of
 from tests.acceptance.run.life import Life, assert_quick
 from tests.deadline import eventually

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from billing.local.litellm_database import node, programs
+from gateway.litellm_database import node, programs
 from tests.postgres_server import PostgresServer
 
 HERE = Path(__file__).parent

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from billing.local.litellm_database import node, programs
 from billing.settings import Settings
 from gateway.configuration.reading import read_configuration, references
+from gateway.litellm_database import node, programs
 from gateway.start.environment import PROXIES
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from billing.caller import Caller
+from billing.api.caller import Caller
 from billing.ledger.schemas import Payer
 from billing.settings import Settings
 from tests.integration.endpoints.events import COMPLETED
@@ -32,7 +32,7 @@ def database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[s
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    command = [sys.executable, "-m", "billing.sandbox", "--port", "0", "--home", "."]
+    command = [sys.executable, "-m", "devkit.stripe_sandbox", "--port", "0", "--home", "."]
     root = Path(__file__).resolve().parents[3]
     environment = {**os.environ, "SANDBOX_API_KEY": API_KEY, "PYTHONPATH": str(root)}
     process = subprocess.Popen(

@@ -21,11 +21,11 @@ from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 from starlette.requests import Request
 
-from billing.caller import Caller
+from billing.api.caller import Caller
+from billing.api.router import build_router
+from billing.api.services import Billing, open_billing
 from billing.database import Pool, open_pool
 from billing.ledger.service import Ledger
-from billing.routes import build_router
-from billing.services import Billing, open_billing
 from billing.settings import Settings
 
 SECRET = "whsec_endpoints"

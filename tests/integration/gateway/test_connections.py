@@ -17,7 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from billing.connections import ACCEPTED_A_TURN, PunctualConnection, accept_many
+from gateway.start.connections import ACCEPTED_A_TURN, PunctualConnection, accept_many
 from tests.deadline import eventually
 
 WITHIN_S = 0.3

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.local import litellm_database
 from billing.settings import Settings
+from gateway import litellm_database
 from gateway.doctor.finding import Finding
 from gateway.doctor.live_checks import check_database, check_stripe
 from gateway.doctor.stored_models import check_stored_models

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from billing.cli.ollama import discover_node, read_model_prices
 from billing.errors import NotConfigured
-from gateway.ollama.discovery import Price, Wanted, discover, read_price
+from gateway.models.ollama import Price, Wanted, discover, read_price
+from proxyllm.ollama import discover_node, read_model_prices
 
 # As `ollama` 0.9 answers for these three.
 SHOWN: dict[str, dict[str, object]] = {

@@ -29,7 +29,7 @@ def _proxyllm(*arguments: str, database_url: str | None = None) -> subprocess.Co
 class TestHelp:
     def test_it_answers_without_importing_what_is_slow(self) -> None:
         script = (
-            "import sys; from billing.cli import program\n"
+            "import sys; from proxyllm import program\n"
             "try: program.app(['--help'])\n"
             "except SystemExit: pass\n"
             "print(sorted({'litellm', 'psycopg', 'uvicorn', 'httpx', 'rich'} & set(sys.modules)))"

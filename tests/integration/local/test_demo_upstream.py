@@ -18,8 +18,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.realtime import RealtimeServerEvent, ResponseDoneEvent
 from websockets.exceptions import ConnectionClosedError
 
-from billing.local import ports
-from billing.local.demo_upstream import tokens
+from devkit.demo_upstream import tokens
+from devkit.run import ports
 from tests.deadline import eventually
 
 SLOW_CHUNK_S = 0.05
@@ -36,7 +36,7 @@ def _answers(url: str) -> bool:
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     port = ports.free_port()
-    command = [sys.executable, "-m", "billing.local.demo_upstream", "--port", str(port)]
+    command = [sys.executable, "-m", "devkit.demo_upstream", "--port", str(port)]
     server = subprocess.Popen([*command, "--slow-chunk-s", str(SLOW_CHUNK_S)])
     address = f"http://127.0.0.1:{port}"
     try:

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from billing.local import leftovers
-from billing.local.failures import PartDied, PartFailed, ProgramMissing
-from billing.local.home import Home
-from billing.local.parts import Parts
+from devkit.run import leftovers
+from devkit.run.home import Home
+from devkit.run.parts import Parts
+from gateway.start.failures import PartDied, PartFailed, ProgramMissing
 from tests.deadline import eventually
 
 # Says its name and the signal when it is asked to stop, then stops.
@@ -67,7 +67,7 @@ class TestStopping:
     async def test_one_that_does_not_listen_is_killed(
         self, home: Home, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("billing.local.parts.STOP_WITHIN_S", 0.2)
+        monkeypatch.setattr("devkit.run.parts.STOP_WITHIN_S", 0.2)
         async with Parts(home) as parts:
             part = await parts.start("stubborn", [sys.executable, "-c", STUBBORN], env=os.environ)
             await _until(part.log, "deaf")
@@ -128,8 +128,8 @@ class TestDeath:
 LAUNCHER = """
 import asyncio, os, sys
 from pathlib import Path
-from billing.local.home import Home
-from billing.local.parts import Parts
+from devkit.run.home import Home
+from devkit.run.parts import Parts
 
 async def main():
     home = Home(Path(sys.argv[1])); home.prepare()

@@ -14,10 +14,10 @@ import psutil
 import psycopg
 import pytest
 
-from billing.local import postgres, postgres_programs
-from billing.local.home import Home
-from billing.local.parts import Part, Parts
-from billing.local.postgres import Place
+from devkit.run import postgres, postgres_programs
+from devkit.run.home import Home
+from devkit.run.parts import Part, Parts
+from devkit.run.postgres import Place
 
 PASSWORD = "p@ss/word:with%signs"
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from billing.local.postgres_programs import CACHE, WHEEL
+from devkit.run.postgres_programs import CACHE, WHEEL
 
 # Starts the server on a new home, leaves a row in it, starts it again, and prints that row.
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 import psycopg
-from billing.local import postgres
-from billing.local.home import Home
-from billing.local.parts import Parts
+from devkit.run import postgres
+from devkit.run.home import Home
+from devkit.run.parts import Parts
 
 async def run(statement):
     async with Parts(home) as parts:

@@ -12,7 +12,7 @@ from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, Payer, TransactionKind
 from billing.metrics.sampling import Sampler
 from billing.metrics.schemas import ProcessStanding
-from billing.proxy.sweeper import Sweeper
+from billing.proxy.calls.sweeper import Sweeper
 from billing.reconcile.schedule import ReconcileSchedule
 from billing.reconcile.service import open_reconciliation
 from billing.settings import Settings

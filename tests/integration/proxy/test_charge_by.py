@@ -13,12 +13,12 @@ from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, Payer, TransactionKind
 from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule
-from billing.proxy.admission import Admissions
-from billing.proxy.call import Call
-from billing.proxy.credit_check import CreditCheck
-from billing.proxy.open_calls import OpenCalls
+from billing.proxy.calls.admission import Admissions
+from billing.proxy.calls.call import Call
+from billing.proxy.calls.credit_check import CreditCheck
+from billing.proxy.calls.open_calls import OpenCalls
+from billing.proxy.calls.settler import Settler
 from billing.proxy.routes import route_of
-from billing.proxy.settler import Settler
 from billing.settings import CustomerType, Settings
 
 PATH = "/v1/chat/completions"

@@ -17,8 +17,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from billing.proxy.call import Call
-from billing.proxy.middleware import BillingMiddleware
+from billing.proxy.calls.call import Call
+from billing.proxy.http.middleware import BillingMiddleware
 
 PIECES = 50_000
 DELTA = '{"type":"response.output_text.delta","delta":"' + "x" * 20_000 + '"}'

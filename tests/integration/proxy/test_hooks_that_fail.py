@@ -14,10 +14,10 @@ from litellm.proxy.utils import ProxyLogging
 from billing.database import Pool
 from billing.ledger import Ledger
 from billing.ledger.schemas import TransactionKind
-from billing.proxy.call import Call, current_call
-from billing.proxy.hooks import _PROXY_BillingLogger
-from billing.proxy.mount import mount_hooks, unmount_hooks
-from billing.proxy.sweeper import Sweeper
+from billing.proxy.calls.call import Call, current_call
+from billing.proxy.calls.sweeper import Sweeper
+from billing.proxy.litellm.hooks import _PROXY_BillingLogger
+from billing.proxy.litellm.mount import mount_hooks, unmount_hooks
 from billing.settings import Settings
 from tests.integration.proxy.test_late_events import (
     CALL,

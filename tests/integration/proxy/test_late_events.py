@@ -17,11 +17,11 @@ from billing.ledger.schemas import (
     TransactionQuery,
 )
 from billing.prices.rule import PriceRule
-from billing.proxy.call import Admission, Call
-from billing.proxy.open_calls import OpenCalls
-from billing.proxy.settler import Settler
-from billing.proxy.success import Successes
-from billing.proxy.sweeper import Sweeper
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.open_calls import OpenCalls
+from billing.proxy.calls.settler import Settler
+from billing.proxy.calls.success import Successes
+from billing.proxy.calls.sweeper import Sweeper
 from billing.settings import Settings
 
 ALICE = Payer("user_id", "alice")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from billing.proxy.call import Call, current_call
-from billing.proxy.provider_streams import AbandonedStreams, follow_provider_streams
+from billing.proxy.calls.call import Call, current_call
+from billing.proxy.litellm.provider_streams import AbandonedStreams, follow_provider_streams
 from tests.acceptance.endings.provider import Answer, Provider
 from tests.deadline import eventually
 

@@ -17,10 +17,10 @@ from billing.errors import InsufficientCredits, KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Entry, HoldRequest, LedgerLimits, Payer, TransactionKind
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
-from billing.proxy.call import Admission, Call
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.max_cost.realtime import RealtimePrices
 from billing.proxy.realtime.frame_document import FrameLimits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
-from billing.proxy.realtime.prices import RealtimePrices
 from billing.proxy.realtime.session import RESPONSES_AT_ONCE_MAX, RealtimeSession
 from billing.settings import Settings
 

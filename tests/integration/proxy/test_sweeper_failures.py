@@ -13,7 +13,7 @@ from billing.errors import Unavailable
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, HoldStatus, Json, Payer, TransactionKind
 from billing.metrics.instruments import SWEPT
-from billing.proxy.sweeper import Sweeper
+from billing.proxy.calls.sweeper import Sweeper
 from tests.deadline import eventually
 from tests.integration.proxy.test_sweeper_prices import KEY_HASH, SPEND_LOGS, UNIT, logged
 

@@ -15,7 +15,7 @@ from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Transaction, TransactionKind
 from billing.prices.detail import rules_detail
 from billing.prices.rule import PriceRule
-from billing.proxy.sweeper import Sweeper
+from billing.proxy.calls.sweeper import Sweeper
 from tests.deadline import eventually
 
 UNIT = 1_000_000_000

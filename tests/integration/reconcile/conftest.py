@@ -13,15 +13,15 @@ from uuid import uuid4
 
 import pytest
 
-from billing.caller import Caller
+from billing.api.caller import Caller
+from billing.api.services import Billing, open_billing
 from billing.database import Pool, open_pool
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
 from billing.ledger.service import Ledger
-from billing.local.litellm_database import migrations as litellm_migrations
 from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
 from billing.reconcile.service import Reconciliation, open_reconciliation
-from billing.services import Billing, open_billing
 from billing.settings import Settings
+from gateway.litellm_database import migrations as litellm_migrations
 from tests.integration.endpoints.conftest import API_KEY, sandbox
 from tests.integration.endpoints.gateway import SECRET, Sandbox
 from tests.postgres_server import PostgresServer, database_of

@@ -40,7 +40,7 @@ class Program:
 
 
 def command(home: Path, *more: str, port: int = 0) -> list[str]:
-    return [sys.executable, "-m", "billing.sandbox", "--port", str(port), "--home", str(home), *more]
+    return [sys.executable, "-m", "devkit.stripe_sandbox", "--port", str(port), "--home", str(home), *more]
 
 
 def environment(**changes: str) -> dict[str, str]:

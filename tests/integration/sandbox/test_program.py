@@ -68,9 +68,9 @@ class TestStart:
 
     def test_it_imports_neither_the_gateway_nor_litellm_nor_the_sdk(self) -> None:
         script = (
-            "import sys, billing.sandbox.__main__, billing.sandbox.deliverer;"
+            "import sys, devkit.stripe_sandbox.__main__, devkit.stripe_sandbox.deliverer;"
             "ours = {m for m in sys.modules if m.startswith('billing.')};"
-            "gateway = sorted(m for m in ours if not m.startswith('billing.sandbox'));"
+            "gateway = sorted(m for m in ours if not m.startswith('devkit.stripe_sandbox'));"
             "print(gateway, 'litellm' in sys.modules, 'stripe' in sys.modules)"
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

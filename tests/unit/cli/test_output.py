@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from billing.cli.output import aligned, answer
 from billing.errors import BillingError, NotFound
-from billing.local.failures import PartFailed, RunFailure
+from gateway.start.failures import PartFailed, RunFailure
+from proxyllm.output import aligned, answer
 
 
 class TestAnswer:

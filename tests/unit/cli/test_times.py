@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.cli.times import moment
 from billing.errors import BadRequest
+from proxyllm.times import moment
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from billing.garbage_collection import paused_collection
-from billing.litellm_reference import names
-from billing.litellm_reference.imports import parsed, uses_in
-from billing.litellm_reference.page import module_of, sources_of_litellm, variables_of_litellm
-from billing.local.litellm_database.client import package_directory
+from billing.runtime.garbage_collection import paused_collection
+from devkit.reference.litellm import names
+from devkit.reference.litellm.imports import parsed, uses_in
+from devkit.reference.litellm.page import module_of, sources_of_litellm, variables_of_litellm
+from gateway.litellm_database.client import package_directory
 
 ROOT = Path(__file__).parents[3]
 TREES = dict(parsed(ROOT))

@@ -9,8 +9,8 @@ from importlib.metadata import version
 
 import pytest
 
-from billing.proxy import patches
-from billing.proxy.patches import PATCHES, Patch, check_known
+from billing.proxy.litellm import patches
+from billing.proxy.litellm.patches import PATCHES, Patch, check_known
 from billing.settings import Settings
 
 SERVED = (patches.LIFESPAN,)  # that needs the whole proxy
@@ -27,13 +27,13 @@ async def another(request: object) -> None:
 
 
 def start_routes() -> None:
-    from billing.proxy.route_guard import guard_routes
+    from billing.proxy.litellm.route_guard import guard_routes
 
     guard_routes(Settings.model_construct())
 
 
 def start_key_checks() -> None:
-    from billing.proxy.key_check import guard_key_checks
+    from billing.proxy.litellm.key_check import guard_key_checks
 
     guard_key_checks()
 
@@ -41,31 +41,31 @@ def start_key_checks() -> None:
 def start_hooks() -> None:
     from litellm.integrations.custom_logger import CustomLogger
 
-    from billing.proxy.mount import mount_hooks
+    from billing.proxy.litellm.mount import mount_hooks
 
     mount_hooks(CustomLogger())
 
 
 def start_spend_logs() -> None:
-    from billing.proxy.spend_log_rows import guard_spend_log_rows
+    from billing.proxy.litellm.spend_log_rows import guard_spend_log_rows
 
     guard_spend_log_rows()
 
 
 def start_requests() -> None:
-    from billing.proxy.request_guard import guard_requests
+    from billing.proxy.litellm.request_guard import guard_requests
 
     guard_requests(Settings.model_construct())
 
 
 def start_cache() -> None:
-    from billing.proxy.answer_cache import guard_cache
+    from billing.proxy.litellm.answer_cache import guard_cache
 
     guard_cache()
 
 
 def start_provider_streams() -> None:
-    from billing.proxy.provider_streams import follow_provider_streams
+    from billing.proxy.litellm.provider_streams import follow_provider_streams
 
     follow_provider_streams()
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.local.demo_upstream import answers, tokens
-from billing.local.demo_upstream.schemas import ChatRequest
+from devkit.demo_upstream import answers, tokens
+from devkit.demo_upstream.schemas import ChatRequest
 
 TOOL = {
     "type": "function",

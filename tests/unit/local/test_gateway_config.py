@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from billing.local.demo_upstream.models import MODELS
-from billing.local.gateway_config import DEMO_UNIT_PRICES, PROVIDERS, render
+from devkit.demo_upstream.models import MODELS
+from devkit.run.gateway_config import DEMO_UNIT_PRICES, PROVIDERS, render
 
 DEMO_URL = "http://127.0.0.1:8123/v1"
 

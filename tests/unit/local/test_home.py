@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from billing.local.failures import AlreadyRunning, HomeUnusable
-from billing.local.home import Home, write_private
+from devkit.run.home import Home
+from gateway.start.failures import AlreadyRunning, HomeUnusable
+from gateway.start.private_files import write_private
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ class TestLock:
 
     def test_the_lock_of_a_killed_process_is_taken_over(self, home: Home) -> None:
         script = (
-            "import pathlib, os, signal; from billing.local.home import Home;"
+            "import pathlib, os, signal; from devkit.run.home import Home;"
             f"Home(pathlib.Path({str(home.path)!r})).lock(); os.kill(os.getpid(), signal.SIGKILL)"
         )
         ended = subprocess.run([sys.executable, "-c", script], check=False)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.local.failures import HomeUnusable
-from billing.local.keys import load_or_make
+from devkit.run.keys import load_or_make
+from gateway.start.failures import HomeUnusable
 
 
 def test_a_second_start_has_the_same_keys(tmp_path: Path) -> None:

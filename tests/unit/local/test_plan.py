@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from billing.local.home import Home
-from billing.local.keys import Keys
-from billing.local.plan import Options, Plan
+from devkit.run.home import Home
+from devkit.run.keys import Keys
+from devkit.run.plan import Options, Plan
 
 KEYS = Keys("sk-master", "sk-salt", "sk-demo", "sk_test_1", "whsec_1", "secret")
 OWN_DATABASE = "postgresql://proxyllm:secret@127.0.0.1:5000/proxyllm"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from billing.local.run_file import RunFile
-from billing.local.welcome import ready_line, welcome
+from devkit.run.run_file import RunFile
+from devkit.run.welcome import ready_line, welcome
 
 RUN = RunFile(
     base_url="http://127.0.0.1:4000",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.proxy.bound.deployments import Deployment
+from billing.proxy.max_cost.deployments import Deployment
 
 
 def deployment(group: str, deployment_id: str, provider: str = "openai", **info: object) -> Deployment:

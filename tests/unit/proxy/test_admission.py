@@ -14,9 +14,9 @@ from billing.errors import BadRequest, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Account, Hold, HoldRequest, HoldStatus, Payer
 from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.admission import Admissions
-from billing.proxy.call import Call
-from billing.proxy.credit_check import CreditCheck
+from billing.proxy.calls.admission import Admissions
+from billing.proxy.calls.call import Call
+from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.routes import route_of
 from billing.settings import Settings
 from tests.unit.proxy.test_payer import FakeKey

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from litellm.caching.caching import Cache
 
-from billing.proxy.answer_cache import guard_cache, own_namespace
-from billing.proxy.call import Call, current_call
+from billing.proxy.calls.call import Call, current_call
+from billing.proxy.litellm.answer_cache import guard_cache, own_namespace
 from billing.settings import Settings
 
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}

@@ -10,10 +10,10 @@ import pytest
 
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
-from billing.proxy.call import Admission, Call
-from billing.proxy.call_rules import CallRules
-from billing.proxy.open_calls import OpenCalls
-from billing.proxy.success import Successes
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.call_rules import CallRules
+from billing.proxy.calls.open_calls import OpenCalls
+from billing.proxy.calls.success import Successes
 from billing.settings import CacheHitCharge
 from tests.unit.proxy.deployments import deployment
 

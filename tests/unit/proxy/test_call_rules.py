@@ -8,7 +8,7 @@ from decimal import Decimal
 from billing.ledger.schemas import Payer
 from billing.prices.book import PriceBook
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.call_rules import CallRules
+from billing.proxy.calls.call_rules import CallRules
 
 
 class TestRulesOfACall:

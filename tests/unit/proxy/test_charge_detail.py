@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.charge_detail import charge_detail
+from billing.proxy.calls.charge_detail import charge_detail
 
 RULE = PriceRule(
     Decimal("1.2"), 3, 4, scope=Scope(Payer("user_id", "alice"), model="chat"), id="price_9", source="api"

@@ -9,7 +9,7 @@ import pytest
 from litellm.litellm_core_utils.model_param_helper import ModelParamHelper
 
 from billing.errors import BadRequest, Forbidden
-from billing.proxy.client_fields import (
+from billing.proxy.http.client_fields import (
     ALLOWED,
     RETRIES_MAX,
     drop_asked_version,

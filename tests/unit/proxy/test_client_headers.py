@@ -3,7 +3,7 @@
 import pytest
 
 from billing.errors import Forbidden
-from billing.proxy.client_headers import forwarded_headers, refuse_own_credentials
+from billing.proxy.http.client_headers import forwarded_headers, refuse_own_credentials
 
 
 def test_a_provider_sees_only_harmless_headers() -> None:

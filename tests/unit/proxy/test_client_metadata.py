@@ -9,7 +9,7 @@ import pytest
 from litellm.proxy._types import LitellmMetadataFromRequestHeaders, SpendLogsMetadata
 from litellm.types.utils import StandardLoggingMetadata
 
-from billing.proxy.client_metadata import BUCKETS, TEXTS, is_litellms, names_in, strip_litellm_metadata
+from billing.proxy.http.client_metadata import BUCKETS, TEXTS, is_litellms, names_in, strip_litellm_metadata
 from tests.unit.proxy.litellm_source import names_found, sources
 
 # `metadata["x"]`, `(kwargs.get("metadata") or {}).get("x")`, `data[bucket].pop("x")`, `"x" in metadata`, and

@@ -6,8 +6,8 @@ import pytest
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.call import Admission, Call
-from billing.proxy.endings import (
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.endings import (
     ChargeCost,
     ChargeEstimate,
     Release,

@@ -10,10 +10,10 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
-from billing.proxy.call import Admission, Call
-from billing.proxy.open_calls import OpenCalls
-from billing.proxy.settler import Settler
-from billing.proxy.success import Successes
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.open_calls import OpenCalls
+from billing.proxy.calls.settler import Settler
+from billing.proxy.calls.success import Successes
 from billing.settings import Settings
 
 ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 1000, 5, 0, {"model": "demo"})

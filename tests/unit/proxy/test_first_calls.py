@@ -10,7 +10,7 @@ import pytest
 from litellm.types.router import Deployment
 from litellm.types.utils import ModelResponse
 
-from billing.proxy.first_calls import _try_once, prepare_calls
+from billing.proxy.litellm.first_calls import _try_once, prepare_calls
 
 
 def test_types_of_calls_are_built() -> None:

@@ -6,8 +6,8 @@ import litellm
 import pytest
 from litellm.proxy._types import LitellmUserRoles, ProxyException, UserAPIKeyAuth
 
-from billing.proxy.call import Call, current_call
-from billing.proxy.hooks import _PROXY_BillingLogger, ask_for_usage, is_timeout, recovered_cost
+from billing.proxy.calls.call import Call, current_call
+from billing.proxy.litellm.hooks import _PROXY_BillingLogger, ask_for_usage, is_timeout, recovered_cost
 from billing.settings import Settings
 
 

@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from billing.errors import BadRequest
-from billing.proxy.json_body import not_an_object, refuse_non_finite
+from billing.proxy.http.json_body import not_an_object, refuse_non_finite
 
 JSON = Headers({"content-type": "application/json; charset=utf-8"})
 

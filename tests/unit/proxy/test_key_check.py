@@ -10,7 +10,7 @@ from litellm.proxy._types import ProxyErrorTypes, ProxyException
 from litellm.proxy.db.db_lookup_gate import DBLookupDeadlineExceeded
 from prisma.engine.utils import handle_response_errors
 
-from billing.proxy.key_check import was_not_checked
+from billing.proxy.litellm.key_check import was_not_checked
 
 REFUSAL = ProxyException("not found in db", ProxyErrorTypes.token_not_found_in_db, "key", 401)
 NO_DATABASE = ProxyException("Service Unavailable", ProxyErrorTypes.no_db_connection, None, 503)

@@ -4,7 +4,7 @@ import pytest
 from litellm.proxy._types import GenerateKeyRequest, RegenerateKeyRequest, UpdateKeyRequest
 
 from billing.errors import Forbidden
-from billing.proxy.key_fields import CUSTOMERS_TO_SET, KEY_WRITING, check_key_fields
+from billing.proxy.http.key_fields import CUSTOMERS_TO_SET, KEY_WRITING, check_key_fields
 from billing.proxy.routes import ROUTES, Handling, Route, route_of
 
 LITELLMS = (

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.call import Admission, Call, current_call
-from billing.proxy.middleware import BillingMiddleware
+from billing.proxy.calls.call import Admission, Call, current_call
+from billing.proxy.http.middleware import BillingMiddleware
 
 ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 10, 5, 2_500_000_000, {})
 NO_CREDIT = InsufficientCredits("top up", available_nanos=0, required_nanos=12_000_000)

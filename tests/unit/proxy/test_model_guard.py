@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from billing.errors import BadRequest
-from billing.proxy.bound.price_map import Table
-from billing.proxy.model_guard import Change, change_of, check
+from billing.proxy.litellm.model_guard import Change, change_of, check
+from billing.proxy.max_cost.price_map import Table
 
 PRICES = {"input_cost_per_token": 0.000001, "output_cost_per_token": 0.000004}
 OWN = {"model": "openai/own-model", "api_base": "http://127.0.0.1:1/v1"}

@@ -4,7 +4,7 @@ import litellm
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
 
-from billing.proxy.mount import assert_mounted, keep_mounted, mount_hooks, unmount_hooks
+from billing.proxy.litellm.mount import assert_mounted, keep_mounted, mount_hooks, unmount_hooks
 
 
 class _PROXY_ConfigGuard(CustomLogger):  # type: ignore[misc]  # noqa: N801  # LiteLLM's base, the guard's name

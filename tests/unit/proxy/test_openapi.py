@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from billing.errors import Unavailable
-from billing.proxy.openapi import OpenApiDocument, built_in_child, serve_openapi
+from billing.proxy.litellm.openapi import OpenApiDocument, built_in_child, serve_openapi
 
 BUILD_S = 2.0
 

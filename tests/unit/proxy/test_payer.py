@@ -4,7 +4,7 @@ import pytest
 
 from billing.errors import NoPayer
 from billing.ledger.schemas import Payer
-from billing.proxy.payer import is_exempt, payer_of
+from billing.proxy.calls.payer import is_exempt, payer_of
 from billing.settings import CustomerType, Settings
 
 

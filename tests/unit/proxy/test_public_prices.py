@@ -5,7 +5,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from billing.proxy.public_prices import PATH, mount_public_prices
+from billing.proxy.litellm.public_prices import PATH, mount_public_prices
 
 OPERATORS = "openai/the-operators-own-model"
 

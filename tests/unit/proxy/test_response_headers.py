@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing.proxy.response_headers import customers_headers
+from billing.proxy.http.response_headers import customers_headers
 
 KEPT = [
     (b"content-type", b"application/json"),

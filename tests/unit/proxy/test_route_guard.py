@@ -4,8 +4,8 @@ import pytest
 from starlette.requests import Request
 
 from billing.errors import Forbidden, RouteNotBillable, Unavailable
-from billing.proxy.call import Call
-from billing.proxy.route_guard import _check, _check_door, check_key_metadata
+from billing.proxy.calls.call import Call
+from billing.proxy.litellm.route_guard import _check, _check_door, check_key_metadata
 from billing.proxy.routes import route_of
 
 

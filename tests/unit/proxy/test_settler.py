@@ -4,8 +4,8 @@ import pytest
 
 from billing.errors import KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Resolution
-from billing.proxy import settler as settler_module
-from billing.proxy.settler import Settler
+from billing.proxy.calls import settler as settler_module
+from billing.proxy.calls.settler import Settler
 
 
 class Resolving:

@@ -11,9 +11,9 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.book import PriceBook
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.call import Admission, Call
-from billing.proxy.call_rules import CallRules
-from billing.proxy.success import Successes
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.call_rules import CallRules
+from billing.proxy.calls.success import Successes
 from tests.unit.proxy.deployments import deployment
 
 PAYER = Payer("user_id", "u")

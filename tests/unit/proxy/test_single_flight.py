@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from billing.proxy.single_flight import SingleFlight
+from billing.proxy.http.single_flight import SingleFlight
 
 
 class LookUp:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from prisma.errors import ClientNotConnectedError, FieldNotFoundError, UniqueViolationError
 
-from billing.proxy.spend_log_rows import guard_spend_log_rows, isolating
+from billing.proxy.litellm.spend_log_rows import guard_spend_log_rows, isolating
 
 Row = Mapping[str, object]
 

@@ -10,7 +10,7 @@ from litellm.llms.anthropic.chat.transformation import AnthropicConfig
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import VertexGeminiConfig
 from litellm.responses.utils import ResponseAPILoggingUtils
 
-from billing.proxy.usage_check import Surroundings, is_absurd_charge, why_implausible
+from billing.proxy.calls.usage_check import Surroundings, is_absurd_charge, why_implausible
 
 Usage = dict[str, object]
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from billing.proxy.counting_routes import count_off_loop
-from billing.proxy.warm_routes import warm_routes
+from billing.proxy.litellm.counting_routes import count_off_loop
+from billing.proxy.litellm.warm_routes import warm_routes
 
 
 @pytest.fixture

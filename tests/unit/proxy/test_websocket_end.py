@@ -10,8 +10,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from billing.errors import BillingError, LedgerUnavailable, RouteNotBillable, TooLarge
-from billing.proxy.call import Call, current_call
-from billing.proxy.middleware import BillingMiddleware
+from billing.proxy.calls.call import Call, current_call
+from billing.proxy.http.middleware import BillingMiddleware
 from billing.proxy.realtime.frame_document import FrameLimits
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Handling, Route

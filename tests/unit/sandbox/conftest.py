@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.sandbox.runtime import Sandbox
-from billing.sandbox.store import Store
+from devkit.stripe_sandbox.runtime import Sandbox
+from devkit.stripe_sandbox.store import Store
 
 
 @pytest.fixture

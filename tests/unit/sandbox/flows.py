@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from billing.sandbox import checkout
-from billing.sandbox.forms import decode
-from billing.sandbox.objects.customer import Customer
-from billing.sandbox.objects.session import CheckoutSession
-from billing.sandbox.params import parse
-from billing.sandbox.resources import customers, sessions
-from billing.sandbox.runtime import Sandbox
+from devkit.stripe_sandbox import checkout
+from devkit.stripe_sandbox.forms import decode
+from devkit.stripe_sandbox.objects.customer import Customer
+from devkit.stripe_sandbox.objects.session import CheckoutSession
+from devkit.stripe_sandbox.params import parse
+from devkit.stripe_sandbox.resources import customers, sessions
+from devkit.stripe_sandbox.runtime import Sandbox
 
 SESSION_FORM = (
     "mode=payment&success_url=http://shop.test/ok?session={CHECKOUT_SESSION_ID}&cancel_url=http://shop.test/no"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.sandbox import cards
-from billing.sandbox.currencies import check_charge_amount, check_unit_amount, display
-from billing.sandbox.errors import InvalidRequest
+from devkit.stripe_sandbox import cards
+from devkit.stripe_sandbox.currencies import check_charge_amount, check_unit_amount, display
+from devkit.stripe_sandbox.errors import InvalidRequest
 
 
 @pytest.mark.parametrize("number", cards.SUCCEEDING)

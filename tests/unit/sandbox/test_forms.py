@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe._encode import _api_encode
 
-from billing.sandbox.errors import InvalidRequest
-from billing.sandbox.forms import decode
+from devkit.stripe_sandbox.errors import InvalidRequest
+from devkit.stripe_sandbox.forms import decode
 
 NAMES = st.text(st.characters(exclude_characters="[]", exclude_categories=["Cs"]), min_size=1, max_size=8)
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -6,18 +6,18 @@ import pytest
 import stripe
 from pydantic import JsonValue
 
-from billing.sandbox import checkout
-from billing.sandbox.errors import CardDeclined, StripeFault
-from billing.sandbox.forms import decode
-from billing.sandbox.objects.base import StripeObject
-from billing.sandbox.objects.catalog import LineItem, Price, Product
-from billing.sandbox.objects.customer import Customer
-from billing.sandbox.objects.events import Event, WebhookEndpoint
-from billing.sandbox.objects.payments import Charge, PaymentIntent, PaymentMethod
-from billing.sandbox.objects.session import CheckoutSession
-from billing.sandbox.params import parse
-from billing.sandbox.resources import account, products, webhook_endpoints
-from billing.sandbox.runtime import Sandbox
+from devkit.stripe_sandbox import checkout
+from devkit.stripe_sandbox.errors import CardDeclined, StripeFault
+from devkit.stripe_sandbox.forms import decode
+from devkit.stripe_sandbox.objects.base import StripeObject
+from devkit.stripe_sandbox.objects.catalog import LineItem, Price, Product
+from devkit.stripe_sandbox.objects.customer import Customer
+from devkit.stripe_sandbox.objects.events import Event, WebhookEndpoint
+from devkit.stripe_sandbox.objects.payments import Charge, PaymentIntent, PaymentMethod
+from devkit.stripe_sandbox.objects.session import CheckoutSession
+from devkit.stripe_sandbox.params import parse
+from devkit.stripe_sandbox.resources import account, products, webhook_endpoints
+from devkit.stripe_sandbox.runtime import Sandbox
 from tests.unit.sandbox.flows import create_customer, create_session, pay
 from tests.unit.sandbox.sdk_shapes import differences
 

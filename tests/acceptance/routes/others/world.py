@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import yaml
 
-from billing.local.run_file import RunFile
+from devkit.run.run_file import RunFile
 from tests.acceptance.routes.others.identity import Identity
 from tests.acceptance.routes.others.possessions import Possessions
 from tests.acceptance.routes.others.traces import Traces

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from billing.local import postgres
-from billing.local.home import Home
-from billing.local.parts import Parts
+from devkit.run import postgres
+from devkit.run.home import Home
+from devkit.run.parts import Parts
 from tests.acceptance.launch import free_port_pair
 from tests.deadline import eventually
 
@@ -57,7 +57,7 @@ async def _started(parts: Parts, place: postgres.Place) -> None:
 @contextmanager
 def _sandbox(home: Path, gateway_port: int) -> Iterator[str]:
     port = free_port_pair()
-    command = [sys.executable, "-m", "billing.sandbox", "--port", str(port), "--home", str(home)]
+    command = [sys.executable, "-m", "devkit.stripe_sandbox", "--port", str(port), "--home", str(home)]
     command += ["--webhook-url", f"http://127.0.0.1:{gateway_port}/stripe/webhook"]
     secrets = {"SANDBOX_API_KEY": SANDBOX_KEY, "SANDBOX_WEBHOOK_SECRET": WEBHOOK_SECRET}
     with _program(command, home / "sandbox.log", secrets):

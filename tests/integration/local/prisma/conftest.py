@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from billing.local.litellm_database import migrate, prepare_client
+from gateway.litellm_database import migrate, prepare_client
 from tests.postgres_server import PostgresServer, database_of
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from billing.local.failures import DatabaseUnusable, PartFailed, ProgramMissing
-from billing.local.litellm_database import client, migrate, node, prepare_client, programs, toolchain
+from gateway.litellm_database import client, migrate, node, prepare_client, programs, toolchain
+from gateway.start.failures import DatabaseUnusable, PartFailed, ProgramMissing
 from tests.postgres_server import PostgresServer, database_of
 
 IMPORT = """

@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 
-from billing.local.ports import free_port
+from devkit.run.ports import free_port
 from tests.deadline import eventually
 from tests.integration.local.prisma.upstream import COMPLETION_TOKENS, PROMPT_TOKENS, chat_upstream
 

@@ -18,10 +18,10 @@ import httpx
 import psutil
 import pytest
 
-from billing.local.litellm_database import migrate
-from billing.local.litellm_database.client import schema_file
-from billing.local.litellm_database.native_engine import ENGINE_VERSION
-from billing.local.ports import free_port
+from devkit.run.ports import free_port
+from gateway.litellm_database import migrate
+from gateway.litellm_database.client import schema_file
+from gateway.litellm_database.native_engine import ENGINE_VERSION
 from tests.deadline import eventually
 from tests.postgres_server import PostgresServer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billing.local.litellm_database.client import package_directory
+from gateway.litellm_database.client import package_directory
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,8 +13,8 @@ import litellm
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from billing.proxy.bound import load_encodings
-from billing.proxy.bound.tokens import encoding_named
+from billing.proxy.max_cost import load_encodings
+from billing.proxy.max_cost.tokens import encoding_named
 from tests.integration.proxy.sent.gateway import BilledRouter, Outcome
 from tests.integration.proxy.sent.recorder import Recorder
 

@@ -12,8 +12,8 @@ import litellm
 
 from billing.errors import BillingError
 from billing.prices.rule import PriceRule
-from billing.proxy.bound import bound_call
-from billing.proxy.client_fields import refuse_steering, with_key_fallbacks
+from billing.proxy.http.client_fields import refuse_steering, with_key_fallbacks
+from billing.proxy.max_cost import bound_call
 from billing.settings import Settings
 from tests.integration.proxy.sent import arrived
 from tests.integration.proxy.sent.recorder import Recorder

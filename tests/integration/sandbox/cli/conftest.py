@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
-from billing.local.litellm_database import node
+from gateway.litellm_database import node
 from tests.integration.sandbox.program import API_KEY, Program
 
 HERE = Path(__file__).parent

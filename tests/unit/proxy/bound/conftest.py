@@ -13,7 +13,7 @@ import pytest
 
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
-from billing.proxy.bound import CallBound, bound_call, load_encodings
+from billing.proxy.max_cost import CallBound, bound_call, load_encodings
 from billing.settings import Settings
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import BadRequest, ModelNotPriced, RouteNotBillable
-from billing.proxy.bound.limits import write_limit
-from billing.proxy.bound.request import read_request
+from billing.proxy.max_cost.limits import write_limit
+from billing.proxy.max_cost.request import read_request
 
 HELLO = [{"role": "user", "content": "hello"}]
 CALL_TYPES = ("acompletion", "atext_completion", "aembedding", "anthropic_messages")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.proxy.bound import CallBound
+from billing.proxy.max_cost import CallBound
 
 BOUND = CallBound(
     model="m",

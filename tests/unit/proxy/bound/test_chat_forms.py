@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.errors import BadRequest, ModelNotPriced, RouteNotBillable
-from billing.proxy.bound import CallBound
+from billing.proxy.max_cost import CallBound
 from tests.unit.proxy.bound.conftest import Bounder
 
 Body = dict[str, Any]
@@ -181,7 +181,7 @@ class TestGenerateContent:
 
 
 class TestGenerateContentOnOtherProviders:
-    """LiteLLM loses the price on the way (`billing/proxy/bound/bridges.py`)."""
+    """LiteLLM loses the price on the way (`billing/proxy/max_cost/bridges.py`)."""
 
     def test_a_stream_is_refused(self, bound: Bound) -> None:
         for model in ("gpt", "priced-in-params"):

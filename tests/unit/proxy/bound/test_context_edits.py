@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.errors import BadRequest, ModelNotPriced
-from billing.proxy.bound.request import read_request
+from billing.proxy.max_cost.request import read_request
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 COMPACT = {"type": "compact_20260112", "trigger": {"type": "input_tokens", "value": 50_000}}

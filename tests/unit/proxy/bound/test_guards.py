@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from billing.errors import BadRequest, ModelNotPriced
-from billing.proxy.bound.deployments import FALLBACK_GROUPS_MAX
-from billing.proxy.bound.images import read_images
-from billing.proxy.bound.prices import Usage, ceiling, service_tiers_of
-from billing.proxy.bound.request import PARTS_MAX, read_request
-from billing.proxy.bound.tools import SEARCHES_MAX, tool_use
+from billing.proxy.max_cost.deployments import FALLBACK_GROUPS_MAX
+from billing.proxy.max_cost.images import read_images
+from billing.proxy.max_cost.prices import Usage, ceiling, service_tiers_of
+from billing.proxy.max_cost.request import PARTS_MAX, read_request
+from billing.proxy.max_cost.tools import SEARCHES_MAX, tool_use
 from tests.unit.proxy.bound.conftest import HELLO, Make, row
 
 # LiteLLM imports a provider when it is first used, and pydantic warns of its TypedDicts.

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from billing.errors import ModelNotPriced
 from billing.prices.detail import charge_nanos_of
 from billing.prices.rule import PriceRule
-from billing.proxy.bound import CallBound
+from billing.proxy.max_cost import CallBound
 from billing.settings import Settings
 from tests.unit.proxy.bound.drawn_calls import (
     Draw,

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from billing.proxy.bound import tokens
-from billing.proxy.bound.known_counts import KnownCounts
+from billing.proxy.max_cost import tokens
+from billing.proxy.max_cost.known_counts import KnownCounts
 
 
 class Blanks:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from billing.errors import BadRequest, ModelNotPriced, RouteNotBillable
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.rule import PriceRule
-from billing.proxy.realtime.prices import RealtimePrices, bound_session
+from billing.proxy.max_cost.realtime import RealtimePrices, bound_session
 
 MODELS = ("openai/gpt-realtime", "openai/gpt-realtime-2", "azure/gpt-realtime-mini")
 ONCE = Decimal(1)

@@ -8,8 +8,8 @@ import pytest
 import soundfile  # type: ignore[import-untyped]  # ships without types
 
 from billing.errors import BadRequest
-from billing.proxy.bound.recording_length import seconds_of_data
-from billing.proxy.bound.recordings import read_recording
+from billing.proxy.max_cost.recording_length import seconds_of_data
+from billing.proxy.max_cost.recordings import read_recording
 
 SECONDS = 30
 

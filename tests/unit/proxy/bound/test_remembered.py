@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from billing.proxy.bound import CallBound
-from billing.proxy.bound.candidate import ceiling_on
-from billing.proxy.bound.deployments import servers_of
-from billing.proxy.bound.prices import Usage, ceiling, service_tiers_of, thresholds_of
-from billing.proxy.bound.remembered import Remembered
+from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost.candidate import ceiling_on
+from billing.proxy.max_cost.deployments import servers_of
+from billing.proxy.max_cost.prices import Usage, ceiling, service_tiers_of, thresholds_of
+from billing.proxy.max_cost.remembered import Remembered
 from tests.unit.proxy.bound.conftest import CLAUDE, GPT, HELLO, Make, row
 
 GPT_OUTPUT, CLAUDE_OUTPUT = 600, 15_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing.proxy.bound.streamed import FRAME_TOKENS
+from billing.proxy.max_cost.streamed import FRAME_TOKENS
 from tests.unit.proxy.bound.conftest import Bounder, Row
 
 PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "max_output_tokens": 4000}

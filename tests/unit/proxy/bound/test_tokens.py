@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.proxy.bound import tokens
-from billing.proxy.bound.tokens import count_text, count_texts, encoding_named, exact_encoding_name
+from billing.proxy.max_cost import tokens
+from billing.proxy.max_cost.tokens import count_text, count_texts, encoding_named, exact_encoding_name
 
 SAMPLES = (
     "The quick brown fox jumps over the lazy dog. " * 40,

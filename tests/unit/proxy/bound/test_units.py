@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from billing.errors import BadRequest, ModelNotPriced
-from billing.local.demo_upstream.media import silence
 from billing.prices.detail import charge_nanos_of
 from billing.prices.rule import PriceRule
-from billing.proxy.bound import CallBound
-from billing.proxy.bound.images import TOKENS_AN_IMAGE
+from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost.images import TOKENS_AN_IMAGE
 from billing.settings import Settings
+from devkit.demo_upstream.media import silence
 from tests.unit.proxy.bound.conftest import Bounder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")

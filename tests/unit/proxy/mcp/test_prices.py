@@ -10,8 +10,8 @@ import pytest
 
 from billing.errors import BadRequest, BillingError, ModelNotPriced
 from billing.prices.rule import PriceRule
-from billing.proxy.bound import CallBound
-from billing.proxy.mcp.prices import bound_tool_call
+from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost.mcp import bound_tool_call
 
 RULE = PriceRule(multiplier=Decimal(2), fee_nanos=5)
 

@@ -8,9 +8,9 @@ import json
 import pytest
 import tiktoken
 
-from billing.local.demo_upstream.tokens import encoding
 from billing.proxy.realtime.frame_document import FrameLimits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
+from devkit.demo_upstream.tokens import encoding
 
 OUTPUT_MAX = 4096
 LIMITS = FrameLimits(bytes_max=1024 * 1024 * 4, elements_max=10_000)

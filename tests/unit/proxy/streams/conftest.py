@@ -12,9 +12,9 @@ import pytest
 from billing.errors import BillingError, InsufficientCredits
 from billing.ledger.schemas import Hold, HoldStatus, Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.bound import CallBound
-from billing.proxy.bound.streamed import StreamedOutput
-from billing.proxy.call import Admission, Call
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost.streamed import StreamedOutput
 from billing.proxy.streams import GrowingHold
 from billing.settings import Settings
 

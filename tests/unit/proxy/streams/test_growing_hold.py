@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from billing.errors import BillingError, InsufficientCredits, KeyConflict, LedgerBusy, LedgerUnavailable
-from billing.proxy.bound.streamed import StreamedOutput
-from billing.proxy.bound.tokens import encoding_named
+from billing.proxy.max_cost.streamed import StreamedOutput
+from billing.proxy.max_cost.tokens import encoding_named
 from billing.proxy.streams import growing_hold as growing_hold_module
 from billing.proxy.streams.dialects import Output
 from billing.proxy.streams.growing_hold import AHEAD_TOKENS, GrowingHold

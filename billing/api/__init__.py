@@ -1,0 +1,1 @@
+"""What all of billing's HTTP endpoints share."""

@@ -1,7 +1,0 @@
-"""The command line. `main` is the entry point of the `proxyllm` program."""
-
-from __future__ import annotations
-
-from billing.cli.program import main
-
-__all__ = ["main"]

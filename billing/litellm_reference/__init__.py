@@ -1,1 +1,0 @@
-"""All that we take from LiteLLM, on one page made from the code: `python -m billing.litellm_reference`."""

@@ -1,5 +1,0 @@
-import sys
-
-from billing.litellm_reference.page import page
-
-sys.stdout.write(page())

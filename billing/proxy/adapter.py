@@ -1,0 +1,103 @@
+"""The LiteLLM side, put together: what one gateway process needs to bill its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+from billing.database.pool import Pool
+from billing.errors import BillingError
+from billing.jobs.background import Background
+from billing.ledger.service import Ledger
+from billing.metrics.schemas import ProcessStanding
+from billing.proxy.calls.admission import Admissions
+from billing.proxy.calls.call import Call
+from billing.proxy.calls.call_ledger import CallLedger
+from billing.proxy.calls.credit_check import CreditCheck
+from billing.proxy.calls.open_calls import OpenCalls
+from billing.proxy.calls.payer import Key
+from billing.proxy.calls.settler import Settler
+from billing.proxy.calls.shadow import Shadow
+from billing.proxy.calls.sources import Pricing
+from billing.proxy.calls.success import Successes
+from billing.proxy.calls.sweeper import Sweeper
+from billing.proxy.litellm.hooks import _PROXY_BillingLogger
+from billing.proxy.litellm.mount import keep_mounted, mount_hooks, unmount_hooks
+from billing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_FLUSH_S = 10.0
+_MOUNTED_S = 1.0
+_DRAIN_S = 10.0
+
+
+class Enforcement:
+    """Starts after LiteLLM, whose configuration replaces its list of callbacks, and stops before it.
+
+    In shadow mode calls meet a ledger that writes down and moves nothing; holds of an earlier enforcing mode
+    are still swept.
+    """
+
+    def __init__(self, ledger: Ledger, pool: Pool, settings: Settings, prices: Pricing) -> None:
+        self._settings = settings
+        self._settler = Settler()
+        self._sweeper = Sweeper(ledger, pool)
+        self._shadow = Shadow(pool, settings) if settings.billing_mode == "shadow" else None
+        calls: CallLedger = ledger if self._shadow is None else self._shadow.ledger
+        self._open_calls = OpenCalls(calls, self._settler, settings)
+        self.credit_check = CreditCheck(calls, settings, _router, prices)
+        admissions = Admissions(calls, self._open_calls, settings, _router, prices, self.credit_check)
+        if self._shadow is not None:
+            self._shadow.look_with(admissions, self._open_calls, prices)
+        self._successes = Successes(self._open_calls, settings.billing_charge_cache_hit)
+        self._hook = _PROXY_BillingLogger(
+            admissions,
+            self._successes,
+            settings,
+            self._shadow,
+        )
+
+    def start(self, background: Background) -> None:
+        """Mounts the hooks and begins to renew leases and to sweep. Raises RuntimeError if LiteLLM balks."""
+        mount_hooks(self._hook)
+        background.every(_MOUNTED_S, "keeping the hooks in place", lambda: keep_mounted(self._hook))
+        renew_s = min(self._settings.billing_sweep_interval_s, self._settings.billing_hold_ttl_s / 3)
+        background.every(renew_s, "renewing leases", self._open_calls.renew_leases)
+        background.every(self._settings.billing_sweep_interval_s, "sweeping", self._sweeper.sweep)
+        if self._shadow is not None:
+            self._shadow.start(background)
+
+    async def stop(self) -> None:
+        """Waits for events and settlements under way; what is left then is the sweeper's, on any replica."""
+        try:
+            await asyncio.wait_for(GLOBAL_LOGGING_WORKER.flush(), _FLUSH_S)
+        except TimeoutError:
+            logger.warning("LiteLLM's logging queue was not empty at the end")
+        left = await self._settler.drain(_DRAIN_S)
+        if left:
+            logger.warning("%d calls are left to the sweeper", left)
+        if self._shadow is not None:
+            await self._shadow.stop()
+        unmount_hooks(self._hook)
+
+    def request_ended(self, call: Call) -> None:
+        """For the middleware, at the end of each response."""
+        self._open_calls.request_ended(call)
+
+    def standing(self) -> ProcessStanding:
+        """What this process has in hand."""
+        return ProcessStanding(len(self._open_calls), self._settler.waiting, self._successes.without_call)
+
+    def would_refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
+        """For the route guard in shadow mode, where enforcing mode would refuse."""
+        if self._shadow is not None:
+            self._shadow.refuse(call, key, body, refusal)
+
+
+def _router() -> object:
+    from litellm.proxy import proxy_server
+
+    return proxy_server.llm_router

@@ -1,0 +1,1 @@
+"""One call's life: admission, the hold, what it came to, settlement."""

@@ -1,0 +1,180 @@
+"""Admits a call: who pays, the most it can cost, the hold. No hold, no call."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pydantic import JsonValue
+
+from billing.errors import InsufficientCredits
+from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
+from billing.prices.book import CallPrices
+from billing.prices.detail import rules_detail
+from billing.prices.rule import PriceRule
+from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.call_ledger import CallLedger
+from billing.proxy.calls.call_rules import CallRules
+from billing.proxy.calls.credit_check import CreditCheck
+from billing.proxy.calls.open_calls import OpenCalls
+from billing.proxy.calls.output_plan import OutputPlan
+from billing.proxy.calls.payer import Key, payer_of
+from billing.proxy.calls.sources import Pricing, RouterSource
+from billing.proxy.http.client_fields import check_retries, with_key_fallbacks
+from billing.proxy.max_cost import CallBound, bound_call
+from billing.proxy.max_cost.mcp import CALL_TYPE as TOOL_CALL
+from billing.proxy.max_cost.mcp import bound_tool_call, known_servers
+from billing.proxy.max_cost.moderation import check_moderation
+from billing.proxy.max_cost.realtime import RealtimePrices, bound_session
+from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
+from billing.proxy.max_cost.search import bound_search
+from billing.proxy.realtime.cost import cost_so_far
+from billing.proxy.realtime.session import RealtimeSession
+from billing.proxy.routes import Handling, check_call
+from billing.settings import Settings
+
+Body = dict[str, object]
+_ATTEMPTS = 3  # to fit the output limit to a balance that other calls change meanwhile
+
+
+class Admissions:
+    """Decides whether a call may go on, and writes what was priced into its body."""
+
+    def __init__(
+        self,
+        ledger: CallLedger,
+        open_calls: OpenCalls,
+        settings: Settings,
+        router: RouterSource,
+        prices: Pricing,
+        credit_check: CreditCheck,
+    ) -> None:
+        self._credit_check = credit_check
+        self._ledger = ledger
+        self._open_calls = open_calls
+        self._settings = settings
+        self._router = router
+        self._prices = prices
+
+    async def admit(self, call: Call, key: Key, body: Body, call_type: str) -> None:
+        """Sets aside the most the call can cost, or raises a BillingError: nothing is served then.
+
+        May run twice for one request (LiteLLM retries its pre-call hooks with a fallback model after a rate
+        limit); the second time resizes the hold.
+        """
+        if check_call(call.route, call.path, call_type).handling is Handling.FREE:
+            if call_type == "moderation":
+                check_moderation(body, self._router())
+            return
+        if call_type == TOOL_CALL and call.admission is not None:
+            return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
+        check_retries(body)  # which LiteLLM reads from headers, too
+        payer = payer_of(key, self._settings)
+        prices = self._prices.prices_for(payer, key.team_id)
+        bound, session_prices = await self._bound(call, body, call_type, prices)
+        detail = _detail(key, body, bound, call)
+        if bound.free:
+            if call.admission is None:  # else LiteLLM fell back to a free model: its hold is settled at 0
+                call.admission = await self._free(payer, bound, detail)
+            return
+        plan = OutputPlan(bound, call_type, self._settings)
+        hold = await self._hold(call, payer, body, bound, plan, detail)
+        call.admission = Admission(
+            payer=payer,
+            rule=bound.rule,
+            free=False,
+            hold_nanos=hold.amount_nanos,
+            input_charge_nanos=bound.input_charge_nanos,
+            available_nanos=hold.available_nanos,
+            detail=detail,
+            rules=CallRules(prices, bound.rules, bound.deployments),
+            output_tokens_max=bound.limited_tokens,
+        )
+        self._open_calls.add(call)
+        if session_prices is not None:
+            call.session = RealtimeSession(self._ledger, call, session_prices, self._settings, cost_so_far)
+
+    async def _bound(
+        self, call: Call, body: Body, call_type: str, prices: PriceRule | CallPrices
+    ) -> tuple[CallBound, RealtimePrices | None]:
+        """The most that the call can cost; for a session also what each of its responses can."""
+        if call.is_websocket:
+            return bound_session(with_key_fallbacks(body), self._router(), prices)
+        if call_type == TOOL_CALL:
+            return bound_tool_call(body, known_servers(), prices), None
+        if call_type == SEARCH:
+            return bound_search(with_key_fallbacks(body), self._router(), prices), None
+        bound = await bound_call(
+            with_key_fallbacks(body),
+            call_type=call_type,
+            route=call.path,
+            router=self._router(),
+            rule=prices,
+            settings=self._settings,
+        )
+        return bound, None
+
+    async def _free(self, payer: Payer, bound: CallBound, detail: Json) -> Admission:
+        account = await self._ledger.account(payer)
+        return Admission(
+            payer=payer,
+            rule=bound.rule,
+            free=True,
+            hold_nanos=0,
+            input_charge_nanos=0,
+            available_nanos=account.available_nanos,
+            detail=detail,
+        )
+
+    async def _hold(
+        self, call: Call, payer: Payer, body: Body, bound: CallBound, plan: OutputPlan, detail: Json
+    ) -> Hold:
+        output_tokens = plan.first_tokens
+        refusal: InsufficientCredits | None = None
+        for _ in range(_ATTEMPTS):
+            if refusal is not None:
+                output_tokens = plan.smaller_tokens(refusal)
+            try:
+                hold = await self._take(call, payer, bound, output_tokens, detail)
+            except InsufficientCredits as error:
+                refusal = error
+                self._credit_check.note(payer, error.available_nanos)
+            else:
+                self._credit_check.note(payer, hold.available_nanos)
+                bound.write_limit(cast(dict[str, JsonValue], body), plan.limit(output_tokens))
+                call.stream = plan.stream(self._ledger, call, output_tokens)
+                return hold
+        assert refusal is not None
+        raise plan.refused(refusal, "", output_tokens)
+
+    async def _take(
+        self, call: Call, payer: Payer, bound: CallBound, output_tokens: int, detail: Json
+    ) -> Hold:
+        amount_nanos = bound.amount_nanos(output_tokens)
+        if call.admission is not None and not call.admission.free:
+            return await self._ledger.resize(call.id, max(amount_nanos, call.admission.input_charge_nanos))
+        request = HoldRequest(
+            key=call.id,
+            payer=payer,
+            amount_nanos=amount_nanos,
+            fallback_nanos=self._fallback(bound, amount_nanos),
+            lease_s=self._settings.billing_hold_ttl_s,
+            detail={**detail, **rules_detail(bound.rule, bound.rules)},
+        )
+        return await self._ledger.hold(request)
+
+    def _fallback(self, bound: CallBound, amount_nanos: int) -> int:
+        if self._settings.billing_charge_no_event == "nothing":
+            return 0
+        return min(bound.input_charge_nanos, amount_nanos)
+
+
+def _detail(key: Key, body: Body, bound: CallBound, call: Call) -> Json:
+    return {
+        "model": bound.model,
+        "route": call.path,
+        "stream": body.get("stream") is True,
+        "key_hash": key.token,
+        "user_id": key.user_id,
+        "team_id": key.team_id,
+        "output_tokens_limit": bound.output_tokens,
+    }

@@ -1,0 +1,107 @@
+"""The table of endings: what a call costs by the way it ended (docs/explanation/endings.md).
+
+Success events bring their own cost and are not decided here. `ending_at_request_end` decides the rest from
+what the middleware and the hooks saw, when the response is over.
+
+A provider bills the input of a call that it did not answer in time. Where the time was the client's choice
+(`timeout` in the body, `x-litellm-timeout`), the call was cut by the client like any other before its first
+chunk; where it was the operator's, the call failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from billing.ledger.endings import Ending
+from billing.proxy.calls.call import Admission, Call
+from billing.settings import FailedCallCharge, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The call costs nothing."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeEstimate:
+    """Nobody can say what the call cost: an estimate. `basis` says of what."""
+
+    ending: Ending
+    amount_nanos: int
+    basis: Literal["input", "count", "hold"]  # its input; what its stream had shown; all that was set aside
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeCost:
+    """The call costs what LiteLLM recovered of it."""
+
+    ending: Ending
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """An event is on its way, or nobody can know: the watchdog decides."""
+
+
+Cost = Decimal | float  # in major units, as LiteLLM has it
+Decision = Release | ChargeEstimate | ChargeCost | Wait
+
+
+def ending_at_request_end(call: Call, admission: Admission, settings: Settings) -> Decision:
+    """Decides how an admitted call ended whose success event has not come by the end of its response."""
+    if call.success_pending:
+        return Wait()
+    if call.timed_out and not _delivered(call):
+        return _timed_out(call, admission, settings)
+    if call.recovered_cost is not None:
+        return ChargeCost(Ending.BROKEN_MID_STREAM, call.recovered_cost)
+    if not call.dispatched:
+        return Release(Ending.NOT_DISPATCHED)
+    if call.answer_rejected:
+        return ChargeEstimate(Ending.FINISHED_UNPRICED, admission.hold_nanos, "hold")
+    counted_nanos = call.stream.likely_nanos if call.stream is not None else None
+    if counted_nanos is not None and not _may_be_finished(call):
+        cut = call.client_gone or call.credit_ended
+        return ChargeEstimate(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos, "count")
+    showed_nothing = call.stream is not None and not _may_be_finished(call)  # and broke off
+    if call.logging_obj is None or (_delivered(call) and not showed_nothing):
+        return Wait()
+    if call.client_gone:
+        return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)
+    ending = Ending.REJECTED if call.rejected else Ending.FAILED
+    return _by_setting(settings.billing_charge_failed, ending, admission)
+
+
+def cut_by(call: Call) -> Ending:
+    """Who ended a stream before its end: its client, or we."""
+    return Ending.CREDIT_EXHAUSTED if call.credit_ended else Ending.CUT_MID_STREAM
+
+
+def _timed_out(call: Call, admission: Admission, settings: Settings) -> Decision:
+    own_choice = call.client_set_timeout
+    setting = settings.billing_charge_cut_before_first if own_choice else settings.billing_charge_failed
+    if setting == "input" and call.recovered_cost is not None:
+        return ChargeCost(Ending.TIMED_OUT, call.recovered_cost)
+    return _by_setting(setting, Ending.TIMED_OUT, admission)
+
+
+def _may_be_finished(call: Call) -> bool:
+    """Whether the stream went on to its own end, so that an event may still come."""
+    failed = call.stream is not None and call.stream.failed
+    return call.answered_in_full and not call.credit_ended and not failed
+
+
+def _delivered(call: Call) -> bool:
+    """Whether content went out: then a success or failure event names the usage, perhaps after the end."""
+    return call.body_bytes > 0 and call.status is not None and call.status < 400
+
+
+def _by_setting(setting: FailedCallCharge, ending: Ending, admission: Admission) -> Decision:
+    if setting == "input" and admission.input_charge_nanos > 0:
+        return ChargeEstimate(ending, admission.input_charge_nanos, "input")
+    return Release(ending)

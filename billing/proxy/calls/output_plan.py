@@ -1,0 +1,77 @@
+"""How much output a call's hold covers: all that it may write, or the first portion of a stream that grows.
+
+A hold that covers everything is priced by the limit that goes into the request: a balance too small for a
+client's own limit refuses the call, and shortens the limit of a client that named none. A growing hold needs
+neither: the stream ends where the credit does (ADR 0007).
+"""
+
+from __future__ import annotations
+
+from billing.errors import InsufficientCredits
+from billing.money import format_nanos
+from billing.proxy.calls.call import Call
+from billing.proxy.calls.call_ledger import CallLedger
+from billing.proxy.max_cost import CallBound
+from billing.proxy.streams import CreditedStream, GrowingHold, dialect_named
+from billing.settings import Settings
+
+
+class OutputPlan:
+    """The output of one call, as its hold is to cover it."""
+
+    def __init__(self, bound: CallBound, call_type: str, settings: Settings) -> None:
+        self._bound = bound
+        self._settings = settings
+        self._dialect = dialect_named(call_type)
+
+    @property
+    def grows(self) -> bool:
+        """Whether the hold may begin with a portion: the stream shows all that is billed, and we read it."""
+        return (
+            self._settings.billing_stream_hold == "growing"
+            and self._bound.streamed is not None
+            and self._dialect is not None
+            and self._bound.output_tokens > self._settings.billing_stream_portion_tokens
+        )
+
+    @property
+    def first_tokens(self) -> int:
+        """Output tokens that the hold is first asked to cover."""
+        return self._settings.billing_stream_portion_tokens if self.grows else self._bound.output_tokens
+
+    def smaller_tokens(self, refusal: InsufficientCredits) -> int:
+        """What the balance covers instead. Raises InsufficientCredits where that is too little."""
+        bound = self._bound
+        affordable = bound.affordable_output_tokens(refusal.available_nanos)
+        if bound.output_limit_field is None:
+            raise self.refused(refusal, "") from refusal
+        if bound.client_set_limit and not self.grows:
+            hint = f" It would cover an output of {affordable} tokens." if affordable > 0 else ""
+            raise self.refused(refusal, hint) from refusal
+        smallest = min(self._settings.billing_output_tokens_min, bound.output_tokens)
+        if affordable < smallest:
+            raise self.refused(refusal, "", smallest) from refusal
+        return min(affordable, self.first_tokens)
+
+    def refused(
+        self, refusal: InsufficientCredits, hint: str, output_tokens: int | None = None
+    ) -> InsufficientCredits:
+        """The refusal in the call's own figures."""
+        required_nanos = self._bound.amount_nanos(output_tokens)
+        return InsufficientCredits(
+            f"This call to {self._bound.model} may cost up to {format_nanos(required_nanos)}, and "
+            f"{format_nanos(max(refusal.available_nanos, 0))} is available.{hint} Top up to go on.",
+            available_nanos=refusal.available_nanos,
+            required_nanos=required_nanos,
+        )
+
+    def limit(self, covered_tokens: int) -> int:
+        """The output limit to write into the request."""
+        return self._bound.output_tokens if self.grows else covered_tokens
+
+    def stream(self, ledger: CallLedger, call: Call, covered_tokens: int) -> CreditedStream | None:
+        """What watches the answer if it is streamed; None where we do not read its events."""
+        if self._dialect is None:
+            return None
+        hold = GrowingHold(ledger, call, self._bound, covered_tokens, self._settings)
+        return CreditedStream(self._dialect, hold)

@@ -1,0 +1,178 @@
+"""Ends the calls that nobody renews any more: their process died, or their event was lost.
+
+Safe on any number of replicas: the ledger ends a hold only while it is open and its lease is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import psycopg
+from psycopg.rows import class_row
+
+from billing.database.pool import Pool
+from billing.database.statements import load_statements
+from billing.errors import BillingError, LedgerUnavailable, Unavailable
+from billing.ledger.endings import Ending
+from billing.ledger.schemas import Hold, HoldStatus, Json, Settlement
+from billing.ledger.service import Ledger
+from billing.metrics.instruments import SWEPT
+from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail, without_rules
+
+logger = logging.getLogger(__name__)
+
+_BATCH_MAX = 200
+_UNREADABLE = (  # to anybody, at any time: no table of LiteLLM's, another version's, or no right to it
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InsufficientPrivilege,
+)
+_SLACK = timedelta(minutes=5)  # between LiteLLM's clock and the database's
+
+
+@dataclass(frozen=True, slots=True)
+class SpendLog:
+    """One row of LiteLLM's spend log for a call."""
+
+    spend: str
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    status: str | None
+    model_group: str | None
+    model_id: str | None
+    cache_hit: str | None
+
+
+class Sweeper:
+    """Ends open holds whose lease is over."""
+
+    def __init__(self, ledger: Ledger, pool: Pool) -> None:
+        self._ledger = ledger
+        self._pool = pool
+        self._spend_log_of_call = load_statements("billing.proxy.calls")["spend_log_of_call"]
+
+    async def sweep(self) -> int:
+        """Ends up to 200 holds. Returns how many it looked at; Unavailable ends it early.
+
+        One that cannot be ended is logged and counted, and tried again next time.
+        """
+        holds = await self._ledger.due(_BATCH_MAX)
+        for hold in holds:
+            try:
+                await self._end(hold)
+            except Unavailable:
+                raise
+            except BillingError as error:
+                SWEPT.labels("failed").inc()
+                logger.error("call %s could not be ended: %s", hold.key, error)
+            except Exception:  # whatever is wrong with one hold, it must not keep those behind it
+                SWEPT.labels("failed").inc()
+                logger.exception("call %s could not be ended", hold.key)
+            else:
+                SWEPT.labels("ended").inc()
+        return len(holds)
+
+    async def end(self, key: str) -> bool:
+        """Ends one hold if its lease is over. Returns whether it has ended. Raises NotFound."""
+        hold = await self._ledger.hold_of(key)
+        if hold.status is HoldStatus.OPEN and hold.lease_expires_at <= datetime.now(UTC):
+            await self._end(hold)
+            hold = await self._ledger.hold_of(key)
+        return hold.status is not HoldStatus.OPEN
+
+    async def recover(self, key: str) -> bool:
+        """Replaces the estimate that an ended call was charged by what LiteLLM's spend log says it cost.
+
+        Returns False where the log says nothing that can be charged. Raises NotFound, KeyConflict.
+        """
+        hold = await self._ledger.hold_of(key)
+        logs = [log for log in await self._spend_logs(hold) if _is_cost(log)]
+        if hold.status is HoldStatus.OPEN or not any(
+            log.status != "failure" and Decimal(log.spend) > 0 for log in logs
+        ):
+            return False
+        await self._ledger.settle(_logged(hold, logs))
+        return True
+
+    async def _end(self, hold: Hold) -> None:
+        logs = [log for log in await self._spend_logs(hold) if _is_cost(log)]
+        if any(log.status != "failure" or Decimal(log.spend) > 0 for log in logs):
+            await self._ledger.settle(_logged(hold, logs))
+        elif logs:
+            await self._ledger.release(hold.key, Ending.FAILED)
+        else:
+            logger.warning("call %s ended without any event: charged by rule, listed for review", hold.key)
+            await self._ledger.expire(
+                hold.key,
+                hold.fallback_nanos,
+                f"{hold.detail.get('model', 'call')}: no event, input only",
+                _by_rule(hold),
+            )
+
+    async def _spend_logs(self, hold: Hold) -> list[SpendLog]:
+        parameters = {
+            "call_id": hold.key,
+            "key_hash": hold.detail.get("key_hash"),
+            "since": (hold.created_at - _SLACK).replace(tzinfo=None),
+        }
+        try:
+            async with self._pool.connection() as connection:
+                cursor = connection.cursor(row_factory=class_row(SpendLog))
+                return await (await cursor.execute(self._spend_log_of_call, parameters)).fetchall()
+        except _UNREADABLE as error:
+            logger.error("LiteLLM's spend logs cannot be read, so calls end without them: %s", error)
+            return []
+        except psycopg.errors.QueryCanceled:  # of this one; others may be quicker to find
+            raise
+        except psycopg.OperationalError as error:
+            raise LedgerUnavailable("LiteLLM's spend logs cannot be reached.") from error
+
+
+def _is_cost(log: SpendLog) -> bool:
+    """Whether a logged spend can be charged.
+
+    LiteLLM's column is a float, so it may be negative or NaN, and it is 0 where LiteLLM knew no price.
+    """
+    cost = Decimal(log.spend)
+    unpriced = cost == 0 and log.total_tokens and log.status != "failure" and log.cache_hit != "True"
+    return cost.is_finite() and cost >= 0 and not unpriced
+
+
+def _by_rule(hold: Hold) -> Json:
+    rule = rule_of_detail(hold.detail, None, None)
+    price = price_detail("input", None, rule, hold.fallback_nanos)
+    return {
+        **without_rules(hold.detail),
+        "ending": str(Ending.NO_EVENT),
+        "rule": rule.detail(),
+        "price": price,
+    }
+
+
+def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
+    cost = sum((Decimal(log.spend) for log in logs), Decimal(0))
+    last = logs[-1]
+    rule = rule_of_detail(hold.detail, last.model_group, last.model_id)
+    amount_nanos = charge_nanos_of(cost, rule) if cost else 0  # an answer from the cache, or a failure
+    ending = Ending.FINISHED_FREE if rule.free else Ending.FINISHED
+    return Settlement(
+        key=hold.key,
+        amount_nanos=amount_nanos,
+        ending=ending,
+        description=f"{hold.detail.get('model', 'call')}: from the spend log",
+        payer=hold.payer,
+        detail={
+            **without_rules(hold.detail),
+            "ending": str(ending),
+            "provider_cost": str(cost),
+            "prompt_tokens": last.prompt_tokens,
+            "completion_tokens": last.completion_tokens,
+            "rule": rule.detail(),
+            "price": price_detail("spend_log", cost, rule, amount_nanos),
+        },
+    )

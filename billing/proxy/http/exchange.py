@@ -1,0 +1,133 @@
+"""One HTTP request's messages, between the server and LiteLLM.
+
+Renders our refusals in the shape of the route, adds `x-billing-…` headers, notes how the response went, and
+ends a stream where the credit ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from billing.proxy.calls.call import Call
+from billing.proxy.http.json_body import not_an_object
+from billing.proxy.http.refusal import Refusals
+from billing.proxy.http.response_headers import billing_headers, customers_headers
+from billing.proxy.streams import CreditedStream
+from billing.runtime.event_loop import give_way
+
+_EVENT_STREAM = "text/event-stream"
+_CANCELLED_WITHIN_S = 1.0
+
+
+class HttpExchange:
+    """Watches one request's messages, and replaces the response of a refused call by ours."""
+
+    __slots__ = (
+        "_body_start",
+        "_call",
+        "_complete",
+        "_receive",
+        "_refusals",
+        "_refused",
+        "_scope",
+        "_send",
+        "_stream",
+    )
+
+    def __init__(
+        self, call: Call, scope: Scope, receive: Receive, send: Send, top_up_url: str | None
+    ) -> None:
+        self._call = call
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._refusals = Refusals(call, scope, receive, send, top_up_url)
+        self._refused = False
+        self._complete = False
+        self._body_start: bytes | None = None
+        self._stream: CreditedStream | None = None  # while its hold does not cover everything
+
+    async def receive(self) -> Message:
+        """The next message for LiteLLM; notes whether the client has left."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._complete:
+            self._call.client_gone = True
+        if self._body_start is None and message["type"] == "http.request":
+            self._body_start = message.get("body", b"")
+        return message
+
+    async def refuse_body(self) -> bool:
+        """Answers 400 where LiteLLM failed over a body that is no request; says whether it did."""
+        refusal = not_an_object(self._body_start or b"", Headers(scope=self._scope))
+        if self._call.status is not None or refusal is None:
+            return False
+        await self._refusals.answer(refusal)
+        return True
+
+    async def send(self, message: Message) -> None:
+        """Passes on what LiteLLM says, or what takes its place."""
+        if message["type"] == "http.response.start":
+            await self._start(message)
+            return
+        if self._refused:
+            return
+        if message["type"] == "http.response.body":
+            await self._deliver(await self._covered(message) if self._stream else message)
+            if self._call.credit_ended:
+                await self._until_cancelled()
+            return
+        await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        call = self._call
+        if call.refusal is not None:
+            self._refused = self._complete = True
+            await self._refusals.answer(call.refusal, _cors(Headers(raw=message["headers"])))
+            return
+        call.status = message["status"]
+        if call.route is not None:  # the key is neither exempt nor an admin's
+            message["headers"] = customers_headers(list(message["headers"]))
+        headers = Headers(raw=message["headers"])
+        if headers.get("content-type", "").startswith(_EVENT_STREAM):
+            self._stream = call.stream
+        MutableHeaders(scope=message).update(billing_headers(call, headers))
+        await self._send(message)
+
+    async def _covered(self, message: Message) -> Message:
+        """What of a stream's piece the hold covers, once it was extended; the end of the stream with it."""
+        assert self._stream is not None
+        more = message.get("more_body", False)
+        body = await self._stream.covered(message.get("body", b""), more=more)
+        refusal = self._stream.refusal
+        if refusal is None:
+            return {**message, "body": body}
+        self._call.credit_ended = True
+        ending = self._stream.ending(self._refusals.error(refusal))
+        return {**message, "body": body + ending, "more_body": False}
+
+    async def _until_cancelled(self) -> None:
+        """To the server the response is over, so it reports a disconnect to LiteLLM, which then cancels this,
+        closes the provider's stream and bills what was streamed, as it does when a client leaves.
+        """
+        await asyncio.sleep(_CANCELLED_WITHIN_S)
+        raise OSError("The stream was ended for want of credit.")  # what ASGI says of a client that left
+
+    async def _deliver(self, message: Message) -> None:
+        self._complete = not message.get("more_body", False)
+        try:
+            await self._send(message)
+        except OSError:
+            self._call.client_gone = True
+            raise
+        self._call.body_bytes += len(message.get("body", b""))
+        self._call.answered_in_full = self._complete
+        if not self._complete:
+            await give_way()
+
+
+def _cors(headers: Headers) -> dict[str, str]:
+    """What LiteLLM's CORS middleware, further in, said of the response that ours replaces."""
+    return {name: value for name, value in headers.items() if name.startswith(("access-control-", "vary"))}

@@ -1,0 +1,1 @@
+"""Where billing meets LiteLLM: hooks, guards, authentication, and what is patched."""

@@ -1,0 +1,60 @@
+"""Puts billing's hooks into a started LiteLLM, and asserts that they are there."""
+
+from __future__ import annotations
+
+import litellm
+from litellm.integrations.custom_logger import CustomLogger
+
+from billing.proxy.litellm.patches import CALLBACKS, NO_LOG, SUCCESS_CALLBACKS, check_known
+
+GUARD_CLASS = "_PROXY_ConfigGuard"  # by name: LiteLLM may have loaded a module of its own from the file
+
+
+def mount_hooks(hook: CustomLogger) -> None:
+    """Last in the pre-call order, so that all who may still refuse or rewrite have had their say; first in
+    the success order, so that no slow callback eats our part of a logging event's time.
+
+    Raises RuntimeError where LiteLLM did not take the hook (it silently refuses a 31st callback), and where
+    its configuration leaves streams without the event that names their cost.
+    """
+    if litellm.disable_streaming_logging:
+        raise RuntimeError("Take `disable_streaming_logging` out: streams would be served unbilled.")
+    check_known(NO_LOG, litellm.global_disable_no_log_param)
+    check_known(CALLBACKS, litellm.callbacks)
+    check_known(SUCCESS_CALLBACKS, litellm._async_success_callback)
+    litellm.global_disable_no_log_param = True
+    callbacks = litellm.callbacks
+    for guard in [one for one in callbacks if type(one).__name__ == GUARD_CLASS]:
+        callbacks.remove(guard)  # it has done its work; LiteLLM visits every callback in every call
+    if hook in callbacks:
+        callbacks.remove(hook)
+    callbacks.append(hook)
+    for order in (litellm._async_success_callback, litellm.success_callback):
+        if hook in order:
+            order.remove(hook)
+    litellm._async_success_callback.insert(0, hook)
+    assert_mounted(hook)
+
+
+async def keep_mounted(hook: CustomLogger) -> None:
+    """Puts the hook back in its place where LiteLLM has changed its lists since: it adds callbacks and
+    guardrails that an admin sets by API, and those that it finds in its database.
+
+    Raises RuntimeError where LiteLLM does not take it.
+    """
+    callbacks, successes = litellm.callbacks, litellm._async_success_callback
+    if not (callbacks and callbacks[-1] is hook and successes and successes[0] is hook):
+        mount_hooks(hook)
+
+
+def unmount_hooks(hook: CustomLogger) -> None:
+    """Takes the hook out again, at the end of the app's life."""
+    for order in (litellm.callbacks, litellm._async_success_callback):
+        if hook in order:
+            order.remove(hook)
+
+
+def assert_mounted(hook: CustomLogger) -> None:
+    """Raises RuntimeError unless the hook will be called."""
+    if hook not in litellm.callbacks or hook not in litellm._async_success_callback:
+        raise RuntimeError("LiteLLM did not take billing's hooks; refusing to serve unbilled.")

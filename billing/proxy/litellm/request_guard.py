@@ -1,0 +1,102 @@
+"""Reads what a client wrote before LiteLLM mixes its own into it, for every kind of call.
+
+LiteLLM puts a request together in one function (`add_litellm_data_to_request`): JSON, form and WebSocket
+alike. Near its beginning, when the client's fields are parsed and nothing of LiteLLM's stands among them, it
+calls the function that is wrapped here. What steers is refused there, what names LiteLLM's own is taken out
+of the metadata.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from litellm.proxy.litellm_pre_call_utils import LiteLLMProxyRequestSetup
+
+from billing.errors import BillingError
+from billing.proxy.calls.call import Call, current_call
+from billing.proxy.calls.payer import is_exempt
+from billing.proxy.http.client_fields import drop_ignored, refuse_steering
+from billing.proxy.http.client_headers import forwarded_headers, refuse_own_credentials
+from billing.proxy.http.client_metadata import strip_litellm_metadata
+from billing.proxy.litellm.answer_cache import own_namespace
+from billing.proxy.litellm.hooks import refused
+from billing.proxy.litellm.patches import FORWARD_HEADERS, PREPARE_REQUEST, check_known
+from billing.proxy.litellm.route_guard import NoteRefusal
+from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
+from billing.proxy.max_cost.search import OF_A_SEARCH
+from billing.settings import Settings
+
+if TYPE_CHECKING:
+    from litellm.proxy._types import UserAPIKeyAuth
+
+
+def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
+    """Lets only what a client may say into the requests of billed keys.
+
+    In shadow mode `note` is told of a refusal instead. Raises RuntimeError where LiteLLM's functions are not
+    the ones we know.
+    """
+    prepare = LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call
+    forwardable = LiteLLMProxyRequestSetup._get_forwardable_headers
+    check_known(PREPARE_REQUEST, prepare)
+    check_known(FORWARD_HEADERS, forwardable)
+
+    @functools.wraps(prepare)
+    def prepared(
+        *,
+        headers: dict[str, str],
+        request_data: dict[str, object],
+        user_api_key_dict: UserAPIKeyAuth,
+        general_settings: dict[str, object] | None = None,
+    ) -> object:
+        call = current_call.get()
+        is_billed = not is_exempt(user_api_key_dict, settings)
+        if call is not None:
+            call.filters_headers = is_billed
+            call.cache_namespace = own_namespace(user_api_key_dict, settings) if is_billed else None
+        if is_billed:
+            try:
+                check_request(call, request_data, headers)
+            except BillingError as refusal:
+                if note is None or call is None:
+                    raise refused(call, refusal) from refusal
+                note(call, user_api_key_dict, request_data, refusal)
+        found = prepare(
+            headers=headers,
+            request_data=request_data,
+            user_api_key_dict=user_api_key_dict,
+            general_settings=general_settings,
+        )
+        if is_billed:
+            found.pop("organization", None)
+        return found
+
+    @functools.wraps(forwardable)
+    def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+        call = current_call.get()
+        kept: dict[str, str] = forwardable(headers)
+        return kept if call is None or not call.filters_headers else forwarded_headers(kept)
+
+    LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call = staticmethod(prepared)
+    LiteLLMProxyRequestSetup._get_forwardable_headers = staticmethod(forwarded)
+
+
+def check_request(call: Call | None, sent: dict[str, object], headers: Mapping[str, str]) -> None:
+    """Takes out of a request's fields what is not the client's to say. Raises BadRequest or Forbidden.
+
+    `headers` are those that LiteLLM keeps, without the one that let the request in.
+    """
+    strip_litellm_metadata(sent)
+    refuse_own_credentials(headers)
+    if call is not None and call.is_websocket:
+        return  # LiteLLM's own fields alone: what a session may say comes in its frames
+    is_search = call is not None and call.route is not None and SEARCH in call.route.call_types
+    drop_ignored(sent)
+    refuse_steering(_without_litellms(sent), but=OF_A_SEARCH if is_search else ())
+
+
+def _without_litellms(sent: dict[str, object]) -> dict[str, object]:
+    """LiteLLM has stripped a client's `proxy_server_request` by now, and written its own."""
+    return {name: value for name, value in sent.items() if name != "proxy_server_request"}

@@ -1,0 +1,189 @@
+"""Calls that are priced by what goes in and comes out whole: images, speech, audio, documents, pages.
+
+Each kind knows the most units that a request can use, from its body, and the dearest price of a unit, from
+the entry that LiteLLM will bill the deployment by (`litellm.cost_calculator.completion_cost`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.errors import BadRequest, ModelNotPriced
+from billing.proxy.max_cost.candidate import Candidate
+from billing.proxy.max_cost.deployments import Deployment, listed_prices, unit_price
+from billing.proxy.max_cost.images import image_cost, read_images
+from billing.proxy.max_cost.price_map import cost_adjustment
+from billing.proxy.max_cost.prices import Usage, ceiling, price_of, service_tiers_of
+from billing.proxy.max_cost.recordings import read_recording, transcription_cost
+from billing.proxy.max_cost.request import model_of
+from billing.proxy.max_cost.tokens import TextTokens, count_texts
+from billing.settings import Settings
+
+DOCUMENTS_MAX = 10_000  # of one rerank call
+PAGES_MAX = 1_000  # of one document: Mistral's documented limit
+_UNIT_DOCUMENTS = 100  # Cohere bills a search a hundred documents, and splits long ones
+_CHUNK_TOKENS = 100  # …into chunks of 500 tokens less the query; taken shorter, to be on the safe side
+
+Body = Mapping[str, object]
+Cost = Callable[[Deployment], Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCall:
+    """A call's units, read once; `cost` gives the most it can cost on a deployment, in major units."""
+
+    model: str
+    cost: Cost
+    is_input: bool  # what it costs is what goes in: an ending that pays for input alone pays that
+
+
+async def read_unit_call(body: Body, call_type: str, settings: Settings) -> UnitCall | None:
+    """The units of a call of this kind; None for calls that are priced by tokens. Raises BadRequest."""
+    reader = _READERS.get(call_type)
+    if reader is None:
+        return None
+    return await reader(body, model_of(body), settings)
+
+
+def unit_candidate(call: UnitCall, deployment: Deployment) -> Candidate:
+    """What the call can cost on one deployment. Raises ModelNotPriced where there is no price or no bound.
+
+    LiteLLM's discounts and margins do not reach all of these kinds: a discount is not counted on.
+    """
+    factor, margin = cost_adjustment(deployment.provider)
+    cost = call.cost(deployment) * max(factor, Decimal(1))
+    return Candidate(
+        input_cost=cost,
+        input_estimate=cost if call.is_input else Decimal(0),
+        output_cost_per_token=Decimal(0),
+        fixed_cost=margin,
+    )
+
+
+async def _new_images(body: Body, model: str, settings: Settings) -> UnitCall:
+    """Without a prompt LiteLLM makes one from `messages`, after we have looked."""
+    _text(body, "prompt", required=True)
+    return await _images(body, model, settings)
+
+
+async def _images(body: Body, model: str, settings: Settings) -> UnitCall:
+    text = await _counted(_text(body, "prompt", required=False), settings)
+    wish = read_images(body)
+    return UnitCall(
+        model,
+        lambda deployment: image_cost(deployment, wish, text),
+        is_input=False,
+    )
+
+
+async def _speech(body: Body, model: str, settings: Settings) -> UnitCall:
+    spoken = _text(body, "input", required=True)
+    text = await _counted(spoken, settings)
+
+    def cost(deployment: Deployment) -> Decimal:
+        prices = listed_prices(deployment)
+        if prices.get("input_cost_per_character"):
+            return price_of(prices["input_cost_per_character"], "price a character", model) * len(spoken)
+        if deployment.provider not in ("openai", "azure") or not prices:
+            raise ModelNotPriced(
+                f"LiteLLM prices speech by its own map alone, which has no price for {deployment.model}."
+            )
+        return _input_cost(deployment, prices, text.ceiling)
+
+    return UnitCall(model, cost, is_input=True)
+
+
+async def _transcription(body: Body, model: str, settings: Settings) -> UnitCall:
+    if str(body.get("stream")).lower() == "true":
+        raise BadRequest("Streamed transcriptions cannot be billed yet; leave `stream` out.")
+    recording = await read_recording(body.get("file"))
+    text = await _counted(_text(body, "prompt", required=False), settings)
+    return UnitCall(
+        model, lambda deployment: transcription_cost(deployment, recording, text.ceiling), is_input=True
+    )
+
+
+async def _rerank(body: Body, model: str, settings: Settings) -> UnitCall:
+    documents = body.get("documents")
+    if not isinstance(documents, list) or not 1 <= len(documents) <= DOCUMENTS_MAX:
+        raise BadRequest(f"`documents` must be a list of 1 to {DOCUMENTS_MAX} texts.")
+    query = await _counted(_text(body, "query", required=True), settings)
+    texts = [one if isinstance(one, str) else str(one) for one in documents]
+    text = await _counted("\n".join(texts), settings)
+    chunks = len(texts) + text.ceiling // _CHUNK_TOKENS
+    searches = 1 + chunks // _UNIT_DOCUMENTS
+    tokens = text.ceiling + len(texts) * (query.ceiling + 8)
+
+    def cost(deployment: Deployment) -> Decimal:
+        searched = unit_price(deployment, "input_cost_per_query") * searches
+        read = unit_price(deployment, "input_cost_per_token") * tokens
+        if searched == read == 0:
+            raise ModelNotPriced(f"{deployment.model} has no price a search or a token.")
+        return max(searched, read)
+
+    return UnitCall(model, cost, is_input=True)
+
+
+async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
+    wished = _page_count(body)
+
+    def cost(deployment: Deployment) -> Decimal:
+        pages = wished if wished == 1 or deployment.provider == "mistral" else PAGES_MAX
+        prices = deployment.prices
+        if prices.get("ocr_cost_per_credit") or not prices.get("ocr_cost_per_page"):
+            raise ModelNotPriced(f"{deployment.model} has no price a page, so it cannot be billed.")
+        read = unit_price(deployment, "ocr_cost_per_page")
+        noted = unit_price(deployment, "annotation_cost_per_page") or read
+        annotates = any(str(name).endswith("annotation_format") for name in body if body[name] is not None)
+        return pages * (read + (noted if annotates else 0))
+
+    return UnitCall(model, cost, is_input=True)
+
+
+def _page_count(body: Body) -> int:
+    """Pages that a document can have at most: one image, the client's choice, or the provider's limit."""
+    document = body.get("document")
+    if isinstance(document, Mapping) and document.get("type") == "image_url":
+        return 1
+    pages = body.get("pages")
+    if pages is None:
+        return PAGES_MAX
+    if not isinstance(pages, list) or not 1 <= len(pages) <= PAGES_MAX:
+        raise BadRequest(f"`pages` must be a list of 1 to {PAGES_MAX} page numbers.")
+    if not all(type(page) is int and page >= 0 for page in pages):  # "0-999" would be a thousand
+        raise BadRequest("`pages` must be whole numbers from 0.")
+    return len(pages)
+
+
+_READERS: dict[str, Callable[[Body, str, Settings], Awaitable[UnitCall]]] = {
+    "image_generation": _new_images,
+    "aimage_edit": _images,
+    "aspeech": _speech,
+    "transcription": _transcription,
+    "rerank": _rerank,
+    "aocr": _pages,
+}
+
+
+def _text(body: Body, name: str, *, required: bool) -> str:
+    value = body.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value):
+        raise BadRequest(f"`{name}` must be a text.")
+    return value
+
+
+async def _counted(text: str, settings: Settings) -> TextTokens:
+    counted = (await count_texts(text, (None,)))[None]
+    if not settings.bounds_by_bytes:
+        return counted
+    return TextTokens(counted.estimate, counted.utf8_bytes, counted.utf8_bytes)
+
+
+def _input_cost(deployment: Deployment, table: Body, tokens: int) -> Decimal:
+    usage = Usage(tokens, 0, 0, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False)
+    prices = ceiling(table, usage, deployment.model, makes_output=False)
+    return prices.input_per_token * tokens + prices.per_request

@@ -1,1 +1,0 @@
-"""Calls of MCP tools, at the price that the operator set for each."""

@@ -1,0 +1,1 @@
+"""Charges that somebody should look at, and their repricing."""

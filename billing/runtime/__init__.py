@@ -1,0 +1,1 @@
+"""The process itself: event loop, garbage collection, memory."""

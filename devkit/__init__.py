@@ -1,0 +1,1 @@
+"""For developers, never in the image: `make run`, the demo models, a local Stripe, reference pages."""

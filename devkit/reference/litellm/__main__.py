@@ -1,0 +1,5 @@
+import sys
+
+from devkit.reference.litellm.page import page
+
+sys.stdout.write(page())

@@ -1,0 +1,69 @@
+"""Runs a program to its end, with a time limit, and says in one line what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+LAST_LINES = 15
+
+
+class StartAs(TypedDict, total=False):
+    """Arguments of `subprocess.Popen`, and of asyncio's: the user and the folder of a new process."""
+
+    cwd: Path
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a program ended: its exit code (None: it took too long) and what it printed."""
+
+    code: int | None
+    output: str
+
+    @property
+    def last_lines(self) -> str:
+        """The end of what it printed, for a reader who has to know why."""
+        return "\n".join(self.output.rstrip().splitlines()[-LAST_LINES:])
+
+
+async def run(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    timeout_s: float,
+    directory: Path | None = None,
+    standard_input: int = asyncio.subprocess.DEVNULL,
+    start_as: StartAs | None = None,
+) -> Outcome:
+    """Runs `command`, standard error joined to output. A program that takes too long is killed.
+
+    `start_as` names the user and the folder that it runs in, `directory` the folder alone.
+
+    Raises OSError where it cannot be started.
+    """
+    place: StartAs = start_as or ({"cwd": directory} if directory else {})
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=dict(env),
+        stdin=standard_input,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        **place,
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return Outcome(None, "")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Outcome(process.returncode, output.decode(errors="replace"))

@@ -1,0 +1,37 @@
+"""How commands speak: results on standard output, complaints on standard error, and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Sequence
+
+from billing.errors import BillingError
+from gateway.start.failures import RunFailure
+from gateway.start.messages import FAILED, tell
+
+
+def say(text: str) -> None:
+    """One thing to the user, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def answer(command: Coroutine[object, object, int]) -> int:
+    """Runs a command; an expected failure is one line, behind what its log says, and an exit code."""
+    try:
+        return asyncio.run(command)
+    except RunFailure as failure:
+        if failure.log_tail:
+            sys.stderr.write(f"{failure.log_tail}\n")
+        tell(failure.message)
+        return failure.exit_code
+    except BillingError as error:
+        tell(error.message)
+        return FAILED
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A line a row, with columns as wide as what stands in them. Takes one row at least."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
