@@ -16,8 +16,8 @@ LITELLM ?= $(LOCKED_LITELLM)
 LITELLM_VENV := $(if $(filter $(LOCKED_LITELLM),$(LITELLM)),$(VENV),$(VENV)/litellm-$(LITELLM))
 LITELLM_READY := $(LITELLM_VENV)/installed-$(if $(filter $(LOCKED_LITELLM),$(LITELLM)),dev,$(LITELLM).whole)
 LITELLM_TESTS := tests/unit/litellm tests/unit/proxy tests/integration/proxy tests/integration/gateway \
-	tests/integration/local tests/acceptance
-LITELLM_TESTS_SHORT := tests/unit/litellm tests/unit/proxy/bound/test_prices.py \
+	tests/integration/devkit tests/acceptance
+LITELLM_TESTS_SHORT := tests/unit/litellm tests/unit/proxy/max_cost/test_prices.py \
 	tests/acceptance/routes/test_route_table.py tests/acceptance/calls/test_endings.py::TestFinished
 export VENV
 

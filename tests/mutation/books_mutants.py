@@ -100,7 +100,7 @@ ENDINGS = [
         "billing/proxy/calls/settler.py",
         "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                continue\n            except KeyConflict",
         "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                return\n            except KeyConflict",
-        ("tests/unit/proxy/test_settler.py",),
+        ("tests/unit/proxy/calls/test_settler.py",),
     ),
 ]
 

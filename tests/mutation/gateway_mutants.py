@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.mutation.mutant import Mutant
 
-_MIDDLEWARE = "tests/unit/proxy/test_middleware.py"
-_EVENTS = "tests/unit/proxy/test_events.py"
+_MIDDLEWARE = "tests/unit/proxy/http/test_middleware.py"
+_EVENTS = "tests/unit/proxy/calls/test_events.py"
 
 GATEWAY_MUTANTS = [
     Mutant(
@@ -20,7 +20,7 @@ GATEWAY_MUTANTS = [
         "billing/proxy/http/middleware.py",
         "what a session holds is freed all the same\n                self._request_ended(call)",
         "\n                pass",
-        ("tests/unit/proxy/test_websocket_end.py",),
+        ("tests/unit/proxy/http/test_websocket_end.py",),
     ),
     Mutant(
         "a client may choose the id of its call",
@@ -62,7 +62,7 @@ GATEWAY_MUTANTS = [
         "billing/proxy/calls/endings.py",
         "(_delivered(call) and not showed_nothing)",
         "False",
-        ("tests/unit/proxy/test_endings.py",),
+        ("tests/unit/proxy/calls/test_endings.py",),
     ),
     Mutant(
         "an unknown cost is nothing",
@@ -76,21 +76,21 @@ GATEWAY_MUTANTS = [
         "billing/proxy/calls/payer.py",
         "return key.user_id is not None and key.user_id in settings.exempt_users",
         "return True",
-        ("tests/unit/proxy/test_payer.py",),
+        ("tests/unit/proxy/calls/test_payer.py",),
     ),
     Mutant(
         "any key may name who pays",
         "billing/proxy/calls/payer.py",
         "if key.metadata.get(TRUSTED_BACKEND) is not True:",
         "if False:",
-        ("tests/unit/proxy/test_payer.py",),
+        ("tests/unit/proxy/calls/test_payer.py",),
     ),
     Mutant(
         "a client may set what was priced",
         "billing/proxy/http/client_fields.py",
         "if value is not None and name not in but and is_refused(name):",
         "if False:",
-        ("tests/unit/proxy/test_client_fields.py",),
+        ("tests/unit/proxy/http/test_client_fields.py",),
     ),
     Mutant(
         "a webhook needs no signature",
@@ -167,14 +167,14 @@ GATEWAY_MUTANTS = [
         "billing/proxy/calls/usage_check.py",
         "if value < 0:",
         "if False:",
-        ("tests/unit/proxy/test_usage_check.py",),
+        ("tests/unit/proxy/calls/test_usage_check.py",),
     ),
     Mutant(
         "an answer may be many times what was asked for",
         "billing/proxy/calls/usage_check.py",
         "if known.output_tokens_max and",
         "if False and",
-        ("tests/unit/proxy/test_success.py",),
+        ("tests/unit/proxy/calls/test_success.py",),
     ),
     Mutant(
         "a provider's stream stays open when its client has left",
@@ -188,20 +188,20 @@ GATEWAY_MUTANTS = [
         "billing/proxy/litellm/spend_log_rows.py",
         "            return error\n",
         "            return None if error else error\n",
-        ("tests/unit/proxy/test_spend_log_rows.py",),
+        ("tests/unit/proxy/litellm/test_spend_log_rows.py",),
     ),
     Mutant(
         "customers share the response cache",
         "billing/proxy/litellm/answer_cache.py",
         'return key if owner is None else f"{owner}:{key}"',
         "return key",
-        ("tests/unit/proxy/test_answer_cache.py",),
+        ("tests/unit/proxy/litellm/test_answer_cache.py",),
     ),
     Mutant(
         "a billed call may pass the door unchecked",
         "billing/proxy/litellm/route_guard.py",
         "if call.route.handling is Handling.BILLED and not call.fields_checked:",
         "if False:",
-        ("tests/unit/proxy/test_route_guard.py",),
+        ("tests/unit/proxy/litellm/test_route_guard.py",),
     ),
 ]

@@ -2,7 +2,7 @@
 # What a newcomer types on a bare Debian: as root under a private umask below a private folder, then as a user.
 set -eu
 say() { printf 'newcomer: %s\n' "$*" >&2; }
-tests=${TESTS:-tests/unit/local tests/integration/local/test_private_folders.py tests/integration/database}
+tests=${TESTS:-tests/unit/devkit/run tests/integration/devkit/test_private_folders.py tests/integration/database}
 [ "$tests" != all ] || tests=
 
 free_port() { # the gateway's; the sandbox takes the next
@@ -59,5 +59,5 @@ cp -r /srv/proxyllm.git /home/newcomer/
 chown -R newcomer: /home/newcomer
 # Without root's cache of packages, in which this user may not write.
 su newcomer -c 'set -e; cd; git clone --quiet proxyllm.git; cd proxyllm; unset UV_CACHE_DIR
-  make test ARGS="tests/integration/local/test_postgres.py -k committed"'
+  make test ARGS="tests/integration/devkit/test_postgres.py -k committed"'
 userdel newcomer

@@ -2,7 +2,7 @@
 
 A patch that would meet another function than the one it was written for stops the start: a gateway that
 serves with half a guard serves unbilled. `docs/reference/litellm.md` is made from this list (`make docs`);
-`tests/unit/test_litellm_reference.py` finds patches in the code that are missing here.
+`tests/unit/devkit/reference/test_litellm_reference.py` finds patches in the code that are missing here.
 """
 
 from __future__ import annotations

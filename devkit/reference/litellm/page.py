@@ -13,7 +13,7 @@ from devkit.reference.litellm import names
 from devkit.reference.litellm.imports import Use, parsed, uses_in
 from gateway.litellm_database.client import package_directory
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEAD = """# What we take from LiteLLM
 Made by `make docs` from the code in `billing/` and `gateway/`, its SQL, and the list of patches in
 `billing/proxy/litellm/patches.py`, for LiteLLM {version}. The tests in `tests/unit/litellm/` look all of it

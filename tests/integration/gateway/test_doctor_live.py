@@ -11,7 +11,7 @@ from gateway import litellm_database
 from gateway.doctor.finding import Finding
 from gateway.doctor.live_checks import check_database, check_stripe
 from gateway.doctor.stored_models import check_stored_models
-from tests.integration.sandbox.program import API_KEY, running
+from tests.integration.devkit.stripe_sandbox.program import API_KEY, running
 from tests.postgres_server import PostgresServer, database_of
 
 
