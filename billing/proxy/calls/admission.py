@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 from pydantic import JsonValue
@@ -11,7 +12,8 @@ from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.prices.book import CallPrices
 from billing.prices.detail import rules_detail
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.credit_check import CreditCheck
@@ -91,7 +93,9 @@ class Admissions:
         )
         self._open_calls.add(call)
         if session_prices is not None:
-            call.session = RealtimeSession(self._ledger, call, session_prices, self._settings, cost_so_far)
+            call.session = RealtimeSession(
+                self._ledger, call, session_prices, self._settings, partial(cost_so_far, call)
+            )
 
     async def _bound(
         self, call: Call, body: Body, call_type: str, prices: PriceRule | CallPrices

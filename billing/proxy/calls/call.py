@@ -14,51 +14,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing.errors import BillingError
-from billing.ledger.schemas import Json, Payer, Settlement
-from billing.prices.rule import PriceRule
-from billing.proxy.calls.call_rules import CallRules
+from billing.ledger.schemas import Settlement
+from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.charge_detail import Served
+from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Route
+from billing.proxy.streams import CreditedStream
 
 if TYPE_CHECKING:
     import httpx
 
-    from billing.proxy.realtime.session import RealtimeSession
-    from billing.proxy.streams import CreditedStream
-
 current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
-
-
-@dataclass(slots=True)
-class Admission:
-    """What the pre-call hook agreed with the ledger for a call."""
-
-    payer: Payer
-    rule: PriceRule  # of the deployment that the call asked for; what estimates are made by
-    free: bool
-    hold_nanos: int  # 0 for a free call, which has no hold
-    input_charge_nanos: int
-    available_nanos: int
-    detail: Json
-    rules: CallRules | None = None  # None: `rule` is the only one
-    output_tokens_max: int | None = None  # that all its answers may have by its limit; None: it has none
-
-    def was_bound_for(self, group: str | None, deployment_id: str | None) -> bool:
-        """Whether this is one of the deployments that may serve the call, as it was admitted."""
-        return self.rules is None or self.rules.knows(group, deployment_id)
-
-    def rule_of(self, group: str | None, deployment_id: str | None, provider: str | None) -> PriceRule:
-        """The rule of the deployment that served: that of the admission, whatever was decided since."""
-        return self.rules.rule_of(group, deployment_id, provider) if self.rules else self.rule
-
-    def declared_free(self, group: str | None, deployment_id: str | None) -> bool:
-        """Whether the deployment that served is declared free; others of its group may be priced."""
-        return self.rules is not None and self.rules.declared_free(group, deployment_id)
-
-    def model_of(self, group: str | None) -> str:
-        """What a charge calls the model: the group that served, where the call was admitted for it."""
-        served = self.rules.group_name(group) if self.rules else None
-        return served or str(self.detail.get("model") or "call")
 
 
 @dataclass(slots=True)

@@ -15,7 +15,8 @@ from decimal import Decimal
 from typing import Literal
 
 from billing.ledger.endings import Ending
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.settings import FailedCallCharge, Settings
 
 

@@ -15,7 +15,8 @@ from billing.errors import BillingError, InvalidAmount, Unavailable
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
 from billing.prices.detail import charge_nanos_of, price_detail
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.calls.endings import (
     ChargeCost,

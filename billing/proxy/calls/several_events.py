@@ -18,7 +18,8 @@ from typing import Protocol
 
 from billing.ledger.schemas import Settlement
 from billing.money import format_nanos
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.charge_detail import served_by
 
 

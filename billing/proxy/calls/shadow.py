@@ -14,7 +14,8 @@ from billing.jobs.background import Background
 from billing.ledger.schemas import Payer
 from billing.prices.rule import DEFAULT
 from billing.proxy.calls.admission import Admissions
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.payer import Key, payer_of

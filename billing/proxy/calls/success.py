@@ -11,7 +11,8 @@ from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
 from billing.prices.detail import Basis, charge_nanos_of, price_detail
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.charge_detail import charge_detail, mapping_of, served_by
 from billing.proxy.calls.endings import cut_by
 from billing.proxy.calls.open_calls import OpenCalls

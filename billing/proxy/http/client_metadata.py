@@ -4,8 +4,8 @@ LiteLLM keeps in these two objects what it knows of a call: the deployment that 
 the key, the usage, the namespace of the cache. Which of the two it takes differs by the kind of call, and
 where it has written nothing a client's word stands. So every name that LiteLLM itself writes or reads there
 is taken out of a client's, but for a few that label a call: the customer's own names stay. `NAMES` is kept
-complete by a walk through LiteLLM's source (`tests/unit/proxy/http/test_client_metadata.py`): a name of a later
-version fails a test.
+complete by a walk through LiteLLM's source (`tests/unit/proxy/http/test_client_metadata.py`): a name of a
+later version fails a test.
 """
 
 from __future__ import annotations

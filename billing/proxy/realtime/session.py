@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
-from typing import Protocol
 
 from billing.errors import BadRequest, BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
 from billing.money import format_nanos, nanos_from_cost
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission, Admitted, admission_of
 from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.calls.usage_check import Surroundings, why_implausible
 from billing.proxy.max_cost.candidate import MEDIA_TOKENS_ESTIMATE
@@ -34,10 +33,8 @@ _LIKELY_PART = 4  # of the most that a frame adds: bytes for tokens
 _KEPT = Decimal(2)  # responses; what is held beyond them goes back to the balance
 
 
-class CostSoFar(Protocol):
-    """LiteLLM's own cost of the events that it has logged: major units, None where it does not know."""
-
-    def __call__(self, call: Call, events: list[dict[str, object]]) -> float | None: ...
+# LiteLLM's own cost of the events that it has logged: major units, None where it does not know.
+CostSoFar = Callable[[list[dict[str, object]]], float | None]
 
 
 class RealtimeSession:
@@ -46,7 +43,7 @@ class RealtimeSession:
     def __init__(
         self,
         ledger: CallLedger,
-        call: Call,
+        call: Admitted,
         prices: RealtimePrices,
         settings: Settings,
         cost_so_far: CostSoFar,
@@ -150,7 +147,7 @@ class RealtimeSession:
         usages = [usage for shown in self._shown.values() if (usage := shown.usage())]
         if not usages:
             return None
-        cost = self._cost_so_far(self._call, [*self._events, *map(_done, usages)])
+        cost = self._cost_so_far([*self._events, *map(_done, usages)])
         if cost is None:
             nanos = self._spent_nanos + sum(map(self._dearest_nanos, usages))
         else:
@@ -222,7 +219,7 @@ class RealtimeSession:
         return {}
 
     def _spend(self, usage: Mapping[str, object]) -> None:
-        cost = self._cost_so_far(self._call, self._events)
+        cost = self._cost_so_far(self._events)
         if cost is not None:
             self._call.recovered_cost = Decimal(str(cost))  # what the session costs if no success event comes
             self._spent_nanos = nanos_from_cost(cost)
@@ -293,8 +290,7 @@ class RealtimeSession:
 
     @property
     def _admission(self) -> Admission:
-        assert self._call.admission is not None  # a session begins after admission only
-        return self._call.admission
+        return admission_of(self._call)
 
 
 def _done(usage: Mapping[str, object] | None) -> dict[str, object]:

@@ -15,7 +15,7 @@ from billing.errors import (
     Unavailable,
 )
 from billing.money import ceil_nanos
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admitted, admission_of
 from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.max_cost.call import CallBound
 from billing.proxy.max_cost.streamed import FRAME_TOKENS, StreamedOutput
@@ -35,7 +35,7 @@ class GrowingHold:
     """Extends one call's hold ahead of its output; says when there is nothing left to extend it with."""
 
     def __init__(
-        self, ledger: CallLedger, call: Call, bound: CallBound, covered_tokens: int, settings: Settings
+        self, ledger: CallLedger, call: Admitted, bound: CallBound, covered_tokens: int, settings: Settings
     ) -> None:
         self._ledger = ledger
         self._call = call
@@ -65,7 +65,7 @@ class GrowingHold:
     @property
     def likely_nanos(self) -> int:
         """What the call has cost so far, by our own count; at most its hold."""
-        admission, bound = _admission_of(self._call), self._bound
+        admission, bound = admission_of(self._call), self._bound
         output_nanos = ceil_nanos(bound.output_nanos_per_token * self.tokens_likely / bound.answers)
         spent_nanos = admission.input_charge_nanos + bound.fixed_nanos + output_nanos
         return min(admission.hold_nanos, max(bound.floor_nanos, spent_nanos))
@@ -127,7 +127,7 @@ class GrowingHold:
                     break
             else:
                 self._covered = tokens
-                _admission_of(self._call).hold_nanos = amount_nanos
+                admission_of(self._call).hold_nanos = amount_nanos
                 break
         return refusal
 
@@ -138,8 +138,3 @@ def _used_up(error: InsufficientCredits) -> InsufficientCredits:
         available_nanos=error.available_nanos,
         required_nanos=error.required_nanos,
     )
-
-
-def _admission_of(call: Call) -> Admission:
-    assert call.admission is not None  # a hold grows after admission only
-    return call.admission

@@ -17,7 +17,8 @@ from billing.ledger.schemas import (
     TransactionQuery,
 )
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.settler import Settler
 from billing.proxy.calls.success import Successes

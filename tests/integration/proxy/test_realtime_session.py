@@ -17,7 +17,8 @@ from billing.errors import InsufficientCredits, KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Entry, HoldRequest, LedgerLimits, Payer, TransactionKind
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.max_cost.realtime import RealtimePrices
 from billing.proxy.realtime.frame_document import FrameLimits
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
@@ -42,7 +43,7 @@ ONE = PRICES.needed_nanos(Decimal(0), 2048, Decimal(1))
 CREDIT = 60 * ONE
 
 
-def cost_of(call: Call, events: list[dict[str, object]]) -> float:
+def cost_of(events: list[dict[str, object]]) -> float:
     """What the provider asks for the answers so far: its input and output tokens at the dearest prices."""
     total = 0.0
     for event in events:
@@ -312,7 +313,7 @@ class TestResponses:
         self, ledger: Ledger, call: Call, settings: Settings
     ) -> None:
         await opened(ledger, call, settings, 100 * ONE)
-        session = RealtimeSession(ledger, call, PRICES, settings, lambda call, events: None)
+        session = RealtimeSession(ledger, call, PRICES, settings, lambda events: None)
         provider = Provider()
         await session.after_event(provider.create())
         await session.after_event(provider.finish("resp_1", 7))

@@ -6,7 +6,8 @@ import pytest
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.endings import (
     ChargeCost,
     ChargeEstimate,

@@ -10,7 +10,8 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.settler import Settler
 from billing.proxy.calls.success import Successes

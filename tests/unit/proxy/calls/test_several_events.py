@@ -11,7 +11,8 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.book import PriceBook
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.success import Successes
 from tests.unit.proxy.deployments import deployment

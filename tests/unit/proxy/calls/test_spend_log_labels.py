@@ -8,7 +8,8 @@ import pytest
 
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.litellm.hooks import label_spend_log, unlabel_spend_log
 
 FORGED = {"billing_call_id": "call_of_another", "billing_free": "true", "team": "blue"}

@@ -6,7 +6,8 @@ import pytest
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.success import Successes, cost_of
 from tests.unit.proxy.deployments import deployment

@@ -12,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call, current_call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call, current_call
 from billing.proxy.http.middleware import BillingMiddleware
 
 ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 10, 5, 2_500_000_000, {})

@@ -12,7 +12,8 @@ import pytest
 from billing.errors import BillingError, InsufficientCredits
 from billing.ledger.schemas import Hold, HoldStatus, Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call import Admission, Call
+from billing.proxy.calls.admitted import Admission
+from billing.proxy.calls.call import Call
 from billing.proxy.max_cost import CallBound
 from billing.proxy.max_cost.streamed import StreamedOutput
 from billing.proxy.streams import GrowingHold
