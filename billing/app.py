@@ -42,9 +42,9 @@ from billing.api.services import open_billing  # noqa: E402
 from billing.database.pool import Pool, open_pool  # noqa: E402
 from billing.errors import BillingError, NotConfigured  # noqa: E402
 from billing.jobs.background import Background  # noqa: E402
+from billing.ledger.no_overdraft import NoOverdraftLedger  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
-from billing.ledger.strict import StrictLedger  # noqa: E402
 from billing.metrics.event_loop import LOOK_S, EventLoopDelay  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
@@ -120,7 +120,7 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
 def _ledger(pool: Pool, settings: Settings) -> Ledger:
     limits = LedgerLimits(queue_max=settings.billing_ledger_queue_max, wait_s=settings.billing_ledger_wait_s)
     owner = f"{socket.gethostname()}-{os.getpid()}"
-    kind = StrictLedger if settings.billing_strict else Ledger
+    kind = NoOverdraftLedger if settings.billing_strict else Ledger
     return kind(
         pool, owner=owner, currency=settings.billing_currency, limits=limits, observer=CountedLedger()
     )

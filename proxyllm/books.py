@@ -10,7 +10,7 @@ from dataclasses import asdict
 from billing.database.migrations import migrate
 from billing.database.pool import open_pool
 from billing.errors import NotConfigured
-from billing.ledger.books import Books
+from billing.ledger.reader import LedgerReader
 from billing.ledger.schemas import Discrepancy
 from billing.settings import Settings, get_settings
 from gateway import litellm_database
@@ -44,11 +44,11 @@ async def _apply(*, as_json: bool) -> int:
 
 
 @asynccontextmanager
-async def open_books(settings: Settings) -> AsyncIterator[Books]:
+async def open_books(settings: Settings) -> AsyncIterator[LedgerReader]:
     """The books of DATABASE_URL, to read."""
     pool = await open_pool(settings, max_size=2, application_name="proxyllm cli")
     try:
-        yield Books(pool, currency=settings.billing_currency)
+        yield LedgerReader(pool, currency=settings.billing_currency)
     finally:
         await pool.close()
 

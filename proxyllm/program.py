@@ -169,16 +169,16 @@ def reconcile(
 
     The ledger is compared with itself on all rows, whatever the time; the rest from --since to --until.
     """
-    from billing.reconcile.schemas import Book
+    from billing.reconcile.schemas import Source
     from proxyllm.reconcile import Options
     from proxyllm.reconcile import reconcile as compare
 
-    unknown = set(book or ()) - set(Book)
+    unknown = set(book or ()) - set(Source)
     if unknown:
         raise typer.BadParameter(
-            f"{', '.join(sorted(unknown))}: one of {', '.join(Book)}", param_hint="--book"
+            f"{', '.join(sorted(unknown))}: one of {', '.join(Source)}", param_hint="--book"
         )
-    books = tuple(one for one in Book if one in (book or ()))
+    books = tuple(one for one in Source if one in (book or ()))
     raise typer.Exit(compare(Options(since, until, books, apply, as_json)))
 
 

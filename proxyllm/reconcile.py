@@ -13,7 +13,7 @@ from billing.database.pool import open_pool
 from billing.errors import BillingError
 from billing.ledger.service import Ledger
 from billing.money import format_nanos
-from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
+from billing.reconcile.schemas import Difference, Findings, Report, Source, Window
 from billing.reconcile.service import Reconciliation, open_reconciliation
 from billing.settings import Settings, get_settings
 from gateway.start.messages import DONE, FAILED, tell
@@ -30,7 +30,7 @@ class Options:
 
     since: str | None = None
     until: str | None = None
-    books: tuple[Book, ...] = ()
+    books: tuple[Source, ...] = ()
     apply: bool = False
     as_json: bool = False
 
@@ -57,14 +57,14 @@ async def _run(options: Options) -> Report:
     return Report(report.window, (*report.books, *notes))
 
 
-def _books(wanted: Sequence[Book], settings: Settings) -> tuple[tuple[Book, ...], tuple[Findings, ...]]:
+def _books(wanted: Sequence[Source], settings: Settings) -> tuple[tuple[Source, ...], tuple[Findings, ...]]:
     """What to compare. Stripe is left out, and that is said, where it was not asked for and has no key."""
     if wanted:
         return tuple(wanted), ()
     if settings.stripe_api_key is not None:
-        return tuple(Book), ()
-    skipped = Findings(Book.STRIPE, notes=["Not compared: STRIPE_API_KEY is not set."])
-    return (Book.LEDGER, Book.SPEND_LOGS), (skipped,)
+        return tuple(Source), ()
+    skipped = Findings(Source.STRIPE, notes=["Not compared: STRIPE_API_KEY is not set."])
+    return (Source.LEDGER, Source.SPEND_LOGS), (skipped,)
 
 
 @asynccontextmanager

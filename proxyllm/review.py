@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from billing.database.pool import open_pool
-from billing.ledger.schemas import UnheardCall
+from billing.ledger.schemas import UnconfirmedCall
 from billing.ledger.service import Ledger
 from billing.money import format_nanos
 from billing.review.repricing import UnpricedCall, parse_cost, price_by_hand, unpriced_calls
@@ -30,10 +30,10 @@ async def _review(limit: int, *, as_json: bool) -> int:
         unheard = await books.for_review(limit=limit)
         unpriced = await unpriced_calls(books, limit=limit)
     if as_json:
-        calls = [*map(_unheard, unheard), *map(_unpriced, unpriced)]
+        calls = [*map(_unconfirmed, unheard), *map(_unpriced, unpriced)]
         say(json.dumps({"calls": calls}))
     else:
-        lines = [*map(_unheard_line, unheard), *map(_unpriced_line, unpriced)]
+        lines = [*map(_unconfirmed_line, unheard), *map(_unpriced_line, unpriced)]
         say("\n".join(lines) or "nothing to review")
     return DONE
 
@@ -55,7 +55,7 @@ async def _price(call_id: str, cost: str, reason: str, *, as_json: bool) -> int:
     return DONE
 
 
-def _unheard(call: UnheardCall) -> dict[str, object]:
+def _unconfirmed(call: UnconfirmedCall) -> dict[str, object]:
     return {
         "why": "no_event",
         "call_id": call.hold.key,
@@ -81,7 +81,7 @@ def _unpriced(call: UnpricedCall) -> dict[str, object]:
     }
 
 
-def _unheard_line(call: UnheardCall) -> str:
+def _unconfirmed_line(call: UnconfirmedCall) -> str:
     charged = format_nanos(call.hold.charged_nanos or 0)
     who = f"{call.hold.payer.customer_id} {call.hold.key}"
     return f"{call.resolved_at:%Y-%m-%d %H:%M:%S} {who} charged {charged}, its end was never heard of"

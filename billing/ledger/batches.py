@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from billing.database import load_statements
 from billing.errors import BillingError, InsufficientCredits, KeyConflict, NotFound
-from billing.ledger.link import Link, explained
+from billing.ledger.connection import LedgerConnection, to_billing_error
 from billing.ledger.rows import flag_array, number_array, text_array
 from billing.ledger.schemas import Hold, HoldRequest, HoldStatus, Payer, Resolution
 from billing.money import format_nanos
@@ -23,7 +23,7 @@ Action = Literal["settle", "release", "expire"]
 
 
 @dataclass(frozen=True, slots=True)
-class EndingAsk:
+class PreparedEnding:
     """How a call shall end: a settlement, a release or an expiry, ready to travel (`plain` texts)."""
 
     key: str
@@ -48,7 +48,7 @@ class KnownHold:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldAsk:
+class PreparedHold:
     """A request for a hold, ready to travel."""
 
     key: str
@@ -56,7 +56,7 @@ class HoldAsk:
     detail_text: str
 
 
-Request = HoldAsk | EndingAsk
+Request = PreparedHold | PreparedEnding
 Answer = Hold | KnownHold | Resolution
 Answers = dict[str, Answer | Exception]
 
@@ -71,14 +71,16 @@ async def one_by_one(
         if len(requests) > 1:
             return [(await one_by_one(send, [request]))[0] for request in requests]
         if not isinstance(error, psycopg.errors.UniqueViolation):
-            return [explained(error)]
+            return [to_billing_error(error)]
     try:
         return await send(requests)  # another process wrote this key meanwhile: now it can be seen
     except psycopg.Error as error:
-        return [explained(error)]
+        return [to_billing_error(error)]
 
 
-async def send_holds(link: Link, owner: str, asks: Sequence[HoldAsk], *, is_repeated: bool) -> Answers:
+async def send_holds(
+    link: LedgerConnection, owner: str, asks: Sequence[PreparedHold], *, is_repeated: bool
+) -> Answers:
     """Asks for holds, in the order given, whether their keys are new or not. By key.
 
     `is_repeated`: Postgres may have been asked before by this very request.
@@ -98,11 +100,11 @@ async def send_holds(link: Link, owner: str, asks: Sequence[HoldAsk], *, is_repe
     }
 
 
-def hold_arrays(asks: Sequence[HoldAsk]) -> tuple[str, ...]:
+def hold_arrays(asks: Sequence[PreparedHold]) -> tuple[str, ...]:
     """The parameters that all ways to ask for holds share."""
     return (
         number_array([ask.request.amount_nanos for ask in asks]),
-        number_array([ask.request.fallback_nanos for ask in asks]),
+        number_array([ask.request.no_event_charge_nanos for ask in asks]),
         number_array([ask.request.lease_s for ask in asks]),
         text_array([ask.detail_text for ask in asks]),
     )
@@ -114,7 +116,7 @@ def admitted(request: HoldRequest, available_nanos: int, decided_at: datetime) -
         request.key,
         request.payer,
         request.amount_nanos,
-        request.fallback_nanos,
+        request.no_event_charge_nanos,
         HoldStatus.OPEN,
         None,
         None,
@@ -147,7 +149,7 @@ def insufficient(available_nanos: int, required_nanos: int) -> InsufficientCredi
     )
 
 
-def ending_arrays(requests: Sequence[EndingAsk]) -> tuple[str, ...]:
+def ending_arrays(requests: Sequence[PreparedEnding]) -> tuple[str, ...]:
     """The parameters of `resolve_batch`."""
     return (
         text_array([request.key for request in requests]),
@@ -160,13 +162,13 @@ def ending_arrays(requests: Sequence[EndingAsk]) -> tuple[str, ...]:
     )
 
 
-async def send_endings(link: Link, requests: Sequence[EndingAsk]) -> Answers:
+async def send_endings(link: LedgerConnection, requests: Sequence[PreparedEnding]) -> Answers:
     """Ends calls, in the order given, however they stand. By key; NotFound for a call without a hold."""
     rows = await link.rows(SQL["resolve_batch"], ending_arrays(requests))
     return {request.key: resolution_from(request, row) for request, row in zip(requests, rows, strict=True)}
 
 
-def resolution_from(request: EndingAsk, row: TupleRow) -> Resolution | BillingError:
+def resolution_from(request: PreparedEnding, row: TupleRow) -> Resolution | BillingError:
     """One row of `resolve_batch`."""
     verdict, status, ending, charged_nanos, available_nanos = row
     if verdict == "unknown":

@@ -23,7 +23,7 @@ def check_hold(request: HoldRequest) -> None:
     check_key(request.key)
     if not 0 < request.amount_nanos <= NANOS_MAX:
         raise InvalidAmount("A hold must be more than zero and within what a ledger row can hold.")
-    if not 0 <= request.fallback_nanos <= request.amount_nanos:
+    if not 0 <= request.no_event_charge_nanos <= request.amount_nanos:
         raise InvalidAmount("What a call costs at least must be within its hold.")
     if not 1 <= request.lease_s <= _LEASE_MAX_S:
         raise BadRequest(f"A lease is 1 to {_LEASE_MAX_S} seconds.")

@@ -14,7 +14,7 @@ SELECT verdict, status, ending, charged, available FROM billing.resolve_batch_v1
   string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::bigint[], string_to_array(%s, E'\x1f'),
   string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'));
 
--- exchange
+-- commit_batch
 -- Ends open calls of known payers, then decides holds with new keys; one row of arrays.
 SELECT ended, ended_available, admitted, held_available, decided_at FROM billing.exchange_v1(
   string_to_array(%s, E'\x1f'), %s::integer[], string_to_array(%s, E'\x1f'), %s::bigint[],

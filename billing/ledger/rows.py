@@ -18,7 +18,7 @@ from billing.ledger.schemas import (
     Payer,
     Transaction,
     TransactionKind,
-    UnheardCall,
+    UnconfirmedCall,
 )
 from billing.settings import CustomerType
 
@@ -38,9 +38,9 @@ def hold_from(row: TupleRow) -> Hold:
     return Hold(row[0], payer_from(row[1], row[2]), row[3], row[4], HoldStatus(row[5]), *row[6:12])
 
 
-def unheard_from(row: TupleRow) -> UnheardCall:
+def unconfirmed_from(row: TupleRow) -> UnconfirmedCall:
     """A row of `holds_for_review`."""
-    return UnheardCall(row[12], hold_from(row), row[13], row[14])
+    return UnconfirmedCall(row[12], hold_from(row), row[13], row[14])
 
 
 def transaction_from(row: TupleRow) -> Transaction:
@@ -90,7 +90,7 @@ def json_text(detail: Json) -> str:
     return text
 
 
-def plain(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """Text that a TEXT column and a batch take; "-" for none (`string_to_array` has no single empty text)."""
     return (text if text.isascii() and text.isprintable() else _storable(text)) or "-"
 

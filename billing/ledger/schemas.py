@@ -22,7 +22,7 @@ class LedgerLimits:
     batch_max: int = 256  # operations that travel together
     wait_s: float = 5.0  # how long a caller waits at most
     payers_remembered: int = 100_000  # of open holds, so that they end with fewer look-ups
-    orphans_max: int = 10_000  # holds nobody waits for, remembered until they are released
+    abandoned_max: int = 10_000  # holds nobody waits for, remembered until they are released
     retry_s: float = 0.5  # between attempts to release them while Postgres is away
 
 
@@ -89,7 +89,7 @@ class HoldRequest:
     key: str  # our call id
     payer: Payer
     amount_nanos: int
-    fallback_nanos: int  # what the call costs if nothing is ever heard of it; ≥ 0, at most the amount
+    no_event_charge_nanos: int  # what the call costs if nothing is ever heard of it; ≥ 0, at most the amount
     lease_s: int
     detail: Json = field(default_factory=dict)
 
@@ -101,7 +101,7 @@ class Hold:
     key: str
     payer: Payer
     amount_nanos: int
-    fallback_nanos: int
+    no_event_charge_nanos: int
     status: HoldStatus
     ending: str | None
     charged_nanos: int | None
@@ -196,7 +196,7 @@ class Discrepancy:
 
 
 @dataclass(frozen=True, slots=True)
-class UnheardCall:
+class UnconfirmedCall:
     """A call of whose end nothing was heard, charged by rule, and not replaced by a real cost since."""
 
     id: int  # for paging: newest first, those below `before_id`

@@ -13,25 +13,25 @@ import psycopg
 from billing.database import Connection, Pool
 from billing.errors import InvalidAmount, KeyConflict, LedgerUnavailable, NotFound
 from billing.ledger import batches
+from billing.ledger.abandoned_holds import AbandonedHolds
 from billing.ledger.batches import (
     SQL,
     Answer,
-    EndingAsk,
-    HoldAsk,
     KnownHold,
+    PreparedEnding,
+    PreparedHold,
     Request,
     insufficient,
     one_by_one,
 )
-from billing.ledger.books import Books, bounded
 from billing.ledger.checks import check_charge, check_entry, check_hold, check_key
+from billing.ledger.commit_batch import SINGLE_STATEMENTS, PayerMemory, commit_batch, send_single
+from billing.ledger.connection import LedgerConnection, to_billing_error
 from billing.ledger.endings import Ending
-from billing.ledger.exchange import LONE_STATEMENTS, PayerMemory, exchange, start_lone
-from billing.ledger.lanes import Lane
-from billing.ledger.link import Link, explained
+from billing.ledger.group_commit import GroupCommitter
 from billing.ledger.observer import LedgerObserver
-from billing.ledger.orphans import Orphans
-from billing.ledger.rows import json_text, plain, transaction_from
+from billing.ledger.reader import LedgerReader, bounded
+from billing.ledger.rows import json_text, sanitize_text, transaction_from
 from billing.ledger.schemas import (
     Entry,
     Hold,
@@ -46,7 +46,7 @@ from billing.ledger.schemas import (
 from billing.money import NANOS_MAX
 
 
-class Ledger(Books):
+class Ledger(LedgerReader):
     """Holds, settlements and entries, exactly once a key.
 
     `owner` names this process in the holds it admits; `currency` is that of new accounts. Used as an async
@@ -68,19 +68,19 @@ class Ledger(Books):
         super().__init__(pool, currency=currency)
         limits = limits or LedgerLimits()
         self._owner = owner
-        self._link = Link(pool, limits.wait_s, LONE_STATEMENTS)
-        self._lane: Lane[Request, Answer] = Lane(
+        self._link = LedgerConnection(pool, limits.wait_s, SINGLE_STATEMENTS)
+        self._committer: GroupCommitter[Request, Answer] = GroupCommitter(
             self._send,
             queue_max=limits.queue_max,
             batch_max=limits.batch_max,
             wait_s=limits.wait_s,
-            express=self._start_lone,
-            may_drop=lambda request: isinstance(request, HoldAsk),
-            orphaned=self._orphaned,
+            send_single=self._send_single,
+            may_drop=lambda request: isinstance(request, PreparedHold),
+            abandoned=self._abandon,
         )
         self._observer = observer
         self._memory = PayerMemory(limits.payers_remembered)
-        self._orphans = Orphans(self._release_orphan, limits)
+        self._abandoned = AbandonedHolds(self._release_abandoned, limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,14 +92,14 @@ class Ledger(Books):
 
     async def close(self) -> None:
         """Finishes what is under way, releases what nobody waits for any more, closes its connections."""
-        await self._lane.close()
-        await self._orphans.close()
+        await self._committer.close()
+        await self._abandoned.close()
         await self._link.close()
 
     @property
     def waiting(self) -> int:
         """How many operations wait for the next batch."""
-        return self._lane.waiting
+        return self._committer.waiting
 
     async def hold(self, request: HoldRequest) -> Hold:
         """Sets money aside for a call, or answers as before if this key was admitted before.
@@ -110,23 +110,23 @@ class Ledger(Books):
         hold is released and its key used up: try again with another.
         """
         check_hold(request)
-        if request.key in self._orphans:
+        if request.key in self._abandoned:
             raise LedgerUnavailable("This hold was given up and is being released; ask with a new key.")
-        ask = HoldAsk(request.key, request, json_text(request.detail))
-        answer = await self._lane.submit(ask)
+        ask = PreparedHold(request.key, request, json_text(request.detail))
+        answer = await self._committer.submit(ask)
         if isinstance(answer, Hold):
             return answer
         try:
             return await self.hold_of(answer.key)
         except (asyncio.CancelledError, LedgerUnavailable):
-            self._orphaned(ask, answer)
+            self._abandon(ask, answer)
             raise
 
-    async def resize(self, key: str, amount_nanos: int, least_charge_nanos: int = 0) -> Hold:
+    async def resize(self, key: str, amount_nanos: int, no_event_charge_nanos: int = 0) -> Hold:
         """Makes an open hold set aside `amount_nanos` in all.
 
-        `least_charge_nanos`: what the call has cost so far, which is charged if nobody is heard of it again;
-        it only rises, and stands even where the amount is refused, up to what is set aside.
+        `no_event_charge_nanos`: what the call has cost so far, charged if no event of it ever comes; it only
+        rises, and stands even where the amount is refused, up to what is set aside.
 
         Raises InsufficientCredits (available counts what the hold has already), InvalidAmount below what the
         call costs at least, KeyConflict if the call has ended, NotFound.
@@ -135,7 +135,7 @@ class Ledger(Books):
             raise InvalidAmount("A hold must be more than zero.")
         async with self.connection() as connection:
             row = await (
-                await connection.execute(SQL["resize"], (key, amount_nanos, least_charge_nanos))
+                await connection.execute(SQL["resize"], (key, amount_nanos, no_event_charge_nanos))
             ).fetchone()
         verdict, available_nanos = row or ("unknown", 0)
         match verdict:
@@ -170,7 +170,7 @@ class Ledger(Books):
 
     async def release(self, key: str, ending: str) -> Resolution:
         """Ends a call that costs nothing. If it had ended before, returns how. Raises NotFound."""
-        return await self._end(EndingAsk(key, "release", 0, plain(ending)))
+        return await self._end(PreparedEnding(key, "release", 0, sanitize_text(ending)))
 
     async def expire(
         self,
@@ -187,21 +187,21 @@ class Ledger(Books):
         """
         check_charge(charge_nanos)
         return await self._end(
-            EndingAsk(
+            PreparedEnding(
                 key,
                 "expire",
                 charge_nanos,
-                plain(ending),
-                plain(description),
+                sanitize_text(ending),
+                sanitize_text(description),
                 estimate=True,
                 detail_text=json_text(detail or {}),
             )
         )
 
-    async def _end(self, request: EndingAsk) -> Resolution:
+    async def _end(self, request: PreparedEnding) -> Resolution:
         check_key(request.key)
         try:
-            answer = await self._lane.submit(request)
+            answer = await self._committer.submit(request)
         except NotFound:
             if request.payer is None:
                 raise
@@ -210,11 +210,13 @@ class Ledger(Books):
             return answer
         return await self._end_unheld(request, request.payer)
 
-    async def _end_unheld(self, request: EndingAsk, payer: Payer) -> Resolution:
+    async def _end_unheld(self, request: PreparedEnding, payer: Payer) -> Resolution:
         async with self.connection() as connection, connection.transaction():
             return await self._end_unheld_in(connection, request, payer)
 
-    async def _end_unheld_in(self, connection: Connection, request: EndingAsk, payer: Payer) -> Resolution:
+    async def _end_unheld_in(
+        self, connection: Connection, request: PreparedEnding, payer: Payer
+    ) -> Resolution:
         await connection.execute(
             SQL["adopt_call"],
             (request.key, payer.customer_type, payer.customer_id, self._currency, self._owner),
@@ -242,14 +244,14 @@ class Ledger(Books):
         breaks = self._link.breaks
 
         async def send(items: Sequence[Request]) -> list[Answer | Exception]:
-            return await exchange(self._link, self._owner, self._memory, items, breaks)
+            return await commit_batch(self._link, self._owner, self._memory, items, breaks)
 
         began = time.perf_counter()
         answers = await one_by_one(send, requests)
         self._observe(requests, answers, began)
         return answers
 
-    def _start_lone(self, request: Request, landed: Callable[[Answer | Exception | None], None]) -> bool:
+    def _send_single(self, request: Request, landed: Callable[[Answer | Exception | None], None]) -> bool:
         began = time.perf_counter()
 
         def observed(answer: Answer | Exception | None) -> None:
@@ -257,7 +259,7 @@ class Ledger(Books):
                 self._observe([request], [answer], began)
             landed(answer)
 
-        return start_lone(self._link, self._owner, self._memory, request, observed)
+        return send_single(self._link, self._owner, self._memory, request, observed)
 
     def _observe(
         self, requests: Sequence[Request], answers: Sequence[Answer | Exception], began: float
@@ -267,19 +269,19 @@ class Ledger(Books):
             took_s = time.perf_counter() - began
             asyncio.get_running_loop().call_soon(self._observer.batch, requests, answers, took_s)
 
-    def _orphaned(self, request: Request, answer: Answer | None) -> None:
+    def _abandon(self, request: Request, answer: Answer | None) -> None:
         """Nobody waits for this request, and it may have been carried out."""
-        if isinstance(request, EndingAsk):
+        if isinstance(request, PreparedEnding):
             return  # an ending is carried out for its own sake
         if isinstance(answer, KnownHold) and not answer.is_ours:
             return  # a repeat: the hold belongs to whoever asked first
-        self._orphans.add(request.key, request.request.payer)
+        self._abandoned.add(request.key, request.request.payer)
 
-    async def _release_orphan(self, key: str, payer: Payer) -> None:
+    async def _release_abandoned(self, key: str, payer: Payer) -> None:
         """Leaves a released record where Postgres may still be about to write the hold."""
         account = await self.account(payer)
         if account.id is not None:  # without one nothing was or will be admitted
-            await self._end_unheld(EndingAsk(key, "release", 0, Ending.ABANDONED), payer)
+            await self._end_unheld(PreparedEnding(key, "release", 0, Ending.ABANDONED), payer)
 
     async def post(self, entry: Entry) -> Transaction:
         """Writes money that moves without a hold, once a `source_key`; creates the account if it is new.
@@ -300,12 +302,12 @@ class Ledger(Books):
         values = (
             entry.payer.customer_type, entry.payer.customer_id, self._currency, entry.kind.value,
             entry.amount_nanos, entry.source_key, entry.hold_key, entry.stripe_object_id, entry.estimate,
-            plain(entry.description), json_text(entry.detail),
+            sanitize_text(entry.description), json_text(entry.detail),
         )  # fmt: skip
         try:
             row = await (await connection.execute(SQL["post_entry"], values)).fetchone()
         except psycopg.errors.NumericValueOutOfRange as error:
-            raise explained(error) from error
+            raise to_billing_error(error) from error
         if row is None or row[0] == "conflict":
             raise KeyConflict(f"The entry {entry.source_key} was posted before with other content.")
         row = await (await connection.execute(SQL["transaction_by_id"], (row[1],))).fetchone()
@@ -333,15 +335,15 @@ class Ledger(Books):
             return (await connection.execute(SQL["holds_purge"], values)).rowcount
 
 
-def _settling(settlement: Settlement) -> EndingAsk:
+def _settling(settlement: Settlement) -> PreparedEnding:
     """Raises InvalidAmount."""
     check_charge(settlement.amount_nanos)
-    return EndingAsk(
+    return PreparedEnding(
         key=settlement.key,
         action="settle",
         amount_nanos=settlement.amount_nanos,
-        ending=plain(settlement.ending),
-        description=plain(settlement.description),
+        ending=sanitize_text(settlement.ending),
+        description=sanitize_text(settlement.description),
         estimate=settlement.estimate,
         detail_text=json_text(settlement.detail),
         payer=settlement.payer,

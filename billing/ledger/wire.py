@@ -1,7 +1,7 @@
 """Statements over one connection, straight on libpq: psycopg's own `pq` layer, without its cursors.
 
 For each statement a cursor takes a lock, makes a task and registers its socket with the event loop. That was
-more than half of what a lone hold cost this process (docs/decisions/0002). Here it is registered once, and
+more than half of what a single hold cost this process (docs/decisions/0002). Here it is registered once, and
 one statement at a time travels.
 
 Each is prepared once, by name. Not so where a transaction pooler stands between (`pgbouncer=true`): it may

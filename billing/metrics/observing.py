@@ -8,7 +8,7 @@ from functools import lru_cache
 from prometheus_client import Counter
 
 from billing.errors import BillingError
-from billing.ledger.batches import Answer, HoldAsk, Request
+from billing.ledger.batches import Answer, PreparedHold, Request
 from billing.ledger.schemas import Hold, Resolution
 from billing.metrics.instruments import BATCH_SIZE, ENDINGS, HOLDS, REFUSALS, ROUND_TRIP
 
@@ -30,7 +30,7 @@ class CountedLedger:
         BATCH_SIZE.observe(len(requests))
         ROUND_TRIP.observe(round_trip_s)
         for request, answer in zip(requests, answers, strict=True):
-            if isinstance(request, HoldAsk):
+            if isinstance(request, PreparedHold):
                 _count_hold(answer)
             else:
                 _count_ending(answer)

@@ -114,7 +114,7 @@ class PriceRule:
             return 0
         return max(self.floor_nanos, round_nanos(_times(cost_nanos, self.multiplier)) + self.fee_nanos)
 
-    def bound_nanos(self, cost_nanos: Decimal) -> int:
+    def max_cost_nanos(self, cost_nanos: Decimal) -> int:
         """An amount that no charge for a cost up to `cost_nanos` exceeds."""
         if self.free:
             return 0

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 
 from billing.database import Connection, Pool, load_statements
 from billing.errors import BadRequest, Conflict, KeyConflict, LedgerUnavailable, NotFound
-from billing.ledger.link import postgres_errors
+from billing.ledger.connection import postgres_errors
 from billing.ledger.schemas import Payer
 from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule, Scope

@@ -18,7 +18,7 @@ from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.payer import Key
-from billing.proxy.calls.settler import Settler
+from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.proxy.calls.shadow import Shadow
 from billing.proxy.calls.sources import Pricing
 from billing.proxy.calls.success import Successes
@@ -43,11 +43,11 @@ class Enforcement:
 
     def __init__(self, ledger: Ledger, pool: Pool, settings: Settings, prices: Pricing) -> None:
         self._settings = settings
-        self._settler = Settler()
+        self._settlement_queue = SettlementQueue()
         self._sweeper = Sweeper(ledger, pool)
         self._shadow = Shadow(pool, settings) if settings.billing_mode == "shadow" else None
         calls: CallLedger = ledger if self._shadow is None else self._shadow.ledger
-        self._open_calls = OpenCalls(calls, self._settler, settings)
+        self._open_calls = OpenCalls(calls, self._settlement_queue, settings)
         self.credit_check = CreditCheck(calls, settings, _router, prices)
         admissions = Admissions(calls, self._open_calls, settings, _router, prices, self.credit_check)
         if self._shadow is not None:
@@ -76,7 +76,7 @@ class Enforcement:
             await asyncio.wait_for(GLOBAL_LOGGING_WORKER.flush(), _FLUSH_S)
         except TimeoutError:
             logger.warning("LiteLLM's logging queue was not empty at the end")
-        left = await self._settler.drain(_DRAIN_S)
+        left = await self._settlement_queue.drain(_DRAIN_S)
         if left:
             logger.warning("%d calls are left to the sweeper", left)
         if self._shadow is not None:
@@ -89,7 +89,9 @@ class Enforcement:
 
     def standing(self) -> ProcessStanding:
         """What this process has in hand."""
-        return ProcessStanding(len(self._open_calls), self._settler.waiting, self._successes.without_call)
+        return ProcessStanding(
+            len(self._open_calls), self._settlement_queue.waiting, self._successes.without_call
+        )
 
     def would_refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
         """For the route guard in shadow mode, where enforcing mode would refuse."""

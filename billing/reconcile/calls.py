@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from billing.ledger.endings import Ending
 from billing.money import NANOS_MAX, format_nanos
-from billing.reconcile.schemas import Book, Difference, Repair
+from billing.reconcile.schemas import Difference, Repair, Source
 
 NANO = Decimal("0.000000001")
 _FAILURE = "failure"
@@ -104,7 +104,7 @@ def unknown_call(request_id: str, call_id: str, cost: str, user: str | None) -> 
     """A logged cost under a call id of ours that the books know nothing of."""
     logged = _decimal(cost)
     return Difference(
-        book=Book.SPEND_LOGS,
+        book=Source.SPEND_LOGS,
         rule="unknown_call",
         subject=call_id,
         expected=_money(logged),
@@ -143,7 +143,7 @@ def _difference(
     call: CallRow, rule: str, logged: Decimal, booked: Decimal, explanation: str, repair: Repair | None = None
 ) -> Difference:
     return Difference(
-        book=Book.SPEND_LOGS,
+        book=Source.SPEND_LOGS,
         rule=rule,
         subject=call.key,
         expected=_money(logged),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from billing.ledger.books import Books
+from billing.ledger.reader import LedgerReader
 from billing.ledger.schemas import Discrepancy
 from billing.money import format_nanos
-from billing.reconcile.schemas import Book, Difference, Findings, Repair
+from billing.reconcile.schemas import Difference, Findings, Repair, Source
 from billing.reconcile.statements import SQL
 
 FOUND_MAX = 1000  # of one rule
 _WORDS = frozenset(("open_holds_are_listed",))  # rules whose numbers are not money
 
 
-async def compare_ledger(books: Books, overdue_slack_s: float) -> Findings:
+async def compare_ledger(books: LedgerReader, overdue_slack_s: float) -> Findings:
     """All rules, on all rows. A hold is overdue when its lease ended `overdue_slack_s` seconds ago."""
-    findings = Findings(Book.LEDGER)
+    findings = Findings(Source.LEDGER)
     findings.differences += [_difference(one) for one in await books.prove(limit=FOUND_MAX)]
     async with books.connection() as connection:
         values = {"slack_s": overdue_slack_s, "limit": FOUND_MAX}
@@ -22,7 +22,7 @@ async def compare_ledger(books: Books, overdue_slack_s: float) -> Findings:
         for key, customer, held_nanos, lease_expires_at in await cursor.fetchall():
             findings.differences.append(
                 Difference(
-                    book=Book.LEDGER,
+                    book=Source.LEDGER,
                     rule="every_hold_ends",
                     subject=key,
                     expected="ended",
@@ -39,7 +39,7 @@ async def compare_ledger(books: Books, overdue_slack_s: float) -> Findings:
 def _difference(one: Discrepancy) -> Difference:
     is_money = one.rule not in _WORDS
     return Difference(
-        book=Book.LEDGER,
+        book=Source.LEDGER,
         rule=one.rule,
         subject=one.subject,
         expected=_shown(one.expected, is_money),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from billing.database import Pool
 from billing.reconcile import spend_logs, stripe_book
-from billing.reconcile.schemas import PENDING, Book, Findings, Window, floor
+from billing.reconcile.schemas import PENDING, Findings, Source, Window, floor
 from billing.reconcile.service import Reconciliation
 from billing.reconcile.statements import SQL
 from billing.settings import Settings
@@ -20,13 +20,13 @@ from billing.settings import Settings
 SLICES_MAX = 200  # that are open; beyond it the comparison does not go on before somebody has looked
 FIRST_WINDOW = timedelta(days=1)
 _OVERLAP = timedelta(hours=1)
-_LENGTHS = {Book.SPEND_LOGS: spend_logs.SLICE, Book.STRIPE: stripe_book.SLICE}
+_LENGTHS = {Source.SPEND_LOGS: spend_logs.SLICE, Source.STRIPE: stripe_book.SLICE}
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class BookStanding:
+class SourceStanding:
     """How a book stood when it was last compared. `finished_at` is seconds since 1970."""
 
     book: str
@@ -58,29 +58,29 @@ class ReconcileSchedule:
         """Compares the books that are due. Returns what was found in them."""
         found: list[Findings] = []
         for book in self._settings.reconcile_books:
-            if book == Book.STRIPE and self._settings.stripe_api_key is None:
+            if book == Source.STRIPE and self._settings.stripe_api_key is None:
                 continue
-            claim = await self._claim(Book(book))
+            claim = await self._claim(Source(book))
             if claim is not None:
-                found.append(await self._compare(Book(book), claim))
+                found.append(await self._compare(Source(book), claim))
         return found
 
-    async def standings(self) -> list[BookStanding]:
+    async def standings(self) -> list[SourceStanding]:
         """How each book stood at its last comparison, on whichever replica."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(SQL["standings"])
-            return [BookStanding(*row) for row in await cursor.fetchall()]
+            return [SourceStanding(*row) for row in await cursor.fetchall()]
 
-    async def _claim(self, book: Book) -> _Claim | None:
+    async def _claim(self, book: Source) -> _Claim | None:
         values = {"book": book.value, "interval_s": self._settings.billing_reconcile_interval_s}
         async with self._pool.connection() as connection:
             row = await (await connection.execute(SQL["claim"], values)).fetchone()
         return _Claim(row[0], list(row[1])) if row is not None else None
 
-    async def _compare(self, book: Book, claim: _Claim) -> Findings:
+    async def _compare(self, book: Source, claim: _Claim) -> Findings:
         apply = self._settings.billing_reconcile_repair
         now = datetime.now(UTC)
-        if book is Book.LEDGER:
+        if book is Source.LEDGER:
             findings = await self._reconciliation.compare(book, Window(now - FIRST_WINDOW, now), apply=apply)
             await self._finish(findings, now, [])
             return findings

@@ -9,7 +9,7 @@ from enum import StrEnum
 PENDING = "pending"  # the count of what ended just now, or not yet: to be compared later
 
 
-class Book(StrEnum):
+class Source(StrEnum):
     """What the ledger is compared with."""
 
     LEDGER = "ledger"  # with itself
@@ -53,7 +53,7 @@ def floor(moment: datetime, length: timedelta) -> datetime:
 class Difference:
     """One place where the books and their witness disagree."""
 
-    book: Book
+    book: Source
     rule: str
     subject: str  # a call, a Checkout Session, an account, a row
     expected: str  # decimal string of the major unit where it is money
@@ -69,7 +69,7 @@ class Difference:
 class Findings:
     """What comparing one book, or a part of it, has found."""
 
-    book: Book
+    book: Source
     differences: list[Difference] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 from billing.database import Pool
 from billing.errors import BadRequest, BillingError
-from billing.ledger.link import postgres_errors
+from billing.ledger.connection import postgres_errors
 from billing.ledger.service import Ledger
 from billing.proxy.calls.sweeper import Sweeper
 from billing.reconcile import spend_logs, stripe_book
 from billing.reconcile.ledger_book import compare_ledger
 from billing.reconcile.payments import StripePayments
 from billing.reconcile.repairs import Repairs
-from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
+from billing.reconcile.schemas import Difference, Findings, Report, Source, Window
 from billing.reconcile.spend_logs import SpendLogs
 from billing.reconcile.stripe_book import StripeBook
 from billing.settings import Settings
@@ -23,7 +23,7 @@ from billing.stripe_api import StripeApi, connect_stripe
 from billing.topups.fulfilment import Fulfilment
 
 WINDOW_MAX = timedelta(days=366)
-EVERY_BOOK = tuple(Book)
+EVERY_SOURCE = tuple(Source)
 
 
 class Reconciliation:
@@ -45,22 +45,22 @@ class Reconciliation:
         self._repairs = repairs
 
     async def run(
-        self, window: Window, *, books: Collection[Book] = EVERY_BOOK, apply: bool = False
+        self, window: Window, *, books: Collection[Source] = EVERY_SOURCE, apply: bool = False
     ) -> Report:
         """Compares these books; one that cannot be compared has a `failure` and stops none of the others.
 
         Raises BadRequest for a window that is empty or longer than a year.
         """
         check_window(window)
-        found = [await self.compare(book, window, apply=apply) for book in EVERY_BOOK if book in books]
+        found = [await self.compare(book, window, apply=apply) for book in EVERY_SOURCE if book in books]
         return Report(window, tuple(found))
 
-    async def compare(self, book: Book, window: Window, *, apply: bool = False) -> Findings:
+    async def compare(self, book: Source, window: Window, *, apply: bool = False) -> Findings:
         """One book over a window, slice after slice; where it cannot go to the end, `failure` says why."""
         findings = Findings(book)
-        if book is Book.LEDGER:
+        if book is Source.LEDGER:
             await self._step(findings, self._compare_ledger)
-        elif book is Book.SPEND_LOGS:
+        elif book is Source.SPEND_LOGS:
             window = self._with_holds(window, findings)
             for part in window.slices(spend_logs.SLICE):
                 if not await self._step(findings, lambda part=part: self._spend_logs.compare(part)):  # type: ignore[misc]  # bound now

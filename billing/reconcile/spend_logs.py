@@ -17,7 +17,7 @@ from psycopg.rows import class_row
 from billing.database import Connection, Pool
 from billing.errors import NotConfigured
 from billing.reconcile.calls import CallRow, ChargeRow, LogRow, assign_failures, difference_of, unknown_call
-from billing.reconcile.schemas import PENDING, Book, Findings, Window
+from billing.reconcile.schemas import PENDING, Findings, Source, Window
 from billing.reconcile.statements import SQL
 
 SLICE = timedelta(hours=1)
@@ -37,7 +37,7 @@ class SpendLogs:
 
     async def compare(self, window: Window) -> Findings:
         """Looks at the calls that began in the window. Raises NotConfigured without a spend log."""
-        findings = Findings(Book.SPEND_LOGS)
+        findings = Findings(Source.SPEND_LOGS)
         settled_before = datetime.now(UTC) - self._grace
         try:
             async with self._pool.connection() as connection, connection.transaction():

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from billing.database import Pool
 from billing.money import format_nanos, nanos_from_minor
 from billing.reconcile.payments import Payment, Returned, StripePayments
-from billing.reconcile.schemas import PENDING, Book, Difference, Findings, Repair, Window
+from billing.reconcile.schemas import PENDING, Difference, Findings, Repair, Source, Window
 from billing.reconcile.statements import SQL
 from billing.topups.schemas import CheckoutSession
 
@@ -50,7 +50,7 @@ class StripeBook:
 
     async def compare(self, window: Window) -> Findings:
         """Raises StripeUnavailable, and NotConfigured without a key."""
-        findings = Findings(Book.STRIPE)
+        findings = Findings(Source.STRIPE)
         paid = await self._payments.paid_sessions(window)
         await self._compare_paid(paid, findings)
         async for credit in self._credits(window):
@@ -198,7 +198,7 @@ def _difference(
     repair: Repair | None = None,
 ) -> Difference:
     return Difference(
-        book=Book.STRIPE,
+        book=Source.STRIPE,
         rule=rule,
         subject=subject,
         expected=format_nanos(expected_nanos),

@@ -9,8 +9,8 @@ from decimal import Decimal
 from psycopg.rows import class_row
 
 from billing.errors import BadRequest, Conflict, KeyConflict, NotFound
-from billing.ledger.books import Books, bounded
 from billing.ledger.endings import Ending
+from billing.ledger.reader import LedgerReader, bounded
 from billing.ledger.schemas import Json, Payer, Resolution, Settlement
 from billing.ledger.service import Ledger
 from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail, without_rules
@@ -44,7 +44,7 @@ class _Known:
 
 
 async def unpriced_calls(
-    books: Books, *, limit: int = 100, before_id: int | None = None
+    books: LedgerReader, *, limit: int = 100, before_id: int | None = None
 ) -> list[UnpricedCall]:
     """A page of the calls to price, newest first (`limit` 1 to 1,000)."""
     async with books.connection() as connection:
@@ -101,7 +101,7 @@ async def price_by_hand(
         raise KeyConflict(f"The real cost of the call {call_id} is in the books already.") from error
 
 
-async def _known(books: Books, call_id: str) -> _Known:
+async def _known(books: LedgerReader, call_id: str) -> _Known:
     async with books.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(_Known))
         row = await (await cursor.execute(SQL["call_to_price"], {"call_id": call_id})).fetchone()

@@ -12,10 +12,10 @@ from decimal import Decimal, InvalidOperation
 from billing.database import Pool
 from billing.errors import BillingError, InsufficientCredits, NotFound, Unavailable
 from billing.ledger.batches import insufficient
-from billing.ledger.books import Books
 from billing.ledger.endings import Ending
-from billing.ledger.lanes import Lane
-from billing.ledger.rows import json_text, plain
+from billing.ledger.group_commit import GroupCommitter
+from billing.ledger.reader import LedgerReader
+from billing.ledger.rows import json_text, sanitize_text
 from billing.ledger.schemas import (
     Entry,
     Hold,
@@ -47,13 +47,13 @@ class OpenCall:
 
     payer: Payer
     held_nanos: int
-    fallback_nanos: int
+    no_event_charge_nanos: int
     detail: Json
     refused: bool
     lease_until: float
 
 
-class ShadowLedger(Books):
+class ShadowLedger(LedgerReader):
     """A `CallLedger`. Balances are read; held and spent are this mode's own account.
 
     A customer's running calls count within this process only.
@@ -65,7 +65,7 @@ class ShadowLedger(Books):
         self._open: dict[str, OpenCall] = {}
         self._held: dict[Payer, int] = defaultdict(int)
         self._asked = 0
-        self._lane: Lane[_Ask, int] = Lane(
+        self._committer: GroupCommitter[_Ask, int] = GroupCommitter(
             self._read, queue_max=_QUEUE_MAX, batch_max=_BATCH_MAX, wait_s=wait_s, may_drop=lambda ask: True
         )
 
@@ -80,7 +80,7 @@ class ShadowLedger(Books):
         self._admit(request, available_nanos)
         return _hold(request, (available_nanos or 0) - request.amount_nanos)
 
-    async def resize(self, key: str, amount_nanos: int, least_charge_nanos: int = 0) -> Hold:
+    async def resize(self, key: str, amount_nanos: int, no_event_charge_nanos: int = 0) -> Hold:
         """Notes what would be set aside instead, and what the call has cost so far, which only rises.
 
         Raises InsufficientCredits, NotFound.
@@ -88,14 +88,14 @@ class ShadowLedger(Books):
         call = self._open.get(key)
         if call is None:
             raise NotFound(f"No running call has the key {key}.")
-        call.fallback_nanos = max(call.fallback_nanos, least_charge_nanos)
+        call.no_event_charge_nanos = max(call.no_event_charge_nanos, no_event_charge_nanos)
         available_nanos = await self._available(call.payer)
         if available_nanos is not None:
             available_nanos += call.held_nanos
             if amount_nanos > available_nanos:
                 raise insufficient(available_nanos, amount_nanos)
         lease_s = max(1, round(call.lease_until - time.monotonic()))
-        request = HoldRequest(key, call.payer, amount_nanos, call.fallback_nanos, lease_s, call.detail)
+        request = HoldRequest(key, call.payer, amount_nanos, call.no_event_charge_nanos, lease_s, call.detail)
         self._forget(key)
         self._admit(request, available_nanos)
         return _hold(request, (available_nanos or 0) - amount_nanos)
@@ -116,7 +116,7 @@ class ShadowLedger(Books):
             required=credit.required_nanos if credit else None,
             available=credit.available_nanos if credit else None,
             refusal=refusal.code,
-            refusal_message=plain(refusal.message[:500]),
+            refusal_message=sanitize_text(refusal.message[:500]),
         )
 
     async def renew(self, keys: Collection[str], lease_s: int) -> frozenset[str]:
@@ -131,7 +131,7 @@ class ShadowLedger(Books):
         """Ends the calls that nobody renews any more, as the sweeper would."""
         now = time.monotonic()
         for key, call in [(k, c) for k, c in self._open.items() if c.lease_until < now]:
-            self._end(key, call.fallback_nanos, Ending.NO_EVENT, call.detail)
+            self._end(key, call.no_event_charge_nanos, Ending.NO_EVENT, call.detail)
 
     async def settle(self, settlement: Settlement) -> Resolution:
         """Notes what the call would have cost."""
@@ -157,7 +157,7 @@ class ShadowLedger(Books):
         """What new calls may take; None where Postgres does not say, which refuses nobody here."""
         self._asked += 1
         try:
-            available_nanos = await self._lane.submit(_Ask(str(self._asked), payer))
+            available_nanos = await self._committer.submit(_Ask(str(self._asked), payer))
         except Unavailable:
             return None
         return available_nanos - self._held.get(payer, 0)
@@ -165,7 +165,7 @@ class ShadowLedger(Books):
     async def _read(self, asks: Sequence[_Ask]) -> list[int | Exception]:
         values = {
             "types": [ask.payer.customer_type for ask in asks],
-            "ids": [plain(ask.payer.customer_id) for ask in asks],
+            "ids": [sanitize_text(ask.payer.customer_id) for ask in asks],
         }
         async with self.connection() as connection:
             rows = await (await connection.execute(SQL["available"], values)).fetchall()
@@ -173,7 +173,7 @@ class ShadowLedger(Books):
 
     async def close(self) -> None:
         """Asks for no balance any more."""
-        await self._lane.close()
+        await self._committer.close()
 
     def _admit(self, request: HoldRequest, available_nanos: int | None) -> None:
         if len(self._open) < OPEN_MAX:
@@ -181,7 +181,7 @@ class ShadowLedger(Books):
             self._open[request.key] = OpenCall(
                 request.payer,
                 request.amount_nanos,
-                request.fallback_nanos,
+                request.no_event_charge_nanos,
                 request.detail,
                 False,
                 time.monotonic() + request.lease_s,
@@ -200,8 +200,8 @@ class ShadowLedger(Books):
             "call_id": key,
             "customer_type": payer.customer_type if payer else None,
             "customer_id": payer.customer_id if payer else None,
-            "model": plain(str(detail["model"])) if detail.get("model") else None,
-            "route": plain(str(detail.get("route") or "")),
+            "model": sanitize_text(str(detail["model"])) if detail.get("model") else None,
+            "route": sanitize_text(str(detail.get("route") or "")),
             "detail": json_text(detail),
             "held": None,
             "required": None,
@@ -246,7 +246,7 @@ def _hold(request: HoldRequest, available_nanos: int) -> Hold:
         key=request.key,
         payer=request.payer,
         amount_nanos=request.amount_nanos,
-        fallback_nanos=request.fallback_nanos,
+        no_event_charge_nanos=request.no_event_charge_nanos,
         status=HoldStatus.OPEN,
         ending=None,
         charged_nanos=None,

@@ -52,7 +52,7 @@ DELETE FROM billing."LiteLLM_StripeShadowCallTable" WHERE call_id IN (
 );
 
 -- report
--- A line a customer and model, the dearest first.
+-- A line a customer and model, the highest first.
 SELECT customer_type, customer_id, model, count(*) AS calls, count(*) FILTER (WHERE ended_at IS NULL) AS unfinished,
   coalesce(sum(charged) FILTER (WHERE refusal IS NULL), 0)::bigint AS charged,
   count(*) FILTER (WHERE refusal IS NOT NULL) AS refused,

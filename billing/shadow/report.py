@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from billing.errors import NotConfigured
-from billing.ledger.books import Books
+from billing.ledger.reader import LedgerReader
 from billing.settings import CustomerType
 from billing.shadow.recorder import SQL
 
@@ -42,8 +42,8 @@ class ReportLine:
         return self.logged_cost - self.provider_cost
 
 
-async def shadow_report(books: Books, since: datetime, until: datetime) -> list[ReportLine]:
-    """The lines, the dearest first. Raises NotConfigured where LiteLLM has no spend log in this database."""
+async def shadow_report(books: LedgerReader, since: datetime, until: datetime) -> list[ReportLine]:
+    """The lines, the highest first. Raises NotConfigured where LiteLLM has no spend log in this database."""
     values = {
         "since": since,
         "until": until,

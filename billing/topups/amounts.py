@@ -12,7 +12,7 @@ _WHOLE_UNITS_ONLY = frozenset(("isk", "ugx"))
 
 
 def topup_minor(settings: Settings, amount_nanos: int) -> int:
-    """A wished top-up → Stripe's minor units. Raises InvalidAmount beyond the limits or the precision."""
+    """A requested top-up → Stripe's minor units. Raises InvalidAmount beyond the limits or the precision."""
     currency = settings.billing_currency
     least, most = parse_amount(settings.billing_topup_min), parse_amount(settings.billing_topup_max)
     if not least <= amount_nanos <= most:

@@ -67,17 +67,17 @@ class Fulfilment:
         failed or expired is credited like any other.
         """
         order = await orders.lock_for(connection, session)
-        misfit = self._misfit(session, order)
-        if order is None or misfit is not None:
-            logger.warning("checkout session %s is parked: %s", session.id, misfit)
-            return Verdict(Outcome.PARKED, misfit, order)
+        mismatch = self._mismatch(session, order)
+        if order is None or mismatch is not None:
+            logger.warning("checkout session %s is parked: %s", session.id, mismatch)
+            return Verdict(Outcome.PARKED, mismatch, order)
         if order.status is OrderStatus.PAID:
             return Verdict(Outcome.ALREADY_PAID, order=order)
         if session.is_paid:
             return await self._credit_in(connection, order, session)
         return await _follow_in(connection, order, session)
 
-    def _misfit(self, session: CheckoutSession, order: Order | None) -> str | None:
+    def _mismatch(self, session: CheckoutSession, order: Order | None) -> str | None:
         """Why the session is none of ours to credit, if so."""
         if session.mode != "payment":
             return f"the session is in mode {session.mode}"

@@ -19,18 +19,18 @@ def public_url(settings: Settings) -> str:
     return (settings.billing_public_url or f"http://127.0.0.1:{settings.port}").rstrip("/")
 
 
-def success_url(settings: Settings, wished: str | None) -> str:
+def success_url(settings: Settings, requested: str | None) -> str:
     """The checked `success_url`; by default our own page. Raises BadRequest for a foreign host."""
-    if wished is None:
+    if requested is None:
         return f"{public_url(settings)}{RETURN_PATH}?session_id={{CHECKOUT_SESSION_ID}}"
-    return _checked(settings, wished, "success_url")
+    return _checked(settings, requested, "success_url")
 
 
-def cancel_url(settings: Settings, wished: str | None) -> str:
+def cancel_url(settings: Settings, requested: str | None) -> str:
     """The checked `cancel_url`; by default our own page. Raises BadRequest for a foreign host."""
-    if wished is None:
+    if requested is None:
         return f"{public_url(settings)}{RETURN_PATH}?canceled=1"
-    return _checked(settings, wished, "cancel_url")
+    return _checked(settings, requested, "cancel_url")
 
 
 def _checked(settings: Settings, url: str, field: str) -> str:

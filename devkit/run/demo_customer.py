@@ -11,14 +11,14 @@ from collections.abc import Mapping
 import httpx
 
 from devkit.run.keys import Keys
-from gateway.start.failures import PartFailed
+from gateway.start.failures import ProcessFailed
 
 CUSTOMER = "demo"
 TIMEOUT_S = 30.0
 
 
 async def ensure(base_url: str, keys: Keys) -> None:
-    """Creates the customer and the key where they are missing. Raises PartFailed with LiteLLM's answer."""
+    """Creates the customer and the key where they are missing. Raises ProcessFailed with LiteLLM's answer."""
     headers = {"Authorization": f"Bearer {keys.master_key}"}
     async with httpx.AsyncClient(
         base_url=base_url, headers=headers, timeout=TIMEOUT_S, trust_env=False
@@ -35,7 +35,7 @@ async def _has_key(gateway: httpx.AsyncClient, key: str) -> bool:
     """Looks in the list of hashes: asking for one key that is missing makes LiteLLM log an error."""
     answer = await gateway.get("/key/list", params={"user_id": CUSTOMER, "size": 100})
     if not answer.is_success:
-        raise PartFailed(f"LiteLLM does not list keys ({answer.status_code})", answer.text[:2000])
+        raise ProcessFailed(f"LiteLLM does not list keys ({answer.status_code})", answer.text[:2000])
     return hashlib.sha256(key.encode()).hexdigest() in answer.json()["keys"]
 
 
@@ -45,6 +45,6 @@ async def _post(
     answer = await gateway.post(path, json=content)
     if answer.is_success or answer.status_code == exists:
         return
-    raise PartFailed(
+    raise ProcessFailed(
         f"LiteLLM did not create the demo customer ({path}: {answer.status_code})", answer.text[:2000]
     )

@@ -1,4 +1,4 @@
-"""The gateway as a part of `proxyllm run`: imports LiteLLM's proxy at once, serves when it is told to.
+"""The gateway as a process of `proxyllm run`: imports LiteLLM's proxy at once, serves when it is told to.
 
 The import takes most of a start and needs nothing; database and migrations get ready meanwhile.
 """

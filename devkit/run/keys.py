@@ -14,7 +14,7 @@ from gateway.start.private_files import write_private
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What the parts of a run share. All secret."""
+    """What the processes of a run share. All secret."""
 
     master_key: str
     salt_key: str

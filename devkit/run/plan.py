@@ -1,4 +1,4 @@
-"""What a run will be, decided before anything starts: addresses, keys, and each part's environment."""
+"""What a run will be, decided before anything starts: addresses, keys, and each process's environment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the parts must agree on."""
+    """Everything that the processes must agree on."""
 
     options: Options
     home: Home

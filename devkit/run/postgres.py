@@ -18,13 +18,13 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from devkit.run import leftovers, postgres_programs
+from devkit.run import postgres_programs, stale_processes
 from devkit.run.home import Home
-from devkit.run.parts import Part, Parts, log_tail
 from devkit.run.ports import LOOPBACK, free_port
 from devkit.run.postgres_programs import Programs
+from devkit.run.processes import Processes, RunningProcess, log_tail
 from gateway.litellm_database.programs import run as run_program
-from gateway.start.failures import DatabaseUnusable, PartFailed
+from gateway.start.failures import DatabaseUnusable, ProcessFailed
 from gateway.start.private_files import PRIVATE_DIRECTORY, write_private
 
 USER = "proxyllm"
@@ -62,24 +62,24 @@ def choose_place(home: Home, password: str) -> Place:
     return Place(home.postgres, port, password)
 
 
-async def start(parts: Parts, place: Place) -> Part:
+async def start(processes: Processes, place: Place) -> RunningProcess:
     """Starts the server and waits until its database answers. Crash recovery is PostgreSQL's own.
 
-    Raises DatabaseUnusable, PartFailed or ProgramMissing.
+    Raises DatabaseUnusable, ProcessFailed or ProgramMissing.
     """
     programs = postgres_programs.find()
     await _initialize(programs, place)
-    part = await parts.start(
+    process = await processes.start(
         "postgres",
         [programs.path("postgres"), "-D", programs.data_argument(place.data), *_options(place.port)],
         env=_environment(),
         stop_signal=signal.SIGINT,  # "fast shutdown": ends connections, writes everything
         start_as=programs.start_as(place.data),
     )
-    await _ready(part, place.data)
+    await _ready(process, place.data)
     await _create_database(place.url)
-    part.ready = True
-    return part
+    process.ready = True
+    return process
 
 
 def _options(port: int) -> list[str]:
@@ -121,7 +121,7 @@ async def _initialize(programs: Programs, place: Place) -> None:
     finally:
         password_file.unlink()
     if outcome.code != 0:
-        raise PartFailed(f"cannot make a database in {place.data}", outcome.last_lines)
+        raise ProcessFailed(f"cannot make a database in {place.data}", outcome.last_lines)
     draft.rename(place.data)
 
 
@@ -143,7 +143,7 @@ def _end_earlier_server(data: Path) -> None:
     """
     pid_file = data / "postmaster.pid"
     if pid_file.exists():
-        leftovers.stop_in_directory("postgres", data.resolve(), signal.SIGINT)
+        stale_processes.stop_in_directory("postgres", data.resolve(), signal.SIGINT)
         pid_file.unlink(missing_ok=True)
 
 
@@ -154,16 +154,18 @@ def _port_of_last_time(parent: Path) -> int | None:
         return None
 
 
-async def _ready(part: Part, data: Path) -> None:
+async def _ready(process: RunningProcess, data: Path) -> None:
     """Waits for the word `ready` in the server's own pid file."""
     try:
         async with asyncio.timeout(READY_WITHIN_S):
-            while not _says_ready(data, part.process.pid):
-                if part.process.returncode is not None:
-                    raise part.failure()
+            while not _says_ready(data, process.process.pid):
+                if process.process.returncode is not None:
+                    raise process.failure()
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
-        raise PartFailed(f"postgres was not ready in {READY_WITHIN_S:.0f} s", log_tail(part.log)) from error
+        raise ProcessFailed(
+            f"postgres was not ready in {READY_WITHIN_S:.0f} s", log_tail(process.log)
+        ) from error
 
 
 def _says_ready(data: Path, pid: int) -> bool:

@@ -1,8 +1,8 @@
-"""Stops the parts when the launcher could not: a script that reads the launcher's pipe until that closes.
+"""Stops the processes when the launcher could not: a script that reads the launcher's pipe until that closes.
 
-The launcher writes one JSON line for each part: `{"pid": 1, "signal": 15}` when it starts, `{"gone": 1}` when
-it ended. A launcher that stops in order leaves nothing to do; one that was killed (`kill -9`) closes the
-pipe just the same, and the parts end here, last started first. Standard library only: it starts in a blink.
+The launcher writes one JSON line for each process: `{"pid": 1, "signal": 15}` when it starts, `{"gone": 1}`
+when it ended. A launcher that stops in order leaves nothing to do; one that was killed (`kill -9`) closes the
+pipe just the same, and the processes end here, last started first. Standard library only: it starts at once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def stop(pid: int, stop_signal: int, within_s: float = STOP_WITHIN_S) -> None:
 
 
 def main() -> None:
-    """Keeps the list of parts, and ends them when nobody else can."""
+    """Keeps the list of processes, and ends them when nobody else can."""
     running: dict[int, int] = {}
     for line in sys.stdin:
         message = json.loads(line)

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 
 from devkit.run.home import Home
-from devkit.run.parts import Parts
 from devkit.run.plan import Options, make_plan
+from devkit.run.processes import Processes
 from devkit.run.startup import Startup
 from devkit.run.welcome import ready_line, welcome
 
@@ -32,8 +32,8 @@ async def run(options: Options, say: Say) -> None:
     lock = home.lock()
     try:
         home.run_file.unlink(missing_ok=True)
-        async with Parts(home) as parts:
-            serving = asyncio.create_task(_serve(options, home, parts, began, say))
+        async with Processes(home) as processes:
+            serving = asyncio.create_task(_serve(options, home, processes, began, say))
             stopping = asyncio.create_task(stop_requested.wait())
             try:
                 await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -47,11 +47,11 @@ async def run(options: Options, say: Say) -> None:
         os.close(lock)
 
 
-async def _serve(options: Options, home: Home, parts: Parts, began: float, say: Say) -> None:
-    """Starts the parts, tells the world, and waits for the first of them to end, which none should."""
+async def _serve(options: Options, home: Home, processes: Processes, began: float, say: Say) -> None:
+    """Starts the processes, tells the world, and waits for the first of them to end, which none should."""
     plan = make_plan(options, home)
-    deaths = asyncio.create_task(parts.first_death())
-    starting = asyncio.create_task(Startup(parts, plan, say).all())
+    deaths = asyncio.create_task(processes.first_death())
+    starting = asyncio.create_task(Startup(processes, plan, say).all())
     try:
         await asyncio.wait({deaths, starting}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():

@@ -1,4 +1,4 @@
-"""Starts all parts of a run, side by side where one does not need the other."""
+"""Starts all processes of a run, side by side where one does not need the other."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from billing.database.pool import connect
 from billing.database.url import read_url
 from billing.errors import BillingError
 from devkit.run import demo_customer, ports, postgres
-from devkit.run.parts import Part, Parts
 from devkit.run.plan import Plan
+from devkit.run.processes import Processes, RunningProcess
 from devkit.run.waiting import until_answers
 from gateway import litellm_database
-from gateway.start.failures import DatabaseUnusable, PartFailed, RunFailure
+from gateway.start.failures import DatabaseUnusable, ProcessFailed, RunFailure
 
 SMALL_PART_WITHIN_S = 30.0
 IMPORT_WITHIN_S = 240.0
@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 class Startup:
     """One start: what to start, and whom to tell."""
 
-    parts: Parts
+    processes: Processes
     plan: Plan
     say: Say
     began: float = field(default_factory=time.monotonic)
@@ -61,7 +61,7 @@ class Startup:
         """Postgres, then LiteLLM's tables, then ours."""
         if self.plan.place is not None:
             self._tell("starting PostgreSQL")
-            await postgres.start(self.parts, self.plan.place)
+            await postgres.start(self.processes, self.plan.place)
         else:
             await _check_database(self.plan.database_url)
         self._tell("applying migrations")
@@ -76,54 +76,56 @@ class Startup:
         prisma = await litellm_database.prepare_client(self._tell)
         go_read, go_write = os.pipe()
         try:
-            part = await self._start_gateway(prisma, go_read)
+            process = await self._start_gateway(prisma, go_read)
         finally:
             os.close(go_read)
         try:
             self._tell("importing LiteLLM's proxy, which takes a while (about 14 s on 2 cores)")
-            import_s = await self._import_time(part)
+            import_s = await self._import_time(process)
             await database
             self._tell("starting the gateway")
             os.write(go_write, b"g")
-            await until_answers(part, f"{self.plan.base_url}/health/readiness", GATEWAY_WITHIN_S)
+            await until_answers(process, f"{self.plan.base_url}/health/readiness", GATEWAY_WITHIN_S)
         finally:
             os.close(go_write)
         return import_s
 
-    async def _start_gateway(self, prisma: Mapping[str, str], go_fd: int) -> Part:
+    async def _start_gateway(self, prisma: Mapping[str, str], go_fd: int) -> RunningProcess:
         time_file = self.plan.home.import_time_file
         time_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "devkit.run.gateway", "--host", self.plan.options.host]
         command += ["--port", str(self.plan.options.port), "--go-fd", str(go_fd)]
         command += ["--import-time-file", str(time_file)]
         environment = self.plan.gateway_environment(prisma)
-        return await self.parts.start("gateway", command, env=environment, pass_fds=(go_fd,))
+        return await self.processes.start("gateway", command, env=environment, pass_fds=(go_fd,))
 
-    async def _import_time(self, part: Part) -> float:
+    async def _import_time(self, process: RunningProcess) -> float:
         """Waits for the gateway's report that its import is over."""
         try:
             async with asyncio.timeout(IMPORT_WITHIN_S):
                 while (import_s := _read_time(self.plan.home.import_time_file)) is None:
-                    if part.process.returncode is not None:
-                        raise part.failure()
+                    if process.process.returncode is not None:
+                        raise process.failure()
                     await asyncio.sleep(0.05)
                 return import_s
         except TimeoutError as error:
-            raise PartFailed(f"importing LiteLLM's proxy took more than {IMPORT_WITHIN_S:.0f} s") from error
+            raise ProcessFailed(
+                f"importing LiteLLM's proxy took more than {IMPORT_WITHIN_S:.0f} s"
+            ) from error
 
     async def _demo_upstream(self) -> None:
         command = [sys.executable, "-m", "devkit.demo_upstream", "--port", str(self.plan.demo_port)]
-        part = await self.parts.start("demo-upstream", command, env=self.plan.base_environment())
+        process = await self.processes.start("demo-upstream", command, env=self.plan.base_environment())
         await until_answers(
-            part, f"http://{ports.LOOPBACK}:{self.plan.demo_port}/health", SMALL_PART_WITHIN_S
+            process, f"http://{ports.LOOPBACK}:{self.plan.demo_port}/health", SMALL_PART_WITHIN_S
         )
 
     async def _sandbox(self) -> None:
         plan = self.plan
         command = [sys.executable, "-m", "devkit.stripe_sandbox", "--port", str(plan.sandbox_port)]
         command += ["--home", str(plan.home.path), "--webhook-url", plan.webhook_url]
-        part = await self.parts.start("stripe-sandbox", command, env=plan.sandbox_environment())
-        await until_answers(part, f"{plan.sandbox_url}/sandbox/health", SMALL_PART_WITHIN_S)
+        process = await self.processes.start("stripe-sandbox", command, env=plan.sandbox_environment())
+        await until_answers(process, f"{plan.sandbox_url}/sandbox/health", SMALL_PART_WITHIN_S)
 
     def _tell(self, text: str) -> None:
         self.say(f"[{time.monotonic() - self.began:5.1f} s] {text}")

@@ -1,4 +1,4 @@
-"""Waits until a part answers, or says why it does not."""
+"""Waits until a process answers, or says why it does not."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import asyncio
 
 import httpx
 
-from devkit.run.parts import Part, log_tail
-from gateway.start.failures import PartFailed
+from devkit.run.processes import RunningProcess, log_tail
+from gateway.start.failures import ProcessFailed
 
 POLL_S = 0.05
 ANSWER_WITHIN_S = 5.0
 
 
-async def until_answers(part: Part, url: str, within_s: float) -> None:
-    """Returns when `url` answers 200. Raises PartFailed when the part ends, or after `within_s` seconds."""
+async def until_answers(process: RunningProcess, url: str, within_s: float) -> None:
+    """Returns when `url` answers 200. Raises ProcessFailed when the process ends, or after `within_s`."""
     try:
         async with (
             asyncio.timeout(within_s),
             httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False) as client,
         ):
             while not await _answers(client, url):
-                if part.process.returncode is not None:
-                    raise part.failure()
+                if process.process.returncode is not None:
+                    raise process.failure()
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
-        message = f"{part.name} was not ready in {within_s:.0f} s; its log is {part.log}"
-        raise PartFailed(message, log_tail(part.log)) from error
-    part.ready = True
+        message = f"{process.name} was not ready in {within_s:.0f} s; its log is {process.log}"
+        raise ProcessFailed(message, log_tail(process.log)) from error
+    process.ready = True
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

@@ -18,7 +18,7 @@ from gateway.litellm_database.lazy_types import EVERY_TYPE, make_lazy
 from gateway.litellm_database.native_engine import PRISMA_VERSION
 from gateway.litellm_database.progress import Progress
 from gateway.litellm_database.toolchain import Toolchain
-from gateway.start.failures import PartFailed, ProgramMissing
+from gateway.start.failures import ProcessFailed, ProgramMissing
 
 STAMP = ".proxyllm-client"
 GENERATE_WITHIN_S = 180.0
@@ -36,7 +36,7 @@ def is_current() -> bool:
 
 
 async def ensure(tools: Toolchain, progress: Progress) -> None:
-    """Generates the code unless it is current. Raises PartFailed or ProgramMissing with what to do."""
+    """Generates the code unless it is current. Raises ProcessFailed or ProgramMissing with what to do."""
     if is_current():
         return
     package = package_directory("prisma")
@@ -52,7 +52,7 @@ async def ensure(tools: Toolchain, progress: Progress) -> None:
 
 
 async def generate(tools: Toolchain, schema: Path) -> None:
-    """Runs `prisma generate` for `schema` without fetching anything. Raises PartFailed."""
+    """Runs `prisma generate` for `schema` without fetching anything. Raises ProcessFailed."""
     scripts = sysconfig.get_path("scripts")
     outcome = await programs.run(
         [*tools.prisma, "generate", "--schema", str(schema)],
@@ -69,9 +69,9 @@ async def generate(tools: Toolchain, schema: Path) -> None:
         timeout_s=GENERATE_WITHIN_S,
     )
     if outcome.code is None:
-        raise PartFailed(f"`prisma generate` did not finish in {GENERATE_WITHIN_S:.0f} s")
+        raise ProcessFailed(f"`prisma generate` did not finish in {GENERATE_WITHIN_S:.0f} s")
     if outcome.code != 0:
-        raise PartFailed("`prisma generate` failed for LiteLLM's schema", outcome.last_lines)
+        raise ProcessFailed("`prisma generate` failed for LiteLLM's schema", outcome.last_lines)
 
 
 async def _compile(package: Path) -> None:

@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.start.failures import PartFailed
+from gateway.start.failures import ProcessFailed
 
 POLL_S = 0.05
 
 
 @asynccontextmanager
 async def exclusive(path: Path, timeout_s: float) -> AsyncIterator[None]:
-    """Holds the lock file `path`, made if need be. Raises PartFailed after `timeout_s` seconds."""
+    """Holds the lock file `path`, made if need be. Raises ProcessFailed after `timeout_s` seconds."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise PartFailed(f"cannot write {path}: {error.strerror}") from error
+        raise ProcessFailed(f"cannot write {path}: {error.strerror}") from error
     try:
         await _acquire(file, path, timeout_s)
         yield
@@ -34,7 +34,7 @@ async def _acquire(file: int, path: Path, timeout_s: float) -> None:
             while not _try(file):  # noqa: ASYNC110 - the other holder is another process
                 await asyncio.sleep(POLL_S)
     except TimeoutError as error:
-        raise PartFailed(f"another process has held {path} for {timeout_s:.0f} s") from error
+        raise ProcessFailed(f"another process has held {path} for {timeout_s:.0f} s") from error
 
 
 def _try(file: int) -> bool:

@@ -13,7 +13,7 @@ async def prepare_client(progress: Progress, directory: Path | None = None) -> d
 
     `directory` is where the npm packages go (default: in the virtual environment, beside the client that is
     generated into it). Returns the environment variables that the gateway's process needs. Safe to run in
-    several processes at once. Raises ProgramMissing or PartFailed with what to do.
+    several processes at once. Raises ProgramMissing or ProcessFailed with what to do.
     """
     engine = await native_engine.find()
     if engine is None or not client.is_current():

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gateway.litellm_database import locks, node, programs
 from gateway.litellm_database.progress import Progress
-from gateway.start.failures import PartFailed
+from gateway.start.failures import ProcessFailed
 
 SOURCES = Path(__file__).parent / "prisma_engine"
 NPM_WITHIN_S = 600.0
@@ -46,7 +46,7 @@ def default_directory() -> Path:
 
 
 async def ensure(directory: Path, progress: Progress) -> Toolchain:
-    """The installed toolchain below `directory`. Raises ProgramMissing or PartFailed with what to do."""
+    """The installed toolchain below `directory`. Raises ProgramMissing or ProcessFailed with what to do."""
     found = await node.find()
     sources = _sources()
     target = directory / _fingerprint(sources)
@@ -65,7 +65,7 @@ def _create(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PartFailed(f"cannot create {directory}: {error.strerror}") from error
+        raise ProcessFailed(f"cannot create {directory}: {error.strerror}") from error
 
 
 def _sources() -> list[Path]:
@@ -96,7 +96,7 @@ async def _install(found: node.Node, sources: list[Path], target: Path) -> None:
         directory=draft,
     )
     if outcome.code != 0:
-        raise PartFailed(_what_npm_said(outcome), outcome.last_lines)
+        raise ProcessFailed(_what_npm_said(outcome), outcome.last_lines)
     draft.rename(target)
 
 

@@ -6,10 +6,10 @@
     ├── AlreadyRunning (5)      another `proxyllm run` uses this PROXYLLM_HOME
     ├── DatabaseUnusable (6)    the Postgres of DATABASE_URL, or our own, does not answer or refuses us
     ├── ProgramMissing (7)      a program that we start is not installed
-    ├── PartFailed (8)          a part of us did not start
-    └── PartDied (9)            a part of us ended while it should run
+    ├── ProcessFailed (8)       a process of ours did not start
+    └── ProcessDied (9)         a process of ours ended while it should run
 
-The message is one line that says what to do; `log_tail` holds the last lines of the part's log, if any.
+The message is one line that says what to do; `log_tail` holds the last lines of the process's log, if any.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class ProgramMissing(RunFailure):
     exit_code = 7
 
 
-class PartFailed(RunFailure):
-    """A part did not become ready."""
+class ProcessFailed(RunFailure):
+    """A process did not become ready."""
 
     exit_code = 8
 
 
-class PartDied(RunFailure):
-    """A part ended that should have gone on."""
+class ProcessDied(RunFailure):
+    """A process ended that should have gone on."""
 
     exit_code = 9

@@ -10,9 +10,9 @@ from typing import Self
 
 from billing.errors import NotConfigured
 from gateway.tailnet.errors import TailnetError
-from gateway.tailnet.exchange import CHUNK_BYTES, Exchange
-from gateway.tailnet.localapi import Link
+from gateway.tailnet.localapi import StreamPair
 from gateway.tailnet.plan import Forward
+from gateway.tailnet.relay import CHUNK_BYTES, TcpRelay
 
 LOOPBACK = "127.0.0.1"
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Forwarder:
     def __init__(
         self,
         forward: Forward,
-        connect: Callable[[], Awaitable[Link]],
+        connect: Callable[[], Awaitable[StreamPair]],
         until_gone: Callable[[], Awaitable[str]],
         *,
         connections_max: int,
@@ -34,7 +34,7 @@ class Forwarder:
         self._until_gone = until_gone
         self._connections_max = connections_max
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open: set[Exchange] = set()
+        self._open: set[TcpRelay] = set()
         self._watching: asyncio.Task[None] | None = None
         self._server: asyncio.Server | None = None
 
@@ -72,13 +72,13 @@ class Forwarder:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._exchange(Exchange(self._forward.name, (reader, writer)))
+            await self._exchange(TcpRelay(self._forward.name, (reader, writer)))
         except Exception:  # the outermost loop of a connection: one bad one must not hide the others
             logger.exception("forwarding to %s failed", self._forward.name)
         finally:
             writer.close()
 
-    async def _exchange(self, exchange: Exchange) -> None:
+    async def _exchange(self, exchange: TcpRelay) -> None:
         if len(self._tasks) > self._connections_max:
             await exchange.refuse(f"there are {self._connections_max} connections already")
             return

@@ -20,7 +20,7 @@ HOST = "local-tailscaled.sock"
 ANSWER_WITHIN_S = 5.0
 
 Answer = TypeVar("Answer", bound=BaseModel)
-Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+StreamPair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class _Ping(BaseModel):
@@ -58,7 +58,7 @@ class LocalApi:
         """A word that changes when the device's own tailscaled starts anew, and its connections are dead."""
         return _read(_WhoIs, await self._ask("GET", f"whois?addr={address}")).node.disco_key
 
-    async def dial(self, address: str, port: int) -> Link:
+    async def dial(self, address: str, port: int) -> StreamPair:
         """A connection to `address:port` in the tailnet; the caller closes it, and sets the deadline.
 
         Raises Unreachable where the device refuses, or where tailscaled would have us go another way.

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from gateway.tailnet.errors import DaemonFailed, PeerSilent, TailnetError, Unreachable
-from gateway.tailnet.localapi import Link, LocalApi
+from gateway.tailnet.localapi import LocalApi, StreamPair
 from gateway.tailnet.peers import Status, find_peer
 from gateway.tailnet.plan import Forward
 from gateway.tailnet.watch import until_gone
 
-Dial = Callable[[str, int], Awaitable[Link]]
+Dial = Callable[[str, int], Awaitable[StreamPair]]
 
 
 class Node:
@@ -25,7 +25,7 @@ class Node:
         self._dial = dial
         self._timeout_s = timeout_s
 
-    async def connect(self) -> Link:
+    async def connect(self) -> StreamPair:
         """A connection to the node; the caller closes it. Raises a TailnetError within `timeout_s`."""
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -38,7 +38,7 @@ class Node:
         self.trouble = ""
         return link
 
-    async def _connect(self) -> Link:
+    async def _connect(self) -> StreamPair:
         """Dials, and pings when half of the time is over.
 
         A port that the policy forbids and a device that sleeps look the same: no answer at all, ever. The

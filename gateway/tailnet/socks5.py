@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 
 from gateway.tailnet.errors import DaemonFailed, Unreachable
-from gateway.tailnet.localapi import Link
+from gateway.tailnet.localapi import StreamPair
 
 VERSION, NO_AUTHENTICATION, CONNECT, RESERVED = 5, 0, 1, 0
 IPV4, IPV6 = 1, 4
@@ -14,7 +14,7 @@ SUCCEEDED = 0
 ADDRESS_BYTES = {IPV4: 4, IPV6: 16}
 
 
-async def dial(proxy_port: int, address: str, port: int) -> Link:
+async def dial(proxy_port: int, address: str, port: int) -> StreamPair:
     """A connection to `address:port` through the proxy on this loopback port; the caller closes it.
 
     The proxy dials whatever it is asked for, so only addresses of peers may come here. Raises Unreachable

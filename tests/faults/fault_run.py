@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from billing.database import open_pool
-from billing.ledger.schemas import UnheardCall
+from billing.ledger.schemas import UnconfirmedCall
 from billing.money import format_nanos
 from tests.faults import witness
 from tests.faults.fleet import LEASE_S, MASTER_KEY, SWEEP_S, WATCHDOG_S, Fleet, running_fleet
@@ -152,7 +152,7 @@ def show(report: Report, say: Say) -> None:
     say("every promise held" if not report.problems else f"{len(report.problems)} broken")
 
 
-def _line_of(call: UnheardCall) -> str:
+def _line_of(call: UnconfirmedCall) -> str:
     hold = call.hold
     what = f"{hold.key} {hold.payer.customer_id} {hold.detail.get('model')}"
     return f"{what}: charged {format_nanos(hold.charged_nanos or 0)}, its input: no event from {call.owner}"

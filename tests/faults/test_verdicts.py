@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.ledger.schemas import Hold, HoldStatus, Payer, UnheardCall
+from billing.ledger.schemas import Hold, HoldStatus, Payer, UnconfirmedCall
 from tests.faults.load import Load, Seen
 from tests.faults.verdicts import HoldRow, by_clients, by_keys, by_list, by_provider, gifts
 
@@ -70,12 +70,12 @@ def test_a_good_key_that_is_called_a_bad_one_is_found() -> None:
 
 
 class TestByTheList:
-    def listed(self, charged_nanos: int) -> UnheardCall:
+    def listed(self, charged_nanos: int) -> UnconfirmedCall:
         hold = Hold(
             "call", Payer("user_id", "bob"), 900, 50, HoldStatus.EXPIRED, "no_event", charged_nanos, {},
             MOMENT, MOMENT, 0,
         )  # fmt: skip
-        return UnheardCall(1, hold, "gateway", MOMENT)
+        return UnconfirmedCall(1, hold, "gateway", MOMENT)
 
     def test_a_call_without_an_event_stands_there_with_its_charge(self) -> None:
         review: dict[str, object] = {"calls": [{"call_id": "call"}]}

@@ -13,8 +13,8 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from billing.database import Pool
-from billing.ledger.books import Books
-from billing.ledger.schemas import UnheardCall
+from billing.ledger.reader import LedgerReader
+from billing.ledger.schemas import UnconfirmedCall
 from billing.money import nanos_from_cost
 from tests.acceptance.launch import PROGRAM
 from tests.faults.load import GIFT, Load
@@ -83,7 +83,7 @@ class Verdicts:
     admissions: int
     holds: Counter[str]
     served: int
-    listed: list[UnheardCall]
+    listed: list[UnconfirmedCall]
     late_s: float  # how long after its lease the latest forgotten hold was ended
 
 
@@ -157,7 +157,7 @@ def by_keys(load: Load) -> Iterator[str]:
     yield from (f"a good key was called a bad one: {seen}" for seen in load.seen if seen.status == 401)
 
 
-def by_list(holds: list[HoldRow], listed: list[UnheardCall], review: dict[str, object]) -> Iterator[str]:
+def by_list(holds: list[HoldRow], listed: list[UnconfirmedCall], review: dict[str, object]) -> Iterator[str]:
     """Every call without an event is on the list for review, with its charge, and nothing else is."""
     unheard = {hold.key: hold.charged for hold in holds if hold.ending == "no_event"}
     if unheard != {call.hold.key: call.hold.charged_nanos for call in listed}:
@@ -186,8 +186,8 @@ async def _rows(pool: Pool, statement: str, *values: object) -> list[tuple[objec
         return list(await (await connection.execute(statement.encode(), values)).fetchall())
 
 
-async def _listed(pool: Pool) -> AsyncIterator[UnheardCall]:
-    books, before_id = Books(pool, currency="usd"), None
+async def _listed(pool: Pool) -> AsyncIterator[UnconfirmedCall]:
+    books, before_id = LedgerReader(pool, currency="usd"), None
     while page := await books.for_review(limit=REVIEW_PAGE, before_id=before_id):
         for call in page:
             yield call

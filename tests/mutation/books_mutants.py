@@ -84,7 +84,7 @@ ENDINGS = [
     Mutant(
         "a hold that nobody waits for is forgotten",
         "billing/ledger/service.py",
-        "self._orphans.add(request.key, request.request.payer)",
+        "self._abandoned.add(request.key, request.request.payer)",
         "pass",
         (f"{_LEDGER}test_faults.py::TestACallerThatLeaves",),
     ),
@@ -97,10 +97,10 @@ ENDINGS = [
     ),
     Mutant(
         "a settlement is given up while Postgres is away",
-        "billing/proxy/calls/settler.py",
+        "billing/proxy/calls/settlement_queue.py",
         "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                continue\n            except KeyConflict",
         "pause_s = min(pause_s * 2, _RETRY_S_MAX)\n                return\n            except KeyConflict",
-        ("tests/unit/proxy/calls/test_settler.py",),
+        ("tests/unit/proxy/calls/test_settlement_queue.py",),
     ),
 ]
 

@@ -32,7 +32,7 @@ GATEWAY_MUTANTS = [
     Mutant(
         "an event that comes twice is charged twice",
         "billing/proxy/calls/success.py",
-        "if event_id in call.success_events or event_id in call.beside:",
+        "if event_id in call.success_events or event_id in call.additional_charges:",
         "if False:",
         (_EVENTS,),
     ),

@@ -123,7 +123,7 @@ KEYS = [
     ),
     Mutant(
         "one batch may carry a key twice",
-        "billing/ledger/lanes.py",
+        "billing/ledger/group_commit.py",
         "if self._queue[0].request.key in keys:",
         "if False:",
         (_LANES,),

@@ -22,13 +22,13 @@ from billing.proxy.calls.output_plan import OutputPlan
 from billing.proxy.calls.payer import Key, payer_of
 from billing.proxy.calls.sources import Pricing, RouterSource
 from billing.proxy.http.client_fields import check_retries, with_key_fallbacks
-from billing.proxy.max_cost import CallBound, bound_call
+from billing.proxy.max_cost import MaxCost, max_cost_of
 from billing.proxy.max_cost.mcp import CALL_TYPE as TOOL_CALL
-from billing.proxy.max_cost.mcp import bound_tool_call, known_servers
+from billing.proxy.max_cost.mcp import known_servers, max_cost_of_tool_call
 from billing.proxy.max_cost.moderation import check_moderation
-from billing.proxy.max_cost.realtime import RealtimePrices, bound_session
+from billing.proxy.max_cost.realtime import RealtimePrices, max_cost_of_session
 from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
-from billing.proxy.max_cost.search import bound_search
+from billing.proxy.max_cost.search import max_cost_of_search
 from billing.proxy.realtime.cost import cost_so_far
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Handling, check_call
@@ -99,15 +99,15 @@ class Admissions:
 
     async def _bound(
         self, call: Call, body: Body, call_type: str, prices: PriceRule | CallPrices
-    ) -> tuple[CallBound, RealtimePrices | None]:
+    ) -> tuple[MaxCost, RealtimePrices | None]:
         """The most that the call can cost; for a session also what each of its responses can."""
         if call.is_websocket:
-            return bound_session(with_key_fallbacks(body), self._router(), prices)
+            return max_cost_of_session(with_key_fallbacks(body), self._router(), prices)
         if call_type == TOOL_CALL:
-            return bound_tool_call(body, known_servers(), prices), None
+            return max_cost_of_tool_call(body, known_servers(), prices), None
         if call_type == SEARCH:
-            return bound_search(with_key_fallbacks(body), self._router(), prices), None
-        bound = await bound_call(
+            return max_cost_of_search(with_key_fallbacks(body), self._router(), prices), None
+        bound = await max_cost_of(
             with_key_fallbacks(body),
             call_type=call_type,
             route=call.path,
@@ -117,7 +117,7 @@ class Admissions:
         )
         return bound, None
 
-    async def _free(self, payer: Payer, bound: CallBound, detail: Json) -> Admission:
+    async def _free(self, payer: Payer, bound: MaxCost, detail: Json) -> Admission:
         account = await self._ledger.account(payer)
         return Admission(
             payer=payer,
@@ -130,7 +130,7 @@ class Admissions:
         )
 
     async def _hold(
-        self, call: Call, payer: Payer, body: Body, bound: CallBound, plan: OutputPlan, detail: Json
+        self, call: Call, payer: Payer, body: Body, bound: MaxCost, plan: OutputPlan, detail: Json
     ) -> Hold:
         output_tokens = plan.first_tokens
         refusal: InsufficientCredits | None = None
@@ -150,9 +150,7 @@ class Admissions:
         assert refusal is not None
         raise plan.refused(refusal, "", output_tokens)
 
-    async def _take(
-        self, call: Call, payer: Payer, bound: CallBound, output_tokens: int, detail: Json
-    ) -> Hold:
+    async def _take(self, call: Call, payer: Payer, bound: MaxCost, output_tokens: int, detail: Json) -> Hold:
         amount_nanos = bound.amount_nanos(output_tokens)
         if call.admission is not None and not call.admission.free:
             return await self._ledger.resize(call.id, max(amount_nanos, call.admission.input_charge_nanos))
@@ -160,19 +158,19 @@ class Admissions:
             key=call.id,
             payer=payer,
             amount_nanos=amount_nanos,
-            fallback_nanos=self._fallback(bound, amount_nanos),
+            no_event_charge_nanos=self._fallback(bound, amount_nanos),
             lease_s=self._settings.billing_hold_ttl_s,
             detail={**detail, **rules_detail(bound.rule, bound.rules)},
         )
         return await self._ledger.hold(request)
 
-    def _fallback(self, bound: CallBound, amount_nanos: int) -> int:
+    def _fallback(self, bound: MaxCost, amount_nanos: int) -> int:
         if self._settings.billing_charge_no_event == "nothing":
             return 0
         return min(bound.input_charge_nanos, amount_nanos)
 
 
-def _detail(key: Key, body: Body, bound: CallBound, call: Call) -> Json:
+def _detail(key: Key, body: Body, bound: MaxCost, call: Call) -> Json:
     return {
         "model": bound.model,
         "route": call.path,

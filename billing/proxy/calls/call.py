@@ -51,7 +51,7 @@ class Call:
     dispatched: bool = False  # deployment hook: a provider was about to be called
     heard: bool = False  # success hook: the event of the call itself has come
     success_events: dict[str, int | None] = field(default_factory=dict)  # what each costs; None: not priced
-    beside: dict[str, Settlement] = field(default_factory=dict)  # success hook: to be charged after the call
+    additional_charges: dict[str, Settlement] = field(default_factory=dict)  # success hook
     client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
     timed_out: bool = False  # failure hook: a provider did not answer in time
     rejected: bool = False  # failure hook: a guardrail or limit of the gateway's said no, not a provider

@@ -33,7 +33,7 @@ class CallRules:
         """The rule of the deployment that served, by which its bound was made where it was known before.
 
         What LiteLLM names is looked for among what was admitted. Where that has neither the deployment nor
-        the group, the dearest of those that may have served, and of the rules for the name and the provider:
+        the group, the highest of those that may have served, and of the rules for the name and the provider:
         a group that the operator's settings chose since may be dearer, and none is cheaper.
         """
         known = self.by_deployment.get((group or "", deployment_id or ""))
@@ -44,9 +44,9 @@ class CallRules:
             return by_name
         same = self._served(group, deployment_id)
         if same:
-            return self._dearest(same, provider)
-        dearest = self._dearest(self.deployments, provider)
-        return max(dearest, by_name, key=_dearness)
+            return self._highest(same, provider)
+        highest = self._highest(self.deployments, provider)
+        return max(highest, by_name, key=_dearness)
 
     def knows(self, group: str | None, deployment_id: str | None) -> bool:
         """Whether this deployment may serve the call, or one of the group where only that is named."""
@@ -68,7 +68,7 @@ class CallRules:
             return [d for d in found if group in d.groups] or found
         return [d for d in self.deployments if group in d.groups]
 
-    def _dearest(self, deployments: Sequence[Deployment], provider: str | None) -> PriceRule:
+    def _highest(self, deployments: Sequence[Deployment], provider: str | None) -> PriceRule:
         served = [(provider_name(d.provider), d) for d in deployments]
         same = [each for each in served if each[0] == provider_name(provider)] or served
         rules = (self.by_deployment.get(d.key) or self.prices.rule_for(d.groups, name) for name, d in same)

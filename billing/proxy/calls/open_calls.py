@@ -1,6 +1,6 @@
 """The calls of this process that hold credit, from admission to resolution.
 
-It keeps their leases alive, hands their endings to the settler, and forgets them when the ledger has
+It keeps their leases alive, hands their endings to the settlement_queue, and forgets them when the ledger has
 answered. A call that nothing is heard of after its response is left alone after the watchdog's time: its
 lease runs out, and the sweeper ends it by the rule for "no event".
 """
@@ -15,6 +15,7 @@ from billing.errors import BillingError, InvalidAmount, Unavailable
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
 from billing.prices.detail import charge_nanos_of, price_detail
+from billing.proxy.calls.additional_charges import charge_additional, counted_nanos
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_ledger import CallLedger
@@ -26,8 +27,7 @@ from billing.proxy.calls.endings import (
     Release,
     ending_at_request_end,
 )
-from billing.proxy.calls.settler import Settler
-from billing.proxy.calls.several_events import charge_beside, counted_nanos
+from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -43,9 +43,9 @@ _WHY = {
 class OpenCalls:
     """Registry of admitted, unresolved calls."""
 
-    def __init__(self, ledger: CallLedger, settler: Settler, settings: Settings) -> None:
+    def __init__(self, ledger: CallLedger, settlement_queue: SettlementQueue, settings: Settings) -> None:
         self._ledger = ledger
-        self._settler = settler
+        self._settlement_queue = settlement_queue
         self._settings = settings
         self._calls: dict[str, Call] = {}
 
@@ -63,7 +63,9 @@ class OpenCalls:
     def settle(self, call: Call, settlement: Settlement) -> None:
         """A cost is known: charge it, whatever was decided before."""
         self._ends(call)
-        self._settler.submit(call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call))
+        self._settlement_queue.submit(
+            call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call)
+        )
 
     def _ends(self, call: Call) -> None:
         """Its ending is chosen, so what waited for it is charged beside. The sweeper needs no such thing: it
@@ -71,7 +73,7 @@ class OpenCalls:
         """
         call.resolving = True
         if call.admission is not None:
-            charge_beside(self, call, call.admission)
+            charge_additional(self, call, call.admission)
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
         """Another priced event of the same call, under a provider call of its own: one more charge."""
@@ -89,7 +91,7 @@ class OpenCalls:
         async def post() -> None:
             await self._ledger.post(entry)
 
-        self._settler.submit(call.id, post, lambda: None)
+        self._settlement_queue.submit(call.id, post, lambda: None)
 
     def request_ended(self, call: Call) -> None:
         """The response is over: resolve what no event will resolve."""
@@ -104,17 +106,17 @@ class OpenCalls:
         match decision:
             case Release(ending):
                 self._ends(call)
-                self._settler.submit(
+                self._settlement_queue.submit(
                     call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
                 )
             case ChargeEstimate(ending, _, basis):
                 why = _WHY[basis].format(ending=_words(ending))
-                settle = self._settle_unless_heard if basis == "count" else self.settle
+                settle = self._settle_unless_confirmed if basis == "count" else self.settle
                 settle(call, _estimate(call, admission, decision, why))
             case ChargeCost(ending, cost):
                 self.settle(call, self._recovered(call, admission, ending, cost))
 
-    def _settle_unless_heard(self, call: Call, settlement: Settlement) -> None:
+    def _settle_unless_confirmed(self, call: Call, settlement: Settlement) -> None:
         """Gives a success event a moment to come, which LiteLLM does not announce for all streams."""
 
         async def resolve() -> Resolution | None:
@@ -128,7 +130,7 @@ class OpenCalls:
             if not call.heard:
                 self.remove(call)
 
-        self._settler.submit(call.id, resolve, done)
+        self._settlement_queue.submit(call.id, resolve, done)
 
     def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: Cost) -> Settlement:
         rule = admission.rule_of(*call.recovered_from)
@@ -185,7 +187,7 @@ class OpenCalls:
         ):
             return
         try:
-            await self._ledger.resize(call.id, call.admission.hold_nanos, least_charge_nanos=shown_nanos)
+            await self._ledger.resize(call.id, call.admission.hold_nanos, no_event_charge_nanos=shown_nanos)
         except BillingError as error:
             logger.warning("call %s may be charged less than it showed: %s", call.id, error)
 

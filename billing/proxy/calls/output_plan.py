@@ -11,7 +11,7 @@ from billing.errors import InsufficientCredits
 from billing.money import format_nanos
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_ledger import CallLedger
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.proxy.streams import CreditedStream, GrowingHold, dialect_named
 from billing.settings import Settings
 
@@ -19,7 +19,7 @@ from billing.settings import Settings
 class OutputPlan:
     """The output of one call, as its hold is to cover it."""
 
-    def __init__(self, bound: CallBound, call_type: str, settings: Settings) -> None:
+    def __init__(self, bound: MaxCost, call_type: str, settings: Settings) -> None:
         self._bound = bound
         self._settings = settings
         self._dialect = dialect_named(call_type)

@@ -11,12 +11,19 @@ from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
 from billing.prices.detail import Basis, charge_nanos_of, price_detail
 from billing.prices.rule import PriceRule
+from billing.proxy.calls.additional_charges import (
+    Part,
+    charge_additional,
+    counted_nanos,
+    note,
+    part_of,
+    trusted,
+)
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.charge_detail import charge_detail, mapping_of, served_by
 from billing.proxy.calls.endings import cut_by
 from billing.proxy.calls.open_calls import OpenCalls
-from billing.proxy.calls.several_events import Part, charge_beside, counted_nanos, note, part_of, trusted
 from billing.proxy.calls.usage_check import Surroundings, is_absurd_charge, why_implausible
 from billing.settings import CacheHitCharge
 
@@ -54,7 +61,7 @@ class Successes:
             return False
         admission = call.admission
         event_id = str(kwargs.get("litellm_call_id"))
-        if event_id in call.success_events or event_id in call.beside:
+        if event_id in call.success_events or event_id in call.additional_charges:
             return True
         kwargs = trusted(call, event_id, kwargs)
         part = part_of(call, admission, event_id, kwargs)
@@ -73,9 +80,9 @@ class Successes:
             self._open_calls.settle(call, settlement)
         else:
             further = replace(rule, fee_nanos=0, floor_nanos=0)  # a call pays them once
-            call.beside[event_id] = self._settlement(call, admission, kwargs, further)
+            call.additional_charges[event_id] = self._settlement(call, admission, kwargs, further)
         if call.heard or call.resolving:
-            charge_beside(self._open_calls, call, admission)
+            charge_additional(self._open_calls, call, admission)
         return True
 
     def _settlement(
@@ -164,7 +171,7 @@ def _keep_what_broke_off(call: Call, admission: Admission, settlement: Settlemen
         return
     ending = Ending.BROKEN_MID_STREAM
     price = price_detail("count", None, admission.rule, shown_nanos)
-    call.beside[_BROKEN_OFF] = replace(
+    call.additional_charges[_BROKEN_OFF] = replace(
         settlement,
         amount_nanos=shown_nanos,
         ending=ending,

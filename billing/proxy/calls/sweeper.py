@@ -109,7 +109,7 @@ class Sweeper:
             logger.warning("call %s ended without any event: charged by rule, listed for review", hold.key)
             await self._ledger.expire(
                 hold.key,
-                hold.fallback_nanos,
+                hold.no_event_charge_nanos,
                 f"{hold.detail.get('model', 'call')}: no event, input only",
                 _by_rule(hold),
             )
@@ -145,7 +145,7 @@ def _is_cost(log: SpendLog) -> bool:
 
 def _by_rule(hold: Hold) -> Json:
     rule = rule_of_detail(hold.detail, None, None)
-    price = price_detail("input", None, rule, hold.fallback_nanos)
+    price = price_detail("input", None, rule, hold.no_event_charge_nanos)
     return {
         **without_rules(hold.detail),
         "ending": str(Ending.NO_EVENT),

@@ -108,8 +108,8 @@ def _why_details_exceed(
     if completion is None or reasoning <= completion or usage.get("citation_tokens") is not None:
         return None  # Perplexity's deep research reasons beside all that it names
     total = _number(usage.get(_TOTAL))
-    beside = total is not None and total >= (prompt or 0) + completion + reasoning
-    return None if beside else "more tokens were reasoned than the completion had"
+    additional_charges = total is not None and total >= (prompt or 0) + completion + reasoning
+    return None if additional_charges else "more tokens were reasoned than the completion had"
 
 
 def _why_absurd(prompt: int, completion: int, known: Surroundings) -> str | None:

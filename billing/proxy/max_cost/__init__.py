@@ -1,6 +1,6 @@
 """The upper bound of a call's cost (docs/explanation/price-and-hold.md)."""
 
-from billing.proxy.max_cost.call import CallBound, bound_call
+from billing.proxy.max_cost.call import MaxCost, max_cost_of
 from billing.proxy.max_cost.tokens import load_encodings
 
-__all__ = ["CallBound", "bound_call", "load_encodings"]
+__all__ = ["MaxCost", "load_encodings", "max_cost_of"]

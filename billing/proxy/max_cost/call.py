@@ -1,4 +1,4 @@
-"""The most a call can cost, found before it is made: one entry, `bound_call`, and its answer, `CallBound`."""
+"""The most a call can cost, found before it is made: one entry, `max_cost_of`, and its answer, `MaxCost`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class CallBound:
+class MaxCost:
     """An upper bound of a call's charge that is linear in its output limit. Amounts are nanos.
 
     amount = max(floor, input + fixed + output price * output limit), rounded up; at least 1 unless free.
@@ -42,7 +42,7 @@ class CallBound:
     free: bool  # declared free on every deployment that may serve the call
     input_nanos: int  # the input side
     input_charge_nanos: int  # what the input alone likely costs; at most input_nanos
-    output_nanos_per_token: Decimal  # the dearest, times the answers of the call
+    output_nanos_per_token: Decimal  # the highest, times the answers of the call
     fixed_nanos: int  # fees of the provider, LiteLLM's margin and our rule
     floor_nanos: int
     output_tokens: int  # the priced limit of one answer
@@ -87,7 +87,7 @@ class CallBound:
             write_limit(body, self.output_limit_field, output_tokens)
 
 
-async def bound_call(
+async def max_cost_of(
     body: Mapping[str, object],
     *,
     call_type: str,
@@ -95,7 +95,7 @@ async def bound_call(
     router: object,
     rule: PriceRule | CallPrices,
     settings: Settings,
-) -> CallBound:
+) -> MaxCost:
     """Bounds what a request can cost on every deployment that may serve it.
 
     `call_type` is LiteLLM's name of the call, `router` LiteLLM's `Router`, `rule` what prices the customer's
@@ -106,7 +106,7 @@ async def bound_call(
     unit_call = await read_unit_call(body, call_type, settings)
     if unit_call is not None:
         servers = servers_of(body, unit_call.model, cast("Router | None", router))
-        return await _bound_units(body, call_type, unit_call, servers, rule, settings)
+        return await _max_cost_of_units(body, call_type, unit_call, servers, rule, settings)
     shape = read_request(body, call_type)
     servers = servers_of(body, shape.model, cast("Router | None", router))
     forms = {d: _form_on(d, body, call_type, shape) for d in servers.everyone}
@@ -127,7 +127,7 @@ async def bound_call(
 
     answers = max(form.shape.answers for form in forms.values())
     asked = Asked(shape.model, limit, answers, _streamed(forms, encodings))
-    return _bound_on(servers, asked, rule, candidate)
+    return _max_cost_on(servers, asked, rule, candidate)
 
 
 class _Form(NamedTuple):
@@ -162,14 +162,14 @@ def _streamed(
     return max(outputs, key=lambda output: output.hidden_tokens)
 
 
-async def _bound_units(
+async def _max_cost_of_units(
     body: Mapping[str, object],
     call_type: str,
     call: UnitCall,
     servers: Servers,
     rule: PriceRule | CallPrices,
     settings: Settings,
-) -> CallBound:
+) -> MaxCost:
     """The bound of a call whose units are known before it is made: all of it is input."""
     calls = dict.fromkeys(servers.everyone, call)
     for deployment in servers.everyone:
@@ -177,7 +177,7 @@ async def _bound_units(
         if configured.under or configured.over:
             calls[deployment] = await read_unit_call(merged(configured, body), call_type, settings) or call
     asked = Asked(call.model, OutputLimit(0, None, client_set=True))
-    return _bound_on(servers, asked, rule, lambda d: unit_candidate(calls[d], d))
+    return _max_cost_on(servers, asked, rule, lambda d: unit_candidate(calls[d], d))
 
 
 @lru_cache(REMEMBERED_MAX)
@@ -196,14 +196,14 @@ class Asked(NamedTuple):
     streamed: StreamedOutput | None = None
 
 
-def _bound_on(
+def _max_cost_on(
     servers: Servers,
     asked: Asked,
     rule: PriceRule | CallPrices,
     candidate: Callable[[Deployment], Candidate],
-) -> CallBound:
-    """The bound over what is not free, whichever of these serves: the dearest of each part, whose sum is
-    never less than the dearest sum.
+) -> MaxCost:
+    """The bound over what is not free, whichever of these serves: the highest of each part, whose sum is
+    never less than the highest sum.
     """
     everyone = servers.everyone
     rules = rules_of(everyone, rule)
@@ -222,7 +222,7 @@ def _bound_on(
         output_nanos = max(output_nanos, nanos_from_cost(cost.output_cost_per_token) * multiplier)
         if place < len(servers.first):
             estimate = max(estimate, nanos_from_cost(cost.input_estimate) * multiplier)
-    return CallBound(
+    return MaxCost(
         model=asked.model,
         free=free,
         input_nanos=input_nanos,

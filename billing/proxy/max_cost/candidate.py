@@ -1,4 +1,4 @@
-"""What a call can cost on one deployment, at most: tokens at the dearest prices, with fees and margin."""
+"""What a call can cost on one deployment, at most: tokens at the highest prices, with fees and margin."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _caches_for_an_hour(deployment: Deployment) -> bool:
 
 
 def ceiling_on(deployment: Deployment, usage: Usage, *, makes_output: bool) -> Ceiling:
-    """Its dearest prices; those of another call with as many tokens, as far as its prices tell."""
+    """Its highest prices; those of another call with as many tokens, as far as its prices tell."""
     thresholds = _thresholds_on(deployment)
     if thresholds is None:
         return ceiling(deployment.prices, usage, deployment.model, makes_output=makes_output)
@@ -167,12 +167,12 @@ def _searches(deployment: Deployment, shape: RequestShape) -> int:
 
 @lru_cache(_REMEMBERED_MAX)
 def _search_fee(deployment: Deployment, searches: int) -> Decimal:
-    """The dearest fee of all searches; models that always search pay one."""
+    """The highest fee of all searches; models that always search pay one."""
     always = deployment.provider in _ANSWERS_WITH_SEARCH or "search" in deployment.model
     fees = deployment.prices.get("search_context_cost_per_query")
     table = fees if isinstance(fees, Mapping) else {}
-    dearest = max(
+    highest = max(
         (price_of(fee, "search_context_cost_per_query", deployment.model) for fee in table.values()),
         default=_SEARCH_DEFAULT if deployment.provider in GOOGLE or searches else Decimal(0),
     )
-    return dearest * max(searches, 1 if always else 0)
+    return highest * max(searches, 1 if always else 0)

@@ -1,4 +1,4 @@
-"""What images cost at most: each at the dearest price of its model, or by the most tokens it can take.
+"""What images cost at most: each at the highest price of its model, or by the most tokens it can take.
 
 LiteLLM looks a per-image price up by quality and size, in the price map or in the deployment's own prices
 (`cost_calculator.default_image_cost_calculator`); OpenAI's `gpt-image` models are billed by tokens.
@@ -36,7 +36,7 @@ _SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
 
 
 @dataclass(frozen=True, slots=True)
-class ImageWish:
+class RequestedImages:
     """What a request asks for."""
 
     count: int
@@ -44,13 +44,13 @@ class ImageWish:
     inputs: int  # images that go in: to be edited, and a mask
 
 
-def read_images(body: Mapping[str, object]) -> ImageWish:
+def read_images(body: Mapping[str, object]) -> RequestedImages:
     """Reads a generation or an edit. Raises BadRequest for what is malformed or streamed."""
     if str(body.get("stream")).lower() == "true" or body.get("partial_images"):
         raise BadRequest("Streamed images cannot be billed yet; leave `stream` and `partial_images` out.")
     given = [body.get(name) for name in ("image", "mask")]
     inputs = sum(len(value) if isinstance(value, list) else value is not None for value in given)
-    return ImageWish(positive_int(body, "n", IMAGES_MAX) or 1, _pixels(body.get("size")), inputs)
+    return RequestedImages(positive_int(body, "n", IMAGES_MAX) or 1, _pixels(body.get("size")), inputs)
 
 
 def _pixels(size: object) -> int:
@@ -62,32 +62,32 @@ def _pixels(size: object) -> int:
     return int(match[1]) * int(match[2])
 
 
-def image_cost(deployment: Deployment, wish: ImageWish, text: TextTokens) -> Decimal:
+def image_cost(deployment: Deployment, requested: RequestedImages, text: TextTokens) -> Decimal:
     """The most that the images can cost on a deployment, in major units. Raises ModelNotPriced."""
     if "gpt-image" in deployment.bare_model.lower():
-        return _by_tokens(deployment, wish, text)
+        return _by_tokens(deployment, requested, text)
     if deployment.provider not in _BY_THE_IMAGE:
         raise ModelNotPriced(
             f"Images of {deployment.provider} are priced in ways that billing cannot bound yet."
         )
     each = max(
-        (price for table in _tables(deployment) for price in _prices(table, wish, deployment.model)),
+        (price for table in _tables(deployment) for price in _prices(table, requested, deployment.model)),
         default=Decimal(0),
     )
     if each == 0:
         raise ModelNotPriced(f"{deployment.model} has no price an image, so it cannot be billed.")
-    return each * wish.count
+    return each * requested.count
 
 
-def _by_tokens(deployment: Deployment, wish: ImageWish, text: TextTokens) -> Decimal:
+def _by_tokens(deployment: Deployment, requested: RequestedImages, text: TextTokens) -> Decimal:
     if deployment.provider not in ("openai", "azure") or not _TOKENS_KNOWN.search(deployment.bare_model):
         raise ModelNotPriced(f"How many tokens an image of {deployment.model} takes is not documented.")
-    tokens = text.ceiling + TOKENS_AN_IMAGE * wish.inputs
-    made = TOKENS_AN_IMAGE * wish.count
+    tokens = text.ceiling + TOKENS_AN_IMAGE * requested.inputs
+    made = TOKENS_AN_IMAGE * requested.count
     usage = Usage(tokens, made, 1, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False)
     prices = ceiling(deployment.prices, usage, deployment.model, makes_output=True)
     whole = prices.input_per_token * tokens + prices.output_per_token * made
-    flat = max(_prices(deployment.prices, wish, deployment.model), default=Decimal(0)) * wish.count
+    flat = max(_prices(deployment.prices, requested, deployment.model), default=Decimal(0)) * requested.count
     return max(whole, flat) + prices.per_request
 
 
@@ -116,10 +116,10 @@ def _listed_under(_entries: int) -> Mapping[str, tuple[str, ...]]:
     return names
 
 
-def _prices(table: Table, wish: ImageWish, model: str) -> Iterator[Decimal]:
+def _prices(table: Table, requested: RequestedImages, model: str) -> Iterator[Decimal]:
     for key, value in table.items():
         if value is not None and _PER_IMAGE.fullmatch(key):
             yield price_of(value, key, model)
     for key in _PER_PIXEL:
         if table.get(key) is not None:
-            yield price_of(table[key], key, model) * wish.pixels
+            yield price_of(table[key], key, model) * requested.pixels

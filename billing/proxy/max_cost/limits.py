@@ -1,4 +1,4 @@
-"""The output limit of a request: what the client wished, what is priced, and how it is written into the body.
+"""The output limit of a request: what was requested, what is priced, and how it is written into the body.
 
 OpenAI's chat API has two fields for one thing. `max_tokens` is what every OpenAI-compatible server honours;
 `max_completion_tokens` is what OpenAI's reasoning models ask for (LiteLLM renames the former for them).
@@ -80,7 +80,7 @@ def refuse_hidden_limits(body: Mapping[str, object]) -> None:
         )
 
 
-def wished_limit(body: Mapping[str, object], *, chat: bool) -> tuple[int | None, str]:
+def requested_limit(body: Mapping[str, object], *, chat: bool) -> tuple[int | None, str]:
     """The smallest limit that the client set, and the field to write: that which it used."""
     old = positive_int(body, _OLD, OUTPUT_TOKENS_MAX)
     new = positive_int(body, _NEW, OUTPUT_TOKENS_MAX) if chat else None

@@ -15,7 +15,7 @@ from billing.errors import BadRequest, ModelNotPriced
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.prices import price_of
 
 CALL_TYPE = "call_mcp_tool"
@@ -43,10 +43,10 @@ def known_servers() -> McpServers:
     return servers
 
 
-def bound_tool_call(
+def max_cost_of_tool_call(
     body: Mapping[str, object], servers: McpServers, rule: PriceRule | CallPrices
-) -> CallBound:
-    """The bound of one call: the dearest price of its server. Raises BadRequest and ModelNotPriced."""
+) -> MaxCost:
+    """The bound of one call: the highest price of its server. Raises BadRequest and ModelNotPriced."""
     from litellm.proxy._experimental.mcp_server.tool_search import VIRTUAL_TOOL_NAMES
 
     tool, server_id = body.get("name"), body.get("server_id")
@@ -59,14 +59,14 @@ def bound_tool_call(
     server = servers.get_mcp_server_by_id(server_id) or servers.get_mcp_server_by_name(server_id)
     if server is None:
         raise ModelNotPriced(f"The MCP server {server_id} is not known here, so its tools cannot be billed.")
-    default, dearest = _prices(server)
+    default, highest = _prices(server)
     model = f"MCP: {tool}"  # as LiteLLM names the call
     own = rule.rule_for((model,), None)
     likely = nanos_from_cost(_price_of_tool(server, tool, default)) * own.multiplier
-    return CallBound(
+    return MaxCost(
         model=model,
         free=own.free,
-        input_nanos=ceil_nanos(nanos_from_cost(dearest) * own.multiplier),
+        input_nanos=ceil_nanos(nanos_from_cost(highest) * own.multiplier),
         input_charge_nanos=round_nanos(likely),
         output_nanos_per_token=Decimal(0),
         fixed_nanos=own.fee_nanos,
@@ -84,7 +84,7 @@ def _cost_info(server: Server) -> Mapping[str, object]:
 
 
 def _prices(server: Server) -> tuple[Decimal, Decimal]:
-    """The price of a tool without one of its own, and the dearest of all."""
+    """The price of a tool without one of its own, and the highest of all."""
     info = _cost_info(server)
     default = info.get("default_cost_per_query")
     if default is None:

@@ -37,9 +37,9 @@ def output_limit_of(
         return _unlimited(first, longest)
     old_name = shape.limit_field == "max_completion_tokens" and any(d.own_server for d in first)
     field = "max_tokens" if old_name else shape.limit_field
-    if shape.wished_tokens is not None:
-        wish = shape.wished_tokens
-        return OutputLimit(wish if longest is None else min(wish, longest), field, client_set=True)
+    if shape.requested_tokens is not None:
+        requested = shape.requested_tokens
+        return OutputLimit(requested if longest is None else min(requested, longest), field, client_set=True)
     if shape.is_completion and any(d.provider in _COMPLETIONS_PROVIDERS for d in first):
         return OutputLimit(COMPLETIONS_DEFAULT, field, client_set=False)
     tokens = settings.billing_output_tokens_default if longest is None else longest

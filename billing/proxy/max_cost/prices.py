@@ -1,7 +1,7 @@
-"""The dearest price a token can have, from one entry of LiteLLM's price map.
+"""The highest price a token can have, from one entry of LiteLLM's price map.
 
 LiteLLM picks among a dozen keys when it knows the usage (`litellm_core_utils/llm_cost_calc/utils.py`). Before
-the call nobody knows it, so every key that can still apply counts, and the dearest wins: cache writes, tiers
+the call nobody knows it, so every key that can still apply counts, and the highest wins: cache writes, tiers
 whose threshold the request can reach, the service tier asked for, off-peak tables, audio, image and reasoning
 tokens, regional surcharges.
 """
@@ -67,7 +67,7 @@ class Usage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The dearest prices, major units of currency a token."""
+    """The highest prices, major units of currency a token."""
 
     input_per_token: Decimal
     output_per_token: Decimal
@@ -134,7 +134,7 @@ def service_tiers_of(*asked: object) -> frozenset[str] | None:
 
 
 def ceiling(entry: Mapping[str, object], usage: Usage, model: str, *, makes_output: bool) -> Ceiling:
-    """The dearest prices of an entry. Raises ModelNotPriced where it has none, or one that nothing bounds."""
+    """The highest prices of an entry. Raises ModelNotPriced where it has none, or one that nothing bounds."""
     _refuse_unbounded(entry, usage, model)
     inputs: list[Decimal] = []
     outputs: list[Decimal] = []
@@ -218,7 +218,7 @@ def _reachable_tiers(tiers: object, usage: Usage, model: str) -> Iterator[Mappin
 
 
 def _surcharge(entry: Mapping[str, object], usage: Usage, model: str) -> Decimal:
-    """Regional and speed multipliers, the dearest of each kind: the region may be the provider's choice."""
+    """Regional and speed multipliers, the highest of each kind: the region may be the provider's choice."""
     regional = [ONE, *(price_of(entry[key], key, model) for key in _UPLIFTS if entry.get(key) is not None)]
     specific = entry.get("provider_specific_entry")
     if not isinstance(specific, Mapping):

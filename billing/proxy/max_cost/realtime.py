@@ -13,7 +13,7 @@ from billing.errors import ModelNotPriced, RouteNotBillable
 from billing.money import ceil_nanos, nanos_from_cost
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.deployments import Deployment, Router, servers_of
 from billing.proxy.max_cost.output import max_input_tokens, max_output_tokens
 from billing.proxy.max_cost.price_map import Table, cost_adjustment, price_entry
@@ -29,7 +29,7 @@ _COUNTED_EVENTS = {"session.created", "response.done"}  # what LiteLLM's cost is
 
 @dataclass(frozen=True, slots=True)
 class RealtimePrices:
-    """The dearest prices and the largest sizes of all deployments that may serve a session."""
+    """The highest prices and the largest sizes of all deployments that may serve a session."""
 
     providers: tuple[str, ...]  # empty: free on all of them
     input_nanos_per_token: Decimal  # the provider's, before a rule
@@ -37,7 +37,7 @@ class RealtimePrices:
     fixed_nanos: Decimal
     context_tokens_max: int
     output_tokens_max: int
-    rule: PriceRule  # the dearest of each part of the rules that may apply
+    rule: PriceRule  # the highest of each part of the rules that may apply
 
     def response_nanos(self, context_tokens: int) -> Decimal:
         """The most that one response costs on so much context."""
@@ -47,7 +47,7 @@ class RealtimePrices:
     def needed_nanos(self, spent_nanos: Decimal, context_tokens: int, responses: Decimal) -> int:
         """What must be held for a session that has cost `spent_nanos`, and for so many more responses."""
         cost = spent_nanos + self.fixed_nanos + self.response_nanos(context_tokens) * responses
-        return max(1, self.rule.bound_nanos(cost))
+        return max(1, self.rule.max_cost_nanos(cost))
 
     def of_reported(self, model: str) -> RealtimePrices:
         """The same, dearer if need be: LiteLLM prices a session by the model that the provider says it is."""
@@ -70,9 +70,9 @@ class RealtimePrices:
         return prices
 
 
-def bound_session(
+def max_cost_of_session(
     body: Mapping[str, object], router: object, rule: PriceRule | CallPrices
-) -> tuple[CallBound, RealtimePrices]:
+) -> tuple[MaxCost, RealtimePrices]:
     """What admits the session that LiteLLM is about to open: the bound of a first response, and its prices.
 
     Raises BadRequest, ModelNotPriced, and RouteNotBillable for a session whose cost LiteLLM does not say.
@@ -85,24 +85,24 @@ def bound_session(
     servers = servers_of(body, model, cast("Router | None", router))
     rules = rules_of(servers.everyone, rule)
     billed = {d: _of_deployment(d, each) for d, each in rules.items() if not d.free and not each.free}
-    prices = _dearest(list(billed.values()))
+    prices = _highest(list(billed.values()))
     first = _first_response(model, prices, rules[servers.first[0]], stored_rules(rule, rules))
     return replace(first, deployments=servers.everyone), prices
 
 
 def _first_response(
     model: str, prices: RealtimePrices, rule: PriceRule, rules: Mapping[tuple[str, str], PriceRule]
-) -> CallBound:
-    dearest = prices.rule
+) -> MaxCost:
+    highest = prices.rule
     start = min(START_TOKENS, prices.context_tokens_max)
-    return CallBound(
+    return MaxCost(
         model=model,
         free=not prices.providers,
-        input_nanos=ceil_nanos(prices.input_nanos_per_token * start * dearest.multiplier),
+        input_nanos=ceil_nanos(prices.input_nanos_per_token * start * highest.multiplier),
         input_charge_nanos=0,
-        output_nanos_per_token=prices.output_nanos_per_token * dearest.multiplier,
-        fixed_nanos=ceil_nanos(prices.fixed_nanos * dearest.multiplier) + dearest.fee_nanos,
-        floor_nanos=dearest.floor_nanos,
+        output_nanos_per_token=prices.output_nanos_per_token * highest.multiplier,
+        fixed_nanos=ceil_nanos(prices.fixed_nanos * highest.multiplier) + highest.fee_nanos,
+        floor_nanos=highest.floor_nanos,
         output_tokens=prices.output_tokens_max,
         output_limit_field=None,
         client_set_limit=False,
@@ -111,7 +111,7 @@ def _first_response(
     )
 
 
-def _dearest(parts: Sequence[RealtimePrices]) -> RealtimePrices:
+def _highest(parts: Sequence[RealtimePrices]) -> RealtimePrices:
     zero = Decimal(0)
     return RealtimePrices(
         providers=tuple(dict.fromkeys(name for p in parts for name in p.providers)),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from billing.errors import BadRequest, RouteNotBillable
 from billing.proxy.max_cost.chat_forms import chat_form
 from billing.proxy.max_cost.context_edits import refuse_compaction
-from billing.proxy.max_cost.limits import choices_of, refuse_hidden_limits, wished_limit
+from billing.proxy.max_cost.limits import choices_of, refuse_hidden_limits, requested_limit
 from billing.proxy.max_cost.tools import ToolUse, tool_use
 
 CHAT = frozenset({"acompletion", "completion"})
@@ -111,7 +111,7 @@ class RequestShape(NamedTuple):
     answers: int  # generated: choices of each prompt
     makes_output: bool
     is_completion: bool  # the old /v1/completions
-    wished_tokens: int | None
+    requested_tokens: int | None
     limit_field: str | None
     tools: ToolUse
     streams: bool
@@ -148,7 +148,7 @@ def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
     makes_output = call_type not in EMBEDDING
     prompts = _read_input(body, call_type, reading)
     _read_rest(body, reading, read=("system",) if call_type in MESSAGES else ())
-    wish, limit_field = _limit(body, call_type) if makes_output else (None, None)
+    requested, limit_field = _limit(body, call_type) if makes_output else (None, None)
     text = "\n".join(reading.texts)
     return RequestShape(
         model=model,
@@ -160,7 +160,7 @@ def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
         answers=(choices_of(body) if makes_output else 1) * prompts,
         makes_output=makes_output,
         is_completion=call_type in TEXT,
-        wished_tokens=wish,
+        requested_tokens=requested,
         limit_field=limit_field,
         tools=tool_use(body),
         streams=stream is True,
@@ -178,7 +178,7 @@ def _list_or_none(value: object) -> list[object]:
 
 def _limit(body: Mapping[str, object], call_type: str) -> tuple[int | None, str]:
     refuse_hidden_limits(body)
-    return wished_limit(body, chat=call_type in CHAT)
+    return requested_limit(body, chat=call_type in CHAT)
 
 
 def _read_input(body: Mapping[str, object], call_type: str, reading: _Reading) -> int:

@@ -17,7 +17,7 @@ from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
 from billing.proxy.calls.call_rules import provider_name
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.deployments import Router, fallback_groups
 from billing.proxy.max_cost.limits import positive_int
 from billing.proxy.max_cost.price_map import Table, cost_adjustment
@@ -45,8 +45,8 @@ class SearchRouter(Router, Protocol):
     search_tools: Sequence[Table] | None
 
 
-def bound_search(body: Table, router: object, rule: PriceRule | CallPrices) -> CallBound:
-    """The bound of one search: the dearest tool of its name, and of its fallbacks.
+def max_cost_of_search(body: Table, router: object, rule: PriceRule | CallPrices) -> MaxCost:
+    """The bound of one search: the highest tool of its name, and of its fallbacks.
 
     Raises BadRequest for what is malformed, ModelNotPriced for what has no price of its own.
     """
@@ -54,12 +54,12 @@ def bound_search(body: Table, router: object, rule: PriceRule | CallPrices) -> C
     if not isinstance(name, str) or not name:
         raise BadRequest("`search_tool_name` must name the tool to search with.", param="search_tool_name")
     _check_fields(body)
-    wish = positive_int(body, "max_results", RESULTS_MAX)
+    requested = positive_int(body, "max_results", RESULTS_MAX)
     tools = list(_tools(body, name, cast("SearchRouter | None", router)))
-    priced = [(_cost(tool, wish), _rule_of(tool, rule)) for tool in tools]
+    priced = [(_cost(tool, requested), _rule_of(tool, rule)) for tool in tools]
     billed = [(cost, own) for cost, own in priced if not own.free]
     nanos = [nanos_from_cost(cost) * own.multiplier for cost, own in billed]
-    return CallBound(
+    return MaxCost(
         model=name,
         free=not billed,
         input_nanos=max(map(ceil_nanos, nanos), default=0),
@@ -96,7 +96,7 @@ def _tools(body: Table, name: str, router: SearchRouter | None) -> Iterator[Tabl
         yield from (tool for tool in known if tool.get("search_tool_name") == group)
 
 
-def _cost(tool: Table, wish: int | None) -> Decimal:
+def _cost(tool: Table, requested: int | None) -> Decimal:
     """What LiteLLM will charge for one query, by its own function, in major units."""
     from litellm.search.cost_calculator import search_provider_cost_per_query
 
@@ -107,7 +107,7 @@ def _cost(tool: Table, wish: int | None) -> Decimal:
         raise ModelNotPriced(f"LiteLLM does not price the option `{option}` of the search tool {name}.")
     if provider == _COUNTS_ITSELF:
         raise ModelNotPriced(f"{provider} reports what a search costs afterwards, so nothing bounds it.")
-    results = wish or positive_int(params, "max_results", RESULTS_MAX) or RESULTS_DEFAULT
+    results = requested or positive_int(params, "max_results", RESULTS_MAX) or RESULTS_DEFAULT
     try:
         cost, _ = search_provider_cost_per_query(
             model=f"{provider}/search", custom_llm_provider=provider, optional_params={"max_results": results}

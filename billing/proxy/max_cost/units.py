@@ -1,6 +1,6 @@
 """Calls that are priced by what goes in and comes out whole: images, speech, audio, documents, pages.
 
-Each kind knows the most units that a request can use, from its body, and the dearest price of a unit, from
+Each kind knows the most units that a request can use, from its body, and the highest price of a unit, from
 the entry that LiteLLM will bill the deployment by (`litellm.cost_calculator.completion_cost`).
 """
 
@@ -70,10 +70,10 @@ async def _new_images(body: Body, model: str, settings: Settings) -> UnitCall:
 
 async def _images(body: Body, model: str, settings: Settings) -> UnitCall:
     text = await _counted(_text(body, "prompt", required=False), settings)
-    wish = read_images(body)
+    requested = read_images(body)
     return UnitCall(
         model,
-        lambda deployment: image_cost(deployment, wish, text),
+        lambda deployment: image_cost(deployment, requested, text),
         is_input=False,
     )
 
@@ -127,10 +127,10 @@ async def _rerank(body: Body, model: str, settings: Settings) -> UnitCall:
 
 
 async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
-    wished = _page_count(body)
+    requested = _page_count(body)
 
     def cost(deployment: Deployment) -> Decimal:
-        pages = wished if wished == 1 or deployment.provider == "mistral" else PAGES_MAX
+        pages = requested if requested == 1 or deployment.provider == "mistral" else PAGES_MAX
         prices = deployment.prices
         if prices.get("ocr_cost_per_credit") or not prices.get("ocr_cost_per_page"):
             raise ModelNotPriced(f"{deployment.model} has no price a page, so it cannot be billed.")

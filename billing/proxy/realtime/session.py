@@ -149,7 +149,7 @@ class RealtimeSession:
             return None
         cost = self._cost_so_far([*self._events, *map(_done, usages)])
         if cost is None:
-            nanos = self._spent_nanos + sum(map(self._dearest_nanos, usages))
+            nanos = self._spent_nanos + sum(map(self._highest_nanos, usages))
         else:
             nanos = nanos_from_cost(cost)
         return min(self._admission.hold_nanos, self._admission.rule.charge_nanos(nanos))
@@ -224,9 +224,9 @@ class RealtimeSession:
             self._call.recovered_cost = Decimal(str(cost))  # what the session costs if no success event comes
             self._spent_nanos = nanos_from_cost(cost)
             return
-        self._spent_nanos += self._dearest_nanos(usage)
+        self._spent_nanos += self._highest_nanos(usage)
 
-    def _dearest_nanos(self, usage: Mapping[str, object]) -> Decimal:
+    def _highest_nanos(self, usage: Mapping[str, object]) -> Decimal:
         input_nanos = self._prices.input_nanos_per_token * _count(usage.get("input_tokens"))
         return input_nanos + self._prices.output_nanos_per_token * _count(usage.get("output_tokens"))
 

@@ -6,7 +6,7 @@ _INPUT_AND_LIMIT = "input tokens and the output limit, which is written into"
 
 BILLED = (
     Declared(
-        "the dearest price of the tool's server, which the operator set in `mcp_server_cost_info`",
+        "the highest price of the tool's server, which the operator set in `mcp_server_cost_info`",
         """
         POST /mcp-rest/tools/call
         """,
@@ -81,14 +81,14 @@ BILLED = (
         ("agenerate_content_stream",),
     ),
     Declared(
-        "`n` images at the dearest price that the model has for one, or at the most tokens that one takes",
+        "`n` images at the highest price that the model has for one, or at the most tokens that one takes",
         """
         POST /v1/images/generations /images/generations /openai/deployments/{model:path}/images/generations
         """,
         ("image_generation",),
     ),
     Declared(
-        "`n` images at the dearest price that the model has for one, or at the most tokens that one takes",
+        "`n` images at the highest price that the model has for one, or at the most tokens that one takes",
         """
         POST /v1/images/edits /images/edits /openai/deployments/{model:path}/images/edits
         """,

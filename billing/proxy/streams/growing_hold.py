@@ -17,7 +17,7 @@ from billing.errors import (
 from billing.money import ceil_nanos
 from billing.proxy.calls.admitted import Admitted, admission_of
 from billing.proxy.calls.call_ledger import CallLedger
-from billing.proxy.max_cost.call import CallBound
+from billing.proxy.max_cost.call import MaxCost
 from billing.proxy.max_cost.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.streams.dialects import Output
 from billing.proxy.streams.meter import OutputMeter
@@ -35,7 +35,7 @@ class GrowingHold:
     """Extends one call's hold ahead of its output; says when there is nothing left to extend it with."""
 
     def __init__(
-        self, ledger: CallLedger, call: Admitted, bound: CallBound, covered_tokens: int, settings: Settings
+        self, ledger: CallLedger, call: Admitted, bound: MaxCost, covered_tokens: int, settings: Settings
     ) -> None:
         self._ledger = ledger
         self._call = call

@@ -16,7 +16,7 @@ EVENT_READERS = (
     "billing/proxy/litellm/hooks.py",
     "billing/proxy/calls/success.py",
     "billing/proxy/calls/charge_detail.py",
-    "billing/proxy/calls/several_events.py",
+    "billing/proxy/calls/additional_charges.py",
     "billing/proxy/calls/call.py",
     "billing/proxy/realtime/cost.py",
     "billing/proxy/max_cost/deployments.py",

@@ -33,7 +33,7 @@ async def abandoned_hold(running: Running, customer: Customer, call_id: str) -> 
                     key=call_id,
                     payer=Payer("user_id", customer.user_id),
                     amount_nanos=500_000,
-                    fallback_nanos=2_000,
+                    no_event_charge_nanos=2_000,
                     lease_s=1,
                     detail={"model": "demo-chat", "key_hash": "its-key"},
                 )

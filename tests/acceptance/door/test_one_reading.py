@@ -87,9 +87,9 @@ class TestKeysThatChoosePayerOrPrice:
             json.dumps({"metadata": [f'"{escaped}"']}),
             json.dumps({"a": [{"b": {field: True}}]}),
         )
-        for wish in wishes:
-            answer = customer.http.post(path, content=wish, headers={"content-type": "application/json"})
-            assert answer.status_code == 403, (wish, answer.text)
+        for requested in wishes:
+            answer = customer.http.post(path, content=requested, headers={"content-type": "application/json"})
+            assert answer.status_code == 403, (requested, answer.text)
             assert field in answer.json()["error"]["message"]
 
     def test_are_made_by_an_admin(self, admin: httpx.Client) -> None:

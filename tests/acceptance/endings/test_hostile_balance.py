@@ -52,6 +52,6 @@ TRICKS = {
 def test_never_falls_below_zero_and_not_strictly_by_one_call_at_most(trick: Trick, gateway: Gateway) -> None:
     customer = gateway.new_customer(credit=str(CREDIT))
     all_at_once(customer, trick.send)
-    dearest = max((spent(charge) for charge in customer.transactions("charge")), default=Decimal(0))
-    least = Decimal(0) if gateway.is_strict else -dearest
+    highest = max((spent(charge) for charge in customer.transactions("charge")), default=Decimal(0))
+    least = Decimal(0) if gateway.is_strict else -highest
     assert least <= balance_of(customer) <= CREDIT

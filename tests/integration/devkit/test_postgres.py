@@ -16,8 +16,8 @@ import pytest
 
 from devkit.run import postgres, postgres_programs
 from devkit.run.home import Home
-from devkit.run.parts import Part, Parts
 from devkit.run.postgres import Place
+from devkit.run.processes import Processes, RunningProcess
 
 PASSWORD = "p@ss/word:with%signs"
 
@@ -30,10 +30,10 @@ def home(tmp_path: Path) -> Home:
 
 
 @asynccontextmanager
-async def _running(home: Home) -> AsyncIterator[tuple[Part, Place]]:
-    async with Parts(home) as parts:
+async def _running(home: Home) -> AsyncIterator[tuple[RunningProcess, Place]]:
+    async with Processes(home) as processes:
         place = postgres.choose_place(home, PASSWORD)
-        yield await postgres.start(parts, place), place
+        yield await postgres.start(processes, place), place
 
 
 async def _query(url: str, query: str) -> list[tuple[object, ...]]:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.litellm_database import native_engine, prepare_client, toolchain
 from gateway.litellm_database.native_engine import ENGINE_VERSION
-from gateway.start.failures import PartFailed
+from gateway.start.failures import ProcessFailed
 
 pytestmark = pytest.mark.timeout(600)  # a new machine installs and generates first
 
@@ -64,6 +64,6 @@ class TestProgress:
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
         monkeypatch.setenv("npm_config_fetch_retries", "0")
         said: list[str] = []
-        with pytest.raises(PartFailed, match="npm cannot install Prisma's engine"):
+        with pytest.raises(ProcessFailed, match="npm cannot install Prisma's engine"):
             await toolchain.ensure(tmp_path / "engine", said.append)
         assert said == ["Installing Prisma's engine from npm"]

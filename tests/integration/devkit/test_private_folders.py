@@ -22,10 +22,10 @@ from pathlib import Path
 import psycopg
 from devkit.run import postgres
 from devkit.run.home import Home
-from devkit.run.parts import Parts
+from devkit.run.processes import Processes
 
 async def run(statement):
-    async with Parts(home) as parts:
+    async with Processes(home) as parts:
         place = postgres.choose_place(home, "pass word")
         await postgres.start(parts, place)
         async with await psycopg.AsyncConnection.connect(place.url) as connection:

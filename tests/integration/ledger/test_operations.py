@@ -61,7 +61,7 @@ class TestHold:
         assert (await funded.account(ALICE)).held_nanos == 100
 
     @pytest.mark.parametrize(
-        "change", [{"amount_nanos": 61}, {"fallback_nanos": 4}, {"payer": Payer("team_id", "alice")}]
+        "change", [{"amount_nanos": 61}, {"no_event_charge_nanos": 4}, {"payer": Payer("team_id", "alice")}]
     )
     async def test_the_same_key_with_other_content_is_a_conflict(
         self, funded: Ledger, change: dict[str, object]
@@ -74,7 +74,7 @@ class TestHold:
         "change",
         [
             {"amount_nanos": 0}, {"amount_nanos": -1}, {"amount_nanos": NANOS_MAX + 1},
-            {"fallback_nanos": 61}, {"fallback_nanos": -1}, {"lease_s": 0}, {"lease_s": 10**6},
+            {"no_event_charge_nanos": 61}, {"no_event_charge_nanos": -1}, {"lease_s": 0}, {"lease_s": 10**6},
             {"key": ""}, {"key": "a\nb"},
             {"key": "x" * 301}, {"payer": Payer("user_id", "a\0")},
         ],
@@ -110,18 +110,18 @@ class TestResize:
 
     async def test_raises_what_an_unheard_call_costs_and_never_lowers_it(self, funded: Ledger) -> None:
         await funded.hold(HOLD)
-        await funded.resize("k", 80, least_charge_nanos=70)
-        await funded.resize("k", 90, least_charge_nanos=3)
-        assert (await funded.hold_of("k")).fallback_nanos == 70
+        await funded.resize("k", 80, no_event_charge_nanos=70)
+        await funded.resize("k", 90, no_event_charge_nanos=3)
+        assert (await funded.hold_of("k")).no_event_charge_nanos == 70
 
     async def test_what_was_spent_stands_where_more_is_refused_but_only_as_far_as_it_is_held(
         self, funded: Ledger
     ) -> None:
         await funded.hold(HOLD)
         with pytest.raises(InsufficientCredits):
-            await funded.resize("k", 101, least_charge_nanos=1000)
+            await funded.resize("k", 101, no_event_charge_nanos=1000)
         hold = await funded.hold_of("k")
-        assert (hold.amount_nanos, hold.fallback_nanos) == (HOLD.amount_nanos, HOLD.amount_nanos)
+        assert (hold.amount_nanos, hold.no_event_charge_nanos) == (HOLD.amount_nanos, HOLD.amount_nanos)
 
 
 class TestSettle:
@@ -223,7 +223,7 @@ class TestExpire:
     async def test_finds_the_last_open_hold_of_a_batch_behind_batches_that_ended(
         self, funded: Ledger, pool: Pool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("billing.ledger.books.OPEN_BATCHES_MAX", 2)
+        monkeypatch.setattr("billing.ledger.reader.OPEN_BATCHES_MAX", 2)
         for batch in range(5):
             keys = [f"{batch}-{number}" for number in range(3)]
             await asyncio.gather(

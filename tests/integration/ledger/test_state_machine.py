@@ -116,7 +116,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def hold(self, wanted: list[tuple[int, int, int, int]]) -> None:
         """Several at once: they share batches and are admitted in the order of their arrival."""
         requests = [self.request(hold) for hold in wanted]
-        expected = [self.oracle.hold(r.key, r.payer, r.amount_nanos, r.fallback_nanos) for r in requests]
+        expected = [
+            self.oracle.hold(r.key, r.payer, r.amount_nanos, r.no_event_charge_nanos) for r in requests
+        ]
 
         async def at_once() -> list[object]:
             holds = (self.world.ledger.hold(request) for request in requests)

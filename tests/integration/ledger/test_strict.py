@@ -10,6 +10,7 @@ import pytest
 
 from billing.database import Pool
 from billing.errors import InsufficientCredits
+from billing.ledger.no_overdraft import NoOverdraftLedger
 from billing.ledger.schemas import (
     Entry,
     HoldRequest,
@@ -19,15 +20,14 @@ from billing.ledger.schemas import (
     TransactionKind,
     TransactionQuery,
 )
-from billing.ledger.strict import StrictLedger
 
 ALICE = Payer("user_id", "alice")
 TOPUP = Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up", stripe_object_id="cs_1")
 
 
 @pytest.fixture
-async def strict(pool: Pool) -> AsyncIterator[StrictLedger]:
-    async with StrictLedger(pool, owner="test") as ledger:
+async def strict(pool: Pool) -> AsyncIterator[NoOverdraftLedger]:
+    async with NoOverdraftLedger(pool, owner="test") as ledger:
         await ledger.post(TOPUP)
         yield ledger
 
@@ -40,23 +40,23 @@ def cost(key: str, amount_nanos: int) -> Settlement:
     return Settlement(key, amount_nanos, "finished", "demo", payer=ALICE)
 
 
-async def balance(ledger: StrictLedger) -> int:
+async def balance(ledger: NoOverdraftLedger) -> int:
     return (await ledger.account(ALICE)).balance_nanos
 
 
 class TestSettle:
-    async def test_within_the_hold_is_as_ever(self, strict: StrictLedger) -> None:
+    async def test_within_the_hold_is_as_ever(self, strict: NoOverdraftLedger) -> None:
         await strict.hold(hold("a", 60))
         resolution = await strict.settle(cost("a", 60))
         assert resolution.charged_nanos == 60
         [charge] = await strict.transactions(ALICE, TransactionQuery(kind=TransactionKind.CHARGE))
         assert "uncollected_nanos" not in charge.detail
 
-    async def test_above_the_hold_takes_what_is_available(self, strict: StrictLedger) -> None:
+    async def test_above_the_hold_takes_what_is_available(self, strict: NoOverdraftLedger) -> None:
         await strict.hold(hold("a", 10))
         assert (await strict.settle(cost("a", 90))).charged_nanos == 90
 
-    async def test_above_the_balance_leaves_what_others_hold(self, strict: StrictLedger) -> None:
+    async def test_above_the_balance_leaves_what_others_hold(self, strict: NoOverdraftLedger) -> None:
         await strict.hold(hold("a", 10))
         await strict.hold(hold("b", 50))
         assert (await strict.settle(cost("a", 300))).charged_nanos == 50
@@ -66,20 +66,20 @@ class TestSettle:
         assert await balance(strict) == 0
         assert await strict.prove() == []
 
-    async def test_of_many_at_once_never_overdraws(self, strict: StrictLedger) -> None:
+    async def test_of_many_at_once_never_overdraws(self, strict: NoOverdraftLedger) -> None:
         keys = [f"k{number}" for number in range(20)]
         await asyncio.gather(*(strict.hold(hold(key, 5)) for key in keys))
         await asyncio.gather(*(strict.settle(cost(key, 40)) for key in keys))
         assert await balance(strict) == 0
         assert await strict.prove() == []
 
-    async def test_that_comes_late_takes_what_is_left(self, strict: StrictLedger) -> None:
+    async def test_that_comes_late_takes_what_is_left(self, strict: NoOverdraftLedger) -> None:
         await strict.hold(hold("a", 10))
         await strict.release("a", "failed")
         assert (await strict.settle(cost("a", 300))).charged_nanos == 100
         assert await balance(strict) == 0
 
-    async def test_of_a_call_without_a_hold_takes_what_is_left(self, strict: StrictLedger) -> None:
+    async def test_of_a_call_without_a_hold_takes_what_is_left(self, strict: NoOverdraftLedger) -> None:
         assert (await strict.settle(cost("a", 300))).charged_nanos == 100
 
 
@@ -87,11 +87,11 @@ class TestFurtherCharge:
     def entry(self, amount_nanos: int) -> Entry:
         return Entry(ALICE, TransactionKind.CHARGE, -amount_nanos, "charge:a:2", "demo")
 
-    async def test_takes_what_is_available(self, strict: StrictLedger) -> None:
+    async def test_takes_what_is_available(self, strict: NoOverdraftLedger) -> None:
         await strict.post(self.entry(300))
         assert await balance(strict) == 0
 
-    async def test_of_nothing_is_refused(self, strict: StrictLedger) -> None:
+    async def test_of_nothing_is_refused(self, strict: NoOverdraftLedger) -> None:
         await strict.hold(hold("a", 100))
         with pytest.raises(InsufficientCredits):
             await strict.post(self.entry(1))
@@ -100,7 +100,7 @@ class TestFurtherCharge:
 class TestSeveralAtOnce:
     """What is available is read and taken in one transaction: no two charges take the same money."""
 
-    async def test_further_charges_take_no_more_than_is_there(self, strict: StrictLedger) -> None:
+    async def test_further_charges_take_no_more_than_is_there(self, strict: NoOverdraftLedger) -> None:
         await strict.hold(hold("others", 90))
         entries = [
             Entry(ALICE, TransactionKind.CHARGE, -8, f"charge:a:{number}", "demo") for number in range(6)
@@ -111,7 +111,7 @@ class TestSeveralAtOnce:
         assert sum(isinstance(answer, InsufficientCredits) for answer in answers) == 4
         assert await balance(strict) == 90
 
-    async def test_late_costs_take_no_more_than_is_there(self, strict: StrictLedger) -> None:
+    async def test_late_costs_take_no_more_than_is_there(self, strict: NoOverdraftLedger) -> None:
         await strict.hold(hold("others", 90))
         keys = [f"late{number}" for number in range(6)]
         answers = await asyncio.gather(*(strict.settle(cost(key, 8)) for key in keys))
@@ -119,7 +119,9 @@ class TestSeveralAtOnce:
         assert await balance(strict) == 90
         assert await strict.prove() == []
 
-    async def test_a_late_cost_replaces_its_estimate_and_takes_the_rest(self, strict: StrictLedger) -> None:
+    async def test_a_late_cost_replaces_its_estimate_and_takes_the_rest(
+        self, strict: NoOverdraftLedger
+    ) -> None:
         await strict.hold(hold("a", 30))
         await strict.settle(replace(cost("a", 30), estimate=True))
         await strict.hold(hold("others", 60))

@@ -10,7 +10,7 @@ import pytest
 
 from billing.database import Pool, connect_beside, open_pool
 from billing.ledger import Ledger
-from billing.ledger.link import Link
+from billing.ledger.connection import LedgerConnection
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
 from billing.ledger.wire import Rows, Wire
 from tests.postgres_server import until_waiting
@@ -245,7 +245,7 @@ class TestAPoolerThatNobodyTold:
     """Without `pgbouncer=true` in the URL: what was prepared is not there any more, or is there already."""
 
     async def test_a_lost_statement_is_prepared_again_on_a_new_connection(self, pool: Pool) -> None:
-        link = Link(pool, wait_s=5)
+        link = LedgerConnection(pool, wait_s=5)
         for breaks in range(2):
             assert await link.rows(b"SELECT %s::integer", (4,)) == [(4,)]
             assert link.breaks == breaks
@@ -267,14 +267,16 @@ class TestANewConnection:
     """Nobody has it yet while its statements are prepared."""
 
     @pytest.fixture
-    async def link(self, pool: Pool) -> AsyncIterator[Link]:
+    async def link(self, pool: Pool) -> AsyncIterator[LedgerConnection]:
         async with pool.connection() as connection:
             await connection.execute("CREATE TABLE billing.asked ()")
-        link = Link(pool, 2, (b"SELECT FROM billing.asked",))
+        link = LedgerConnection(pool, 2, (b"SELECT FROM billing.asked",))
         yield link
         await link.close()
 
-    async def test_that_breaks_before_it_is_ready_is_replaced(self, link: Link, pool: Pool) -> None:
+    async def test_that_breaks_before_it_is_ready_is_replaced(
+        self, link: LedgerConnection, pool: Pool
+    ) -> None:
         async with pool.connection() as blocker, blocker.transaction():
             await blocker.execute("LOCK TABLE billing.asked")
             waiting = asyncio.ensure_future(link.rows(b"SELECT 1", ()))
@@ -284,7 +286,9 @@ class TestANewConnection:
         assert await waiting == [(1,)]
         assert link.breaks == 1
 
-    async def test_that_cannot_be_made_ready_is_not_left_behind(self, link: Link, pool: Pool) -> None:
+    async def test_that_cannot_be_made_ready_is_not_left_behind(
+        self, link: LedgerConnection, pool: Pool
+    ) -> None:
         async with pool.connection() as blocker, blocker.transaction():
             await blocker.execute("LOCK TABLE billing.asked")
             before = await backends(pool, b"TRUE")

@@ -17,7 +17,7 @@ from billing.proxy.calls.admission import Admissions
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.calls.open_calls import OpenCalls
-from billing.proxy.calls.settler import Settler
+from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.proxy.routes import route_of
 from billing.settings import CustomerType, Settings
 
@@ -42,7 +42,7 @@ class NoRules:
 async def admit(ledger: Ledger, charge_by: CustomerType, key: UserAPIKeyAuth) -> None:
     settings = Settings(_env_file=None, stripe_charge_by=charge_by)
     router = Router(model_list=[MODEL])
-    open_calls = OpenCalls(ledger, Settler(), settings)
+    open_calls = OpenCalls(ledger, SettlementQueue(), settings)
     body: dict[str, object] = {"model": "priced", "messages": [{"role": "user", "content": "hello"}]}
     call = Call(PATH, route=route_of("POST", PATH))
     credit = CreditCheck(ledger, settings, lambda: router, NoRules())

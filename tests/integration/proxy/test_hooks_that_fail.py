@@ -71,7 +71,7 @@ async def test_before_the_call_stops_it(bug: Buggy) -> None:
 async def test_at_its_success_leaves_it_to_the_watchdog_and_the_sweeper(
     bug: Buggy, ledger: Ledger, pool: Pool
 ) -> None:
-    await admit(ledger, fallback_nanos=INPUT)
+    await admit(ledger, no_event_charge_nanos=INPUT)
     process = Process(ledger, Settings(_env_file=None, billing_watchdog_s=0.01))
     current_call.set(process.call)
     await litellm.acompletion(**QUESTION, mock_response="hello")

@@ -20,7 +20,7 @@ from billing.prices.rule import PriceRule
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.open_calls import OpenCalls
-from billing.proxy.calls.settler import Settler
+from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.proxy.calls.success import Successes
 from billing.proxy.calls.sweeper import Sweeper
 from billing.settings import Settings
@@ -44,8 +44,8 @@ class Process:
     """One gateway's part of a call, from its admission on."""
 
     def __init__(self, ledger: Ledger, settings: Settings | None = None) -> None:
-        self.settler = Settler()
-        self.open_calls = OpenCalls(ledger, self.settler, settings or Settings())
+        self.settlement_queue = SettlementQueue()
+        self.open_calls = OpenCalls(ledger, self.settlement_queue, settings or Settings())
         self.successes = Successes(self.open_calls)
         self.call = Call("/v1/chat/completions", id=CALL)
         self.call.admission = Admission(ALICE, PriceRule(), False, HELD, INPUT, 0, {"model": "m"})
@@ -53,22 +53,22 @@ class Process:
 
     async def hear_success(self) -> None:
         self.successes.charge(self.call, EVENT)
-        assert await self.settler.drain(timeout_s=10) == 0
+        assert await self.settlement_queue.drain(timeout_s=10) == 0
 
 
 @pytest.fixture
 async def held(ledger: Ledger) -> Ledger:
     """A ledger with one running call."""
-    await admit(ledger, fallback_nanos=INPUT)
+    await admit(ledger, no_event_charge_nanos=INPUT)
     return ledger
 
 
-async def admit(ledger: Ledger, fallback_nanos: int) -> None:
+async def admit(ledger: Ledger, no_event_charge_nanos: int) -> None:
     """A customer with credit, and the hold of the call."""
     await ledger.post(
         Entry(ALICE, TransactionKind.TOPUP, CREDIT, "topup:1", "Top-up", stripe_object_id="cs_1")
     )
-    await ledger.hold(HoldRequest(CALL, ALICE, HELD, fallback_nanos, 60, detail={"model": "m"}))
+    await ledger.hold(HoldRequest(CALL, ALICE, HELD, no_event_charge_nanos, 60, detail={"model": "m"}))
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ class TestSuccessEvent:
     async def test_that_never_comes_is_free_where_the_setting_says_so(
         self, ledger: Ledger, pool: Pool, run_out: Callable[[], Awaitable[None]]
     ) -> None:
-        await admit(ledger, fallback_nanos=0)  # as an admission does by this setting
+        await admit(ledger, no_event_charge_nanos=0)  # as an admission does by this setting
         process = Process(ledger, Settings(billing_charge_no_event="nothing"))
         process.call.ended_at = -1e9
         process.call.stream = Showed(5_000)  # type: ignore[assignment]  # all that is asked of it

@@ -44,7 +44,7 @@ CREDIT = 60 * ONE
 
 
 def cost_of(events: list[dict[str, object]]) -> float:
-    """What the provider asks for the answers so far: its input and output tokens at the dearest prices."""
+    """What the provider asks for the answers so far: its input and output tokens at the highest prices."""
     total = 0.0
     for event in events:
         response = event.get("response")
@@ -146,11 +146,11 @@ class TestHold:
                 spent += await something_happens(chance, session, provider)
                 hold = await ledger.hold_of(call.id)
                 running = sum(10 * inputs + 20 * OUTPUT_MAX for inputs in provider.running.values())
-                assert hold.amount_nanos >= RULE.bound_nanos(Decimal(spent + running))
+                assert hold.amount_nanos >= RULE.max_cost_nanos(Decimal(spent + running))
         account = await ledger.account(ALICE)
         assert 0 < account.held_nanos <= account.balance_nanos == CREDIT
         hold = await ledger.hold_of(call.id)
-        assert hold.fallback_nanos == (
+        assert hold.no_event_charge_nanos == (
             RULE.charge_nanos(Decimal(provider.charged)) if provider.charged else 0
         )
 
@@ -186,7 +186,7 @@ class TestHold:
         await session.after_event(provider.create())
         await session.after_event(provider.finish("resp_1", 7))
         assert call.recovered_cost is not None
-        assert (await ledger.hold_of(call.id)).fallback_nanos == 0
+        assert (await ledger.hold_of(call.id)).no_event_charge_nanos == 0
 
     async def test_that_a_sweeper_has_ended_ends_the_session(
         self, ledger: Ledger, call: Call, settings: Settings
@@ -292,9 +292,12 @@ class TestResponses:
         self, ledger: Ledger, call: Call, settings: Settings
     ) -> None:
         session = await opened(ledger, call, settings, 100 * ONE)
-        wish = frame({**ASK, "event_id": "mine"})
-        await session.before_sending(wish)
-        refusal: dict[str, object] = {"type": "error", "error": {"message": "no", "event_id": wish.sent_id}}
+        requested = frame({**ASK, "event_id": "mine"})
+        await session.before_sending(requested)
+        refusal: dict[str, object] = {
+            "type": "error",
+            "error": {"message": "no", "event_id": requested.sent_id},
+        }
         said = json.loads(session.in_clients_words(json.dumps(refusal)))
         assert said["error"]["event_id"] == "mine"
         await session.after_event({"type": "error", "error": {"event_id": "mine"}})
@@ -319,7 +322,7 @@ class TestResponses:
         await session.after_event(provider.finish("resp_1", 7))
         assert call.recovered_cost is None
         hold = await ledger.hold_of(call.id)
-        assert hold.fallback_nanos == RULE.charge_nanos(Decimal(10 * 100 + 20 * 7))
+        assert hold.no_event_charge_nanos == RULE.charge_nanos(Decimal(10 * 100 + 20 * 7))
         await session.after_event(provider.create())
         session.shows({"type": "response.output_text.delta", "response_id": "resp_2", "delta": "one"})
         assert session.likely_nanos == RULE.charge_nanos(Decimal(10 * (100 + 107) + 20 * (7 + 1)))

@@ -18,7 +18,7 @@ from billing.api.services import Billing, open_billing
 from billing.database import Pool, open_pool
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
 from billing.ledger.service import Ledger
-from billing.reconcile.schemas import Book, Difference, Findings, Report, Window
+from billing.reconcile.schemas import Difference, Findings, Report, Source, Window
 from billing.reconcile.service import Reconciliation, open_reconciliation
 from billing.settings import Settings
 from gateway.litellm_database import migrations as litellm_migrations
@@ -65,11 +65,16 @@ class World:
             Entry(self.alice, TransactionKind.CREDIT, amount_nanos, f"credit:{uuid4().hex}", "test")
         )
 
-    async def hold(self, lease_s: int = 60, fallback_nanos: int = 1_000) -> str:
+    async def hold(self, lease_s: int = 60, no_event_charge_nanos: int = 1_000) -> str:
         key = f"call_{uuid4().hex}"
         await self.ledger.hold(
             HoldRequest(
-                key, self.alice, 1_000_000, fallback_nanos, lease_s, {"key_hash": KEY_HASH, "model": "m"}
+                key,
+                self.alice,
+                1_000_000,
+                no_event_charge_nanos,
+                lease_s,
+                {"key_hash": KEY_HASH, "model": "m"},
             )
         )
         return key
@@ -111,17 +116,17 @@ class World:
         await self.settle(key, cost, response_id=await self.log(key, cost))
         return key
 
-    async def run(self, *books: Book, apply: bool = False) -> Report:
+    async def run(self, *books: Source, apply: bool = False) -> Report:
         now = datetime.now(UTC)
         window = Window(now - timedelta(hours=2), now + timedelta(seconds=1))
-        return await self.reconciliation.run(window, books=books or tuple(Book), apply=apply)
+        return await self.reconciliation.run(window, books=books or tuple(Source), apply=apply)
 
-    async def compare(self, book: Book, *, apply: bool = False) -> Findings:
+    async def compare(self, book: Source, *, apply: bool = False) -> Findings:
         [findings] = (await self.run(book, apply=apply)).books
         assert findings.failure is None
         return findings
 
-    async def only(self, book: Book, *, apply: bool = False) -> Difference:
+    async def only(self, book: Source, *, apply: bool = False) -> Difference:
         """The one difference that there is."""
         [difference] = (await self.compare(book, apply=apply)).differences
         return difference

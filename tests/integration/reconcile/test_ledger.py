@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from billing.reconcile.schemas import Book, Repair
+from billing.reconcile.schemas import Repair, Source
 from tests.integration.reconcile.conftest import World
 
-LEDGER = Book.LEDGER
+LEDGER = Source.LEDGER
 BALANCES, HOLDS = 'billing."LiteLLM_StripeBalanceTable"', 'billing."LiteLLM_StripeHoldTable"'
 TRANSACTIONS = 'billing."LiteLLM_StripeTransactionTable"'
 TAMPERING = {
@@ -51,7 +51,7 @@ async def test_drift_is_the_sum_of_all_errors_whatever_their_sign(world: World) 
 class TestHoldThatNobodyEnds:
     async def test_is_ended_by_the_rule_for_unheard_calls(self, world: World) -> None:
         await world.credit()
-        key = await world.hold(lease_s=1, fallback_nanos=4_000)
+        key = await world.hold(lease_s=1, no_event_charge_nanos=4_000)
         await overdue(world, key)
         found = await world.only(LEDGER)
         assert (found.rule, found.subject, found.repair) == ("every_hold_ends", key, Repair.END)

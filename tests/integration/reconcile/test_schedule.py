@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.reconcile.schedule import ReconcileSchedule
-from billing.reconcile.schemas import Book
+from billing.reconcile.schemas import Source
 from billing.settings import Settings
 from tests.integration.reconcile.conftest import World, open_world
 
@@ -26,7 +26,7 @@ def schedule_of(world: World, **changes: object) -> ReconcileSchedule:
     return ReconcileSchedule(settings, world.pool, world.reconciliation)
 
 
-async def again(world: World, schedule: ReconcileSchedule) -> dict[Book, int]:
+async def again(world: World, schedule: ReconcileSchedule) -> dict[Source, int]:
     """The next interval's comparison: how many differences each book has."""
     await world.execute(DUE)
     return {found.book: len(found.open) for found in await schedule.run_once()}
@@ -37,7 +37,7 @@ async def test_each_book_is_compared_once_an_interval_by_any_number_of_replicas(
     found = await asyncio.gather(*(replica.run_once() for replica in replicas))
     assert sorted(one.book for run in found for one in run) == ["ledger", "spend_logs", "stripe"]
     assert await replicas[0].run_once() == []
-    assert await again(world, replicas[1]) == {Book.LEDGER: 0, Book.SPEND_LOGS: 0, Book.STRIPE: 0}
+    assert await again(world, replicas[1]) == {Source.LEDGER: 0, Source.SPEND_LOGS: 0, Source.STRIPE: 0}
 
 
 async def test_a_difference_is_found_again_until_it_is_gone(world: World) -> None:
@@ -47,17 +47,17 @@ async def test_a_difference_is_found_again_until_it_is_gone(world: World) -> Non
     key = await world.hold()
     await world.settle(key, "0.0001")
     await world.execute(AGES_AGO)
-    assert (await again(world, schedule))[Book.SPEND_LOGS] == 1
+    assert (await again(world, schedule))[Source.SPEND_LOGS] == 1
     until = datetime.now(UTC) + timedelta(hours=1)
     await world.execute(f"UPDATE {TABLE} SET checked_until = %s".encode(), until)
     for _ in range(2):
-        assert (await again(world, schedule))[Book.SPEND_LOGS] == 1
-    standing = {one.book: one for one in await schedule.standings()}[Book.SPEND_LOGS]
+        assert (await again(world, schedule))[Source.SPEND_LOGS] == 1
+    standing = {one.book: one for one in await schedule.standings()}[Source.SPEND_LOGS]
     assert (standing.differences, standing.drift_nanos, standing.failed) == (1, 100_000, False)
     await world.log(key, "0.0001")
     await world.execute(LOG_AGES_AGO)
-    assert (await again(world, schedule))[Book.SPEND_LOGS] == 0
-    standing = {one.book: one for one in await schedule.standings()}[Book.SPEND_LOGS]
+    assert (await again(world, schedule))[Source.SPEND_LOGS] == 0
+    standing = {one.book: one for one in await schedule.standings()}[Source.SPEND_LOGS]
     assert (standing.differences, standing.drift_nanos) == (0, 0)
     [[left]] = await world.execute(f"SELECT open_slices FROM {TABLE} WHERE book = 'spend_logs'".encode())
     assert left == []
@@ -70,9 +70,9 @@ async def test_a_call_that_runs_for_hours_is_compared_when_it_has_ended(world: W
     await world.execute(
         b"UPDATE billing.\"LiteLLM_StripeHoldTable\" SET created_at = now() - interval '5 hours'"
     )
-    assert (await again(world, schedule))[Book.SPEND_LOGS] == 0
+    assert (await again(world, schedule))[Source.SPEND_LOGS] == 0
     await world.settle(key, "0.0001")
-    assert (await again(world, schedule))[Book.SPEND_LOGS] == 1
+    assert (await again(world, schedule))[Source.SPEND_LOGS] == 1
 
 
 @pytest.mark.parametrize("repair", [True, False])
@@ -82,7 +82,7 @@ async def test_repairs_what_is_safe_if_the_setting_says_so(repair: bool, world: 
     await world.settle(key, "0.0001", estimate=True)
     await world.log(key, "0.000042")
     schedule = schedule_of(world, billing_reconcile_repair=repair)
-    assert (await again(world, schedule))[Book.SPEND_LOGS] == (0 if repair else 1)
+    assert (await again(world, schedule))[Source.SPEND_LOGS] == (0 if repair else 1)
     charged = 42_000 if repair else 100_000
     assert await world.balance() == 10**9 - charged
 
@@ -93,8 +93,8 @@ async def test_a_stripe_that_is_away_loses_no_time(settings: Settings) -> None:
         schedule = schedule_of(world)
         await schedule.run_once()
         standing = {one.book: one for one in await schedule.standings()}
-        assert standing[Book.STRIPE].failed
-        assert not standing[Book.LEDGER].failed
+        assert standing[Source.STRIPE].failed
+        assert not standing[Source.LEDGER].failed
         [[until]] = await world.execute(f"SELECT checked_until FROM {TABLE} WHERE book = 'stripe'".encode())
         assert until is None
 
@@ -102,6 +102,6 @@ async def test_a_stripe_that_is_away_loses_no_time(settings: Settings) -> None:
 async def test_books_can_be_left_out(world: World) -> None:
     assert await schedule_of(world, billing_reconcile_books="none").run_once() == []
     [only] = await schedule_of(world, billing_reconcile_books="ledger").run_once()
-    assert only.book is Book.LEDGER
+    assert only.book is Source.LEDGER
     without_stripe = await again(world, schedule_of(world, stripe_api_key=None))
-    assert Book.STRIPE not in without_stripe
+    assert Source.STRIPE not in without_stripe

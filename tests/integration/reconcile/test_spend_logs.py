@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.ledger.schemas import HoldStatus, Settlement
-from billing.reconcile.schemas import PENDING, Book, Repair, Window, floor
+from billing.reconcile.schemas import PENDING, Repair, Source, Window, floor
 from billing.reconcile.spend_logs import SLICE, SpendLogs
 from tests.integration.reconcile.conftest import INSERT_LOG, KEY_HASH, World
 
-SPEND_LOGS = Book.SPEND_LOGS
+SPEND_LOGS = Source.SPEND_LOGS
 
 
 @pytest.fixture(autouse=True)

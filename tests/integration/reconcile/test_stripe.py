@@ -15,14 +15,14 @@ from starlette.requests import Request
 from billing.errors import BadRequest
 from billing.ledger.schemas import Entry, TransactionKind
 from billing.reconcile.payments import StripePayments
-from billing.reconcile.schemas import PENDING, Book, Repair, Window
+from billing.reconcile.schemas import PENDING, Repair, Source, Window
 from billing.reconcile.stripe_book import StripeBook
 from billing.settings import Settings
 from billing.stripe_api import connect_stripe
 from tests.integration.endpoints.gateway import Sandbox, _serve
 from tests.integration.reconcile.conftest import World, open_world
 
-STRIPE = Book.STRIPE
+STRIPE = Source.STRIPE
 SESSION = b"""
 SELECT payment_intent_id FROM billing."LiteLLM_StripeTopupOrderTable" WHERE checkout_session_id = %s"""
 PARKED = b"""

@@ -178,10 +178,10 @@ class TestWriting:
     ) -> None:
         request = ask(6)
         await shadow.hold(request)
-        await shadow.resize(request.key, 6 * UNIT, least_charge_nanos=2 * UNIT)
-        await shadow.resize(request.key, 7 * UNIT, least_charge_nanos=UNIT)
+        await shadow.resize(request.key, 6 * UNIT, no_event_charge_nanos=2 * UNIT)
+        await shadow.resize(request.key, 7 * UNIT, no_event_charge_nanos=UNIT)
         with pytest.raises(InsufficientCredits):
-            await shadow.resize(request.key, 11 * UNIT, least_charge_nanos=3 * UNIT)
+            await shadow.resize(request.key, 11 * UNIT, no_event_charge_nanos=3 * UNIT)
         await shadow.renew([request.key], 0)
         shadow.sweep()
         await recorder.flush()

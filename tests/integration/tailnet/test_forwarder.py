@@ -12,7 +12,7 @@ import pytest
 from billing.errors import NotConfigured
 from gateway.tailnet.errors import PeerSilent
 from gateway.tailnet.forwarder import Forwarder
-from gateway.tailnet.localapi import Link
+from gateway.tailnet.localapi import StreamPair
 from gateway.tailnet.plan import Forward
 from tests.integration.tailnet.node import Node, serve_node
 
@@ -27,7 +27,7 @@ class Way:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     watches: int = 0
 
-    async def connect(self) -> Link:
+    async def connect(self) -> StreamPair:
         self.dials += 1
         if self.fails:
             raise PeerSilent("no answer: asleep")

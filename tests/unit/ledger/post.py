@@ -1,4 +1,4 @@
-"""The sending side of a lane, in the test's hand."""
+"""The sending side of a committer, in the test's hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from billing.ledger.lanes import Lane
+from billing.ledger.group_commit import GroupCommitter
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Post:
         self.batches: list[list[str]] = []
         self.arrived: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
         self.errors: dict[str, Exception] = {}
-        self.orphans: list[tuple[str, str | None]] = []
-        self.lone: dict[str, Callable[[str | Exception | None], None]] = {}
+        self.abandoned_holds: list[tuple[str, str | None]] = []
+        self.single: dict[str, Callable[[str | Exception | None], None]] = {}
 
     async def send(self, requests: Sequence[Request]) -> list[str | Exception]:
         self.batches.append([request.key for request in requests])
@@ -34,32 +34,32 @@ class Post:
     async def let_go(self) -> None:
         (await self.arrived.get()).set_result(None)
 
-    def orphaned(self, request: Request, answer: str | None) -> None:
-        self.orphans.append((request.key, answer))
+    def abandoned(self, request: Request, answer: str | None) -> None:
+        self.abandoned_holds.append((request.key, answer))
 
-    def express(self, request: Request, landed: Callable[[str | Exception | None], None]) -> bool:
-        self.lone[request.key] = landed
+    def send_single(self, request: Request, landed: Callable[[str | Exception | None], None]) -> bool:
+        self.single[request.key] = landed
         return True
 
-    def lane(
+    def committer(
         self,
         *,
         queue_max: int = 10,
         batch_max: int = 10,
         wait_s: float = 30.0,
         drop_unsent: bool = False,
-        express: bool = False,
-    ) -> Lane[Request, str]:
-        return Lane(
+        send_single: bool = False,
+    ) -> GroupCommitter[Request, str]:
+        return GroupCommitter(
             self.send,
-            express=self.express if express else lambda request, landed: False,
+            send_single=self.send_single if send_single else lambda request, landed: False,
             queue_max=queue_max,
             batch_max=batch_max,
             wait_s=wait_s,
             may_drop=lambda request: drop_unsent,
-            orphaned=self.orphaned,
+            abandoned=self.abandoned,
         )
 
 
-def submit(lane: Lane[Request, str], *keys: str) -> list[asyncio.Task[str]]:
-    return [asyncio.ensure_future(lane.submit(Request(key))) for key in keys]
+def submit(committer: GroupCommitter[Request, str], *keys: str) -> list[asyncio.Task[str]]:
+    return [asyncio.ensure_future(committer.submit(Request(key))) for key in keys]

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from prometheus_client import REGISTRY
 
 from billing.errors import BillingError, InsufficientCredits, KeyConflict
-from billing.ledger.batches import Answer, EndingAsk, HoldAsk, KnownHold, Request
+from billing.ledger.batches import Answer, KnownHold, PreparedEnding, PreparedHold, Request
 from billing.ledger.schemas import Hold, HoldRequest, HoldStatus, Payer, Resolution
 from billing.metrics.observing import CountedLedger, count_refusal
 
 PAYER = Payer("user_id", "alice")
-ASK = HoldAsk("call_1", HoldRequest("call_1", PAYER, 10, 1, 60), "{}")
+ASK = PreparedHold("call_1", HoldRequest("call_1", PAYER, 10, 1, 60), "{}")
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HELD = Hold("call_1", PAYER, 10, 1, HoldStatus.OPEN, None, None, {}, NOW, NOW, 90)
-END = EndingAsk("call_1", "settle", 5, "finished")
+END = PreparedEnding("call_1", "settle", 5, "finished")
 COST_MAX_S = 10e-6  # of a call: a hold and an ending
 
 

@@ -15,7 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from billing.errors import BillingError
 from billing.ledger.endings import Ending
 from billing.metrics import instruments
-from billing.reconcile.schemas import Book
+from billing.reconcile.schemas import Source
 from billing.webhooks.schemas import InboxOutcome
 
 ROOT = Path(__file__).parents[3]
@@ -109,7 +109,7 @@ def codes() -> set[str]:
 
 def test_alerts_select_values_that_the_code_can_produce() -> None:
     known = codes() | {outcome.value for outcome in InboxOutcome} | {ending.value for ending in Ending}
-    known |= {book.value for book in Book} | {"ended", "failed", "error"}
+    known |= {book.value for book in Source} | {"ended", "failed", "error"}
     for _, expression in EXPRESSIONS:
         for values in re.findall(r"(?:=~|!=|=)\s*\"([^\"]*)\"", expression):
             assert set(values.split("|")) <= known

@@ -62,7 +62,7 @@ class TestRule:
         self, rule: PriceRule, one: Decimal, other: Decimal
     ) -> None:
         small, large = sorted((nanos_from_cost(one), nanos_from_cost(other)))
-        assert rule.charge_nanos(small) <= rule.charge_nanos(large) <= rule.bound_nanos(large)
+        assert rule.charge_nanos(small) <= rule.charge_nanos(large) <= rule.max_cost_nanos(large)
 
 
 class TestArithmetic:
@@ -95,7 +95,7 @@ class TestArithmetic:
 
     def test_a_free_rule_charges_nothing_whatever_the_cost(self) -> None:
         free = PriceRule(free=True)
-        assert charge_nanos_of(10**6, free) == free.bound_nanos(Decimal(10**15)) == 0
+        assert charge_nanos_of(10**6, free) == free.max_cost_nanos(Decimal(10**15)) == 0
         assert rule_of_detail({"rule": free.detail()}, None, None).free
 
     def test_is_exact_where_28_digits_are_not(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.errors import BillingError, NotFound
-from gateway.start.failures import PartFailed, RunFailure
+from gateway.start.failures import ProcessFailed, RunFailure
 from proxyllm.output import aligned, answer
 
 
@@ -20,7 +20,7 @@ class TestAnswer:
         ("error", "code", "said"),
         [
             (NotFound("There is no call x."), 1, "proxyllm: There is no call x.\n"),
-            (PartFailed("no gateway", "its last line"), 8, "its last line\nproxyllm: no gateway\n"),
+            (ProcessFailed("no gateway", "its last line"), 8, "its last line\nproxyllm: no gateway\n"),
         ],
     )
     def test_an_expected_failure_is_a_line_and_a_code(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.reconcile.schemas import Book, Difference, Findings, Window, floor
+from billing.reconcile.schemas import Difference, Findings, Source, Window, floor
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 moments = st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - strategy adds it
@@ -37,22 +37,22 @@ class TestSlices:
 
 
 def difference(drift_nanos: int, *, repaired: bool = False) -> Difference:
-    return Difference(Book.STRIPE, "amount_differs", "cs_1", "1", "2", drift_nanos, "", repaired=repaired)
+    return Difference(Source.STRIPE, "amount_differs", "cs_1", "1", "2", drift_nanos, "", repaired=repaired)
 
 
 class TestFindings:
     def test_errors_of_opposite_signs_do_not_cancel_out(self) -> None:
-        found = Findings(Book.STRIPE, [difference(5), difference(-5)])
+        found = Findings(Source.STRIPE, [difference(5), difference(-5)])
         assert found.drift_nanos == 10
 
     def test_what_is_repaired_is_no_longer_wrong(self) -> None:
-        found = Findings(Book.STRIPE, [difference(5, repaired=True), difference(-3)])
+        found = Findings(Source.STRIPE, [difference(5, repaired=True), difference(-3)])
         assert (len(found.open), found.drift_nanos) == (1, 3)
 
     def test_parts_add_up_and_notes_are_said_once(self) -> None:
-        whole = Findings(Book.STRIPE)
+        whole = Findings(Source.STRIPE)
         for failure in (None, "Stripe is away", "too late"):
-            part = Findings(Book.STRIPE, [difference(1)], {"top-ups": 2}, ["look"], failure)
+            part = Findings(Source.STRIPE, [difference(1)], {"top-ups": 2}, ["look"], failure)
             whole.add(part)
         assert (len(whole.differences), whole.counts, whole.notes) == (3, {"top-ups": 6}, ["look"])
         assert whole.failure == "Stripe is away"

@@ -15,7 +15,7 @@ import httpx
 
 from devkit.run import postgres
 from devkit.run.home import Home
-from devkit.run.parts import Parts
+from devkit.run.processes import Processes
 from tests.acceptance.launch import free_port_pair
 from tests.deadline import eventually
 
@@ -40,18 +40,18 @@ def surroundings(directory: Path) -> Iterator[Surroundings]:
     home.prepare()
     gateway_port = free_port_pair()
     with asyncio.Runner() as runner, ExitStack() as stack:
-        parts = Parts(home)
-        runner.run(parts.__aenter__())
-        stack.callback(lambda: runner.run(parts.__aexit__(None, None, None)))
+        processes = Processes(home)
+        runner.run(processes.__aenter__())
+        stack.callback(lambda: runner.run(processes.__aexit__(None, None, None)))
         place = postgres.choose_place(home, "a password of its own")
-        runner.run(_started(parts, place))
+        runner.run(_started(processes, place))
         sandbox = stack.enter_context(_sandbox(home.path, gateway_port))
         ollama = stack.enter_context(_ollama(directory / "ollama.log"))
         yield Surroundings(place.url, sandbox, ollama, gateway_port)
 
 
-async def _started(parts: Parts, place: postgres.Place) -> None:
-    await postgres.start(parts, place)
+async def _started(processes: Processes, place: postgres.Place) -> None:
+    await postgres.start(processes, place)
 
 
 @contextmanager

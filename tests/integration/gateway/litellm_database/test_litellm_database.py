@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from gateway.litellm_database import client, migrate, node, prepare_client, programs, toolchain
-from gateway.start.failures import DatabaseUnusable, PartFailed, ProgramMissing
+from gateway.start.failures import DatabaseUnusable, ProcessFailed, ProgramMissing
 from tests.postgres_server import PostgresServer, database_of
 
 IMPORT = """
@@ -154,7 +154,7 @@ class TestToolchain:
         monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1/")
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
         monkeypatch.setenv("npm_config_fetch_retries", "0")
-        with pytest.raises(PartFailed, match=r"npm cannot install Prisma's engine: .*127\.0\.0\.1:1"):
+        with pytest.raises(ProcessFailed, match=r"npm cannot install Prisma's engine: .*127\.0\.0\.1:1"):
             await toolchain.ensure(tmp_path / "engine", lambda _: None)
 
     async def test_half_an_installation_is_not_taken_for_whole(
@@ -171,5 +171,5 @@ class TestToolchain:
 
     async def test_names_a_directory_that_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(PartFailed, match="cannot create"):
+        with pytest.raises(ProcessFailed, match="cannot create"):
             await toolchain.ensure(tmp_path / "file" / "engine", lambda _: None)

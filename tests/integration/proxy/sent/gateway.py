@@ -13,7 +13,7 @@ import litellm
 from billing.errors import BillingError
 from billing.prices.rule import PriceRule
 from billing.proxy.http.client_fields import refuse_steering, with_key_fallbacks
-from billing.proxy.max_cost import bound_call
+from billing.proxy.max_cost import max_cost_of
 from billing.settings import Settings
 from tests.integration.proxy.sent import arrived
 from tests.integration.proxy.sent.recorder import Recorder
@@ -76,7 +76,7 @@ class BilledRouter:
         self._recorder.forget()
         try:
             refuse_steering(body)
-            bound = await bound_call(
+            bound = await max_cost_of(
                 with_key_fallbacks(body),
                 call_type=call_type,
                 route="",

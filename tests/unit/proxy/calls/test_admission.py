@@ -150,8 +150,8 @@ class TestNoEvent:
         forgiving = Settings(billing_charge_no_event="nothing")
         await admissions(charged).admit(call(), FakeKey(), chat(max_tokens=9), "acompletion")
         await admissions(free, settings=forgiving).admit(call(), FakeKey(), chat(max_tokens=9), "acompletion")
-        assert 0 < charged.holds[0].fallback_nanos < charged.holds[0].amount_nanos
-        assert free.holds[0].fallback_nanos == 0
+        assert 0 < charged.holds[0].no_event_charge_nanos < charged.holds[0].amount_nanos
+        assert free.holds[0].no_event_charge_nanos == 0
 
 
 class TestOutputLimit:
@@ -199,7 +199,7 @@ class TestAgain:
         long = chat(messages=[{"role": "user", "content": "word " * 500}], max_tokens=1)
         await admissions(ledger).admit(twice, FakeKey(), long, "acompletion")
         await admissions(ledger).admit(twice, FakeKey(), chat(max_tokens=1), "acompletion")
-        assert ledger.resized[0] >= ledger.holds[0].fallback_nanos
+        assert ledger.resized[0] >= ledger.holds[0].no_event_charge_nanos
 
 
 class TestRefused:

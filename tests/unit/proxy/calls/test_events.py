@@ -13,7 +13,7 @@ from billing.prices.rule import PriceRule
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.open_calls import OpenCalls
-from billing.proxy.calls.settler import Settler
+from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.proxy.calls.success import Successes
 from billing.settings import Settings
 
@@ -83,7 +83,7 @@ class TestLeases:
     @pytest.fixture
     def open_calls(self) -> OpenCalls:
         settings = Settings(billing_watchdog_s=5)
-        return OpenCalls(cast(Ledger, None), Settler(), settings)
+        return OpenCalls(cast(Ledger, None), SettlementQueue(), settings)
 
     def test_of_running_calls_are_renewed(self, open_calls: OpenCalls) -> None:
         call = Call("/v1/chat/completions", admission=ADMISSION)

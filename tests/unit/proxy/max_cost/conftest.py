@@ -13,7 +13,7 @@ import pytest
 
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
-from billing.proxy.max_cost import CallBound, bound_call, load_encodings
+from billing.proxy.max_cost import MaxCost, load_encodings, max_cost_of
 from billing.settings import Settings
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -29,7 +29,7 @@ Row = Mapping[str, object]
 Make = Callable[..., Any]
 
 
-class Bounder(Protocol):
+class MaxCostOf(Protocol):
     """Bounds one body; the defaults are a chat call, our default settings and no rule of ours."""
 
     def __call__(
@@ -40,7 +40,7 @@ class Bounder(Protocol):
         call_type: str = ...,
         rule: PriceRule | CallPrices = ...,
         settings: Settings | None = ...,
-    ) -> CallBound: ...
+    ) -> MaxCost: ...
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,7 @@ def router(litellm: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
-def bounded() -> Bounder:
+def bounded() -> MaxCostOf:
     def run(
         body: Body,
         *,
@@ -79,10 +79,10 @@ def bounded() -> Bounder:
         call_type: str = "acompletion",
         rule: PriceRule | CallPrices = PriceRule(),
         settings: Settings | None = None,
-    ) -> CallBound:
+    ) -> MaxCost:
         wanted = settings or DEFAULTS
         return asyncio.run(
-            bound_call(body, call_type=call_type, route="", router=router, rule=rule, settings=wanted)
+            max_cost_of(body, call_type=call_type, route="", router=router, rule=rule, settings=wanted)
         )
 
     return run
@@ -114,6 +114,6 @@ def models(router: Make, deployment: Make) -> Any:
     )
 
 
-def input_tokens(bound: CallBound, price: str) -> int:
+def input_tokens(bound: MaxCost, price: str) -> int:
     """How many tokens the input side of a bound pays for at a price in dollars a token."""
     return int(bound.input_nanos / (Decimal(price) * 10**9))

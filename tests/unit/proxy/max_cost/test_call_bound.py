@@ -8,9 +8,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 
-BOUND = CallBound(
+BOUND = MaxCost(
     model="m",
     free=False,
     input_nanos=1_000,
@@ -24,7 +24,7 @@ BOUND = CallBound(
 )
 
 bounds = st.builds(
-    CallBound,
+    MaxCost,
     model=st.just("m"),
     free=st.just(False),
     input_nanos=st.integers(0, 10**12),
@@ -52,14 +52,14 @@ class TestAmount:
         assert replace(nothing, free=True).amount_nanos() == 0
 
     @given(bounds, st.integers(0, 10**6), st.integers(0, 10**6))
-    def test_grows_with_the_limit(self, bound: CallBound, one: int, other: int) -> None:
+    def test_grows_with_the_limit(self, bound: MaxCost, one: int, other: int) -> None:
         small, large = sorted((one, other))
         assert bound.amount_nanos(small) <= bound.amount_nanos(large)
 
 
 class TestAffordable:
     @given(bounds, st.integers(-(10**12), 10**13))
-    def test_limit_fits_and_one_more_does_not(self, bound: CallBound, available: int) -> None:
+    def test_limit_fits_and_one_more_does_not(self, bound: MaxCost, available: int) -> None:
         tokens = bound.affordable_output_tokens(available)
         assert 0 <= tokens <= bound.output_tokens
         if tokens > 0:

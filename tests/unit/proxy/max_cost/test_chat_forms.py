@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from billing.errors import BadRequest, ModelNotPriced, RouteNotBillable
-from billing.proxy.max_cost import CallBound
-from tests.unit.proxy.max_cost.conftest import Bounder
+from billing.proxy.max_cost import MaxCost
+from tests.unit.proxy.max_cost.conftest import MaxCostOf
 
 Body = dict[str, Any]
 INFO = {
@@ -24,21 +24,21 @@ CONTEXT_NANOS = 50_000 * 1_000
 
 @pytest.fixture
 def bound(
-    router: Callable[..., Any], deployment: Callable[..., Any], bounded: Bounder
-) -> Callable[[Body, str], CallBound]:
+    router: Callable[..., Any], deployment: Callable[..., Any], bounded: MaxCostOf
+) -> Callable[[Body, str], MaxCost]:
     models = router(
         deployment("gpt", "openai/gpt-x", info=INFO),
         deployment("gemini", "gemini/gemini-x", info=INFO),
         deployment("priced-in-params", "openai/y", input_cost_per_token=1e-06, output_cost_per_token=2e-06),
     )
 
-    def run(body: Body, call_type: str) -> CallBound:
+    def run(body: Body, call_type: str) -> MaxCost:
         return bounded(body, router=models, call_type=call_type)
 
     return run
 
 
-Bound = Callable[[Body, str], CallBound]
+Bound = Callable[[Body, str], MaxCost]
 
 
 class TestResponses:
@@ -46,8 +46,8 @@ class TestResponses:
         self, bound: Bound
     ) -> None:
         body: Body = {"model": "gpt", "input": "hello", "max_output_tokens": 30}
-        wished = bound(body, "aresponses")
-        assert (wished.output_tokens, wished.client_set_limit) == (30, True)
+        requested = bound(body, "aresponses")
+        assert (requested.output_tokens, requested.client_set_limit) == (30, True)
         unlimited: Body = {"model": "gpt", "input": "hello"}
         most = bound(unlimited, "aresponses")
         assert (most.output_tokens, most.client_set_limit) == (4_000, False)

@@ -87,8 +87,8 @@ class TestPrices:
     ) -> None:
         models = router(deployment("gpt", GPT, info={"max_output_tokens": 500}))
         bound = bounded({"model": "gpt", "messages": HELLO}, router=models)
-        wish = bounded({"model": "gpt", "messages": HELLO, "max_tokens": 9_000}, router=models)
-        assert bound.output_tokens == wish.output_tokens == 500
+        requested = bounded({"model": "gpt", "messages": HELLO, "max_tokens": 9_000}, router=models)
+        assert bound.output_tokens == requested.output_tokens == 500
 
 
 class TestDefaultLimit:

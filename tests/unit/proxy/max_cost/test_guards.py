@@ -21,7 +21,7 @@ PRICES: dict[str, object] = {"input_cost_per_token": 1e-06, "output_cost_per_tok
 USAGE = Usage(100, 100, 0, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False)
 
 
-def dearest(**more: object) -> tuple[float, float]:
+def highest(**more: object) -> tuple[float, float]:
     """Input and output, dollars a million tokens."""
     found = ceiling({**PRICES, **more}, USAGE, "m", makes_output=True)
     return float(found.input_per_token * 10**6), float(found.output_per_token * 10**6)
@@ -38,8 +38,8 @@ class TestAnEntryOfThePriceMap:
     )
     def test_with_a_price_for_what_nothing_bounds_is_refused(self, key: str) -> None:
         with pytest.raises(ModelNotPriced, match=key):
-            dearest(**{key: 1e-9})
-        assert dearest(**{key: 0}) == dearest()
+            highest(**{key: 1e-9})
+        assert highest(**{key: 0}) == highest()
 
     @pytest.mark.parametrize(
         "key",
@@ -50,12 +50,12 @@ class TestAnEntryOfThePriceMap:
         ],
     )
     def test_that_is_dearer_in_a_region_counts_as_there(self, key: str) -> None:
-        assert dearest(**{key: 1.5}) == (1.5, 3)
-        assert dearest(**{key: 0.5}) == dearest() == (1, 2)
+        assert highest(**{key: 1.5}) == (1.5, 3)
+        assert highest(**{key: 0.5}) == highest() == (1, 2)
 
     def test_counts_as_at_its_dearest_hour(self) -> None:
-        assert dearest(off_peak_pricing={"output_cost_per_token": 9e-06}) == (1, 9)
-        assert dearest(off_peak_pricing={"output_cost_per_token": 1e-07}) == (1, 2)
+        assert highest(off_peak_pricing={"output_cost_per_token": 9e-06}) == (1, 9)
+        assert highest(off_peak_pricing={"output_cost_per_token": 1e-07}) == (1, 2)
 
 
 class TestADeployment:
@@ -117,8 +117,8 @@ class TestABody:
         with pytest.raises(BadRequest, match="Streamed transcriptions"):
             bounded({"model": "ear", "stream": stream}, router=models, call_type="transcription")
 
-    @pytest.mark.parametrize("wish", [{"partial_images": 2}, {"stream": "True"}])
-    def test_of_an_image_may_not_stream(self, wish: dict[str, object]) -> None:
+    @pytest.mark.parametrize("requested", [{"partial_images": 2}, {"stream": "True"}])
+    def test_of_an_image_may_not_stream(self, requested: dict[str, object]) -> None:
         assert read_images({"prompt": "x", "partial_images": 0}).count == 1
         with pytest.raises(BadRequest, match="Streamed images"):
-            read_images({"prompt": "x", **wish})
+            read_images({"prompt": "x", **requested})

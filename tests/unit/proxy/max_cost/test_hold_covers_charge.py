@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from billing.errors import ModelNotPriced
 from billing.prices.detail import charge_nanos_of
 from billing.prices.rule import PriceRule
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.settings import Settings
 from tests.unit.proxy.max_cost.drawn_calls import (
     Draw,
@@ -172,7 +172,7 @@ def test_of_chat_and_messages(world: World, bounded: Any, data: st.DataObject) -
         served = data.draw(st.sampled_from([name, *others]))
     rule = data.draw(st.sampled_from(RULES))
     try:
-        bound: CallBound = bounded(body, router=world.router, call_type=call_type, rule=rule, settings=BYTES)
+        bound: MaxCost = bounded(body, router=world.router, call_type=call_type, rule=rule, settings=BYTES)
     except ModelNotPriced:
         return
     input_max = input_tokens_max(world.litellm, served, body)
@@ -193,7 +193,7 @@ def test_of_completions_and_embeddings(world: World, bounded: Any, data: st.Data
     body |= {"input": ids} if embeds else {"prompt": ids, "best_of": data.draw(st.integers(1, 3))}
     call_type = "aembedding" if embeds else "atext_completion"
     try:
-        bound: CallBound = bounded(body, router=world.router, call_type=call_type)
+        bound: MaxCost = bounded(body, router=world.router, call_type=call_type)
     except ModelNotPriced:
         return
     output_max = 0 if embeds else bound.output_tokens * len(prompts) * body["best_of"]

@@ -10,8 +10,8 @@ import pytest
 
 from billing.errors import BadRequest, BillingError, ModelNotPriced
 from billing.prices.rule import PriceRule
-from billing.proxy.max_cost import CallBound
-from billing.proxy.max_cost.mcp import bound_tool_call
+from billing.proxy.max_cost import MaxCost
+from billing.proxy.max_cost.mcp import max_cost_of_tool_call
 
 RULE = PriceRule(multiplier=Decimal(2), fee_nanos=5)
 
@@ -37,8 +37,8 @@ class Servers:
         return self._server if server_name == "tools" else None
 
 
-def bound(cost_info: object, body: Mapping[str, object] | None = None, rule: PriceRule = RULE) -> CallBound:
-    return bound_tool_call(body or {"server_id": "id", "name": "cheap"}, Servers(cost_info), rule)
+def bound(cost_info: object, body: Mapping[str, object] | None = None, rule: PriceRule = RULE) -> MaxCost:
+    return max_cost_of_tool_call(body or {"server_id": "id", "name": "cheap"}, Servers(cost_info), rule)
 
 
 class TestHold:

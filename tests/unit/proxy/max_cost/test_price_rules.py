@@ -17,7 +17,7 @@ from billing.money import nanos_from_cost
 from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule, Scope
 from billing.proxy.calls.call_rules import CallRules
-from tests.unit.proxy.max_cost.conftest import Bounder, row
+from tests.unit.proxy.max_cost.conftest import MaxCostOf, row
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OUTPUT = 50
@@ -78,7 +78,7 @@ class TestTheHold:
         rules=st.lists(terms, max_size=6, unique_by=lambda rule: rule.ordinal), used=st.integers(0, OUTPUT)
     )
     def test_covers_the_charge_of_every_deployment_by_its_own_rule(
-        self, models: Any, bounded: Bounder, rules: list[PriceRule], used: int
+        self, models: Any, bounded: MaxCostOf, rules: list[PriceRule], used: int
     ) -> None:
         prices = prices_of(*rules)
         bound = bounded(BODY, router=models, rule=prices)
@@ -88,7 +88,7 @@ class TestTheHold:
             charge_nanos = served.rule_of(group, name, provider).charge_nanos(nanos_from_cost(cost))
             assert charge_nanos <= bound.amount_nanos(), (group, name)
 
-    def test_is_made_by_the_dearest_rule_of_a_fallback_too(self, models: Any, bounded: Bounder) -> None:
+    def test_is_made_by_the_dearest_rule_of_a_fallback_too(self, models: Any, bounded: MaxCostOf) -> None:
         plain = bounded(BODY, router=models)
         dear = prices_of(PriceRule(Decimal(10), scope=Scope(model="spare")))
         ruled = bounded(BODY, router=models, rule=dear)
@@ -96,7 +96,7 @@ class TestTheHold:
         assert ruled.rule == PriceRule()
 
     def test_of_a_free_model_with_a_paid_fallback_is_that_of_the_fallback(
-        self, models: Any, bounded: Bounder
+        self, models: Any, bounded: MaxCostOf
     ) -> None:
         free = prices_of(PriceRule(free=True, scope=Scope(model="chat")))
         bound = bounded(BODY, router=models, rule=free)
@@ -104,14 +104,14 @@ class TestTheHold:
         assert bound.amount_nanos() > 0
         assert not CallRules(free, bound.rules).rule_of("spare", "large", "openai").free
 
-    def test_of_a_customer_for_whom_all_is_free_is_nothing(self, models: Any, bounded: Bounder) -> None:
+    def test_of_a_customer_for_whom_all_is_free_is_nothing(self, models: Any, bounded: MaxCostOf) -> None:
         free = prices_of(PriceRule(free=True))
         bound = bounded(BODY, router=models, rule=free)
         assert bound.free
         assert bound.amount_nanos() == 0
 
     def test_of_a_model_without_price_is_refused_unless_a_rule_makes_it_free(
-        self, bounded: Bounder, router: Callable[..., Any]
+        self, bounded: MaxCostOf, router: Callable[..., Any]
     ) -> None:
         unpriced = router(row("mine", "openai/mine", api_base="http://127.0.0.1:9/v1"))
         body = {**BODY, "model": "mine"}

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from billing.errors import BadRequest, ModelNotPriced, RouteNotBillable
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.rule import PriceRule
-from billing.proxy.max_cost.realtime import RealtimePrices, bound_session
+from billing.proxy.max_cost.realtime import RealtimePrices, max_cost_of_session
 
 MODELS = ("openai/gpt-realtime", "openai/gpt-realtime-2", "azure/gpt-realtime-mini")
 ONCE = Decimal(1)
 
 
 def prices_of(router: Any, rule: PriceRule = PriceRule(), **body: object) -> RealtimePrices:
-    return bound_session({"model": "m", **body}, router, rule)[1]
+    return max_cost_of_session({"model": "m", **body}, router, rule)[1]
 
 
 def litellm_cost(litellm: Any, model: str, usage: dict[str, object]) -> float:
@@ -99,7 +99,7 @@ class TestAdmission:
     def test_holds_the_dearest_first_response(
         self, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
-        bound, prices = bound_session(
+        bound, prices = max_cost_of_session(
             {"model": "m"}, router(deployment("m", "openai/gpt-realtime")), PriceRule()
         )
         assert bound.amount_nanos() == prices.needed_nanos(Decimal(0), 2048, ONCE)
@@ -109,7 +109,7 @@ class TestAdmission:
         self, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
         free = deployment("m", "openai/gpt-realtime", info={"billing": "free"})
-        bound, _ = bound_session({"model": "m"}, router(free), PriceRule())
+        bound, _ = max_cost_of_session({"model": "m"}, router(free), PriceRule())
         assert bound.free
 
     @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ class TestAdmission:
         deployment: Callable[..., Any],
     ) -> None:
         with pytest.raises(ModelNotPriced):
-            bound_session({"model": "m"}, router(deployment("m", model, info=info)), PriceRule())
+            max_cost_of_session({"model": "m"}, router(deployment("m", model, info=info)), PriceRule())
 
     def test_refuses_transcription_and_what_is_not_one_model(
         self, router: Callable[..., Any], deployment: Callable[..., Any]
@@ -139,7 +139,7 @@ class TestAdmission:
             prices_of(models, query_params={"model": "m", "intent": "transcription"})
         for body in ({}, {"model": ""}, {"model": "m,m"}):
             with pytest.raises(BadRequest, match="one model"):
-                bound_session(body, models, PriceRule())
+                max_cost_of_session(body, models, PriceRule())
 
     @pytest.mark.parametrize(("logged", "fine"), [("*", True), (["session.created"], False), ([], False)])
     def test_refuses_where_litellm_is_told_not_to_log_what_its_cost_is_made_from(

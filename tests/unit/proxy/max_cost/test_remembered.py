@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.candidate import ceiling_on
 from billing.proxy.max_cost.deployments import servers_of
 from billing.proxy.max_cost.prices import Usage, ceiling, service_tiers_of, thresholds_of
@@ -21,16 +21,16 @@ DEAR, DEAR_OUTPUT = 1e-3, 1_000_000
 # LiteLLM imports a provider when it is first used, and pydantic warns of its TypedDicts.
 pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")
 
-Ask = Callable[..., CallBound]
+Ask = Callable[..., MaxCost]
 
 
 @pytest.fixture
 def ask(bounded: Make) -> Ask:
     """Bounds a short call, once more than is needed: what is remembered of the first serves the second."""
 
-    def run(models: Any, model: str = "gpt", **extra: object) -> CallBound:
+    def run(models: Any, model: str = "gpt", **extra: object) -> MaxCost:
         body = {"model": model, "messages": HELLO, **extra}
-        first: CallBound = bounded(body, router=models)
+        first: MaxCost = bounded(body, router=models)
         assert bounded(body, router=models) == first
         return first
 

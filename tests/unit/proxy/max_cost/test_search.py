@@ -13,8 +13,8 @@ from litellm.search.cost_calculator import search_provider_cost_per_query
 from billing.errors import BadRequest, ModelNotPriced
 from billing.prices.rule import PriceRule
 from billing.proxy.http.client_fields import refuse_steering
-from billing.proxy.max_cost import CallBound
-from billing.proxy.max_cost.search import OF_A_SEARCH, bound_search
+from billing.proxy.max_cost import MaxCost
+from billing.proxy.max_cost.search import OF_A_SEARCH, max_cost_of_search
 
 RULE = PriceRule(multiplier=Decimal(2), fee_nanos=5)
 Tool = dict[str, object]
@@ -29,24 +29,26 @@ def tool(provider: str, name: str = "t", **params: object) -> Tool:
 
 
 @pytest.fixture
-def bound() -> Callable[..., CallBound]:
+def bound() -> Callable[..., MaxCost]:
     def run(
         *tools: Tool, rule: PriceRule = RULE, router: dict[str, object] | None = None, **body: object
-    ) -> CallBound:
+    ) -> MaxCost:
         made: Any = Router(model_list=[], search_tools=list(tools), **(router or {}))
-        return bound_search({"search_tool_name": "t", "query": "q", **body}, made, rule)
+        return max_cost_of_search({"search_tool_name": "t", "query": "q", **body}, made, rule)
 
     return run
 
 
-Bound = Callable[..., CallBound]
+Bound = Callable[..., MaxCost]
 
 
 class TestHold:
-    @pytest.mark.parametrize("wish", [None, 3, 25, 26, 100])
+    @pytest.mark.parametrize("requested", [None, 3, 25, 26, 100])
     @pytest.mark.parametrize("provider", ["perplexity", "tavily", "exa_ai", "firecrawl", "serper"])
-    def test_is_what_litellm_charges_by_the_rule(self, provider: str, wish: int | None, bound: Bound) -> None:
-        options = {"max_results": wish} if wish else {}
+    def test_is_what_litellm_charges_by_the_rule(
+        self, provider: str, requested: int | None, bound: Bound
+    ) -> None:
+        options = {"max_results": requested} if requested else {}
         cost, _ = search_provider_cost_per_query(f"{provider}/search", provider, optional_params=options)
         found = bound(tool(provider), **options)
         assert cost > 0
@@ -72,9 +74,9 @@ class TestHold:
         assert bound_of_model(bound, "t").model == "t"
 
 
-def bound_of_model(bound: Bound, name: str) -> CallBound:
+def bound_of_model(bound: Bound, name: str) -> MaxCost:
     router: Any = Router(model_list=[], search_tools=[tool("perplexity", name)])
-    return bound_search({"model": name, "query": "q"}, router, RULE)
+    return max_cost_of_search({"model": name, "query": "q"}, router, RULE)
 
 
 class TestRefused:
@@ -124,4 +126,4 @@ class TestRefused:
 
     def test_is_a_search_without_a_router(self) -> None:
         with pytest.raises(ModelNotPriced):
-            bound_search({"search_tool_name": "t", "query": "q"}, None, RULE)
+            max_cost_of_search({"search_tool_name": "t", "query": "q"}, None, RULE)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.proxy.max_cost.streamed import FRAME_TOKENS
-from tests.unit.proxy.max_cost.conftest import Bounder, Row
+from tests.unit.proxy.max_cost.conftest import MaxCostOf, Row
 
 PRICES = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "max_output_tokens": 4000}
 
@@ -19,7 +19,7 @@ def body(**fields: object) -> dict[str, object]:
 
 @pytest.fixture
 def shows_all(
-    router: Callable[..., Any], deployment: Callable[..., Row], bounded: Bounder
+    router: Callable[..., Any], deployment: Callable[..., Row], bounded: MaxCostOf
 ) -> Callable[..., bool]:
     def ask(model: str, info: Row | None = None, params: Row | None = None, **fields: object) -> bool:
         row = deployment("m", model, info={**PRICES, **(info or {})}, **(params or {}))
@@ -104,7 +104,7 @@ class TestRequests:
         shown: bool,
         router: Callable[..., Any],
         deployment: Callable[..., Row],
-        bounded: Bounder,
+        bounded: MaxCostOf,
     ) -> None:
         models = router(deployment("m", "gemini/gemini-x", info={**PRICES, "supports_reasoning": False}))
         asked = {"model": "m", "contents": [{"parts": [{"text": "hi"}]}], "stream": True}
@@ -116,7 +116,7 @@ class TestRequests:
             assert found.streamed.hidden_tokens == FRAME_TOKENS + (2 if "stopSequences" in config else 0)
 
     def test_stop_sequences_are_billed_and_not_shown(
-        self, router: Callable[..., Any], deployment: Callable[..., Row], bounded: Bounder
+        self, router: Callable[..., Any], deployment: Callable[..., Row], bounded: MaxCostOf
     ) -> None:
         models = router(deployment("m", "openai/gpt-4o"))
         plain = bounded(body(), router=models).streamed

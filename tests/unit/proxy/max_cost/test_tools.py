@@ -34,7 +34,7 @@ class TestSearches:
             {"search_parameters": {"mode": "auto"}},
             {"models": ["openai/o1-pro"]},
             {"route": "fallback"},
-            {"provider": {"order": ["the-dearest"]}},
+            {"provider": {"order": ["the-highest"]}},
         ],
     )
     def test_what_nothing_limits_is_refused(

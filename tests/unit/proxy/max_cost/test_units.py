@@ -13,16 +13,16 @@ import pytest
 from billing.errors import BadRequest, ModelNotPriced
 from billing.prices.detail import charge_nanos_of
 from billing.prices.rule import PriceRule
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.images import TOKENS_AN_IMAGE
 from billing.settings import Settings
 from devkit.demo_upstream.media import silence
-from tests.unit.proxy.max_cost.conftest import Bounder
+from tests.unit.proxy.max_cost.conftest import MaxCostOf
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")
 
 Body = dict[str, Any]
-Bound = Callable[[Body, str], CallBound | None]
+Bound = Callable[[Body, str], MaxCost | None]
 RULE = PriceRule()
 MODES = ("image_generation", "audio_speech", "audio_transcription", "rerank", "ocr")
 PROVIDERS = (
@@ -45,13 +45,13 @@ def names_of(litellm: Any, mode: str, providers: tuple[str, ...]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bound(litellm: Any, bounded: Bounder) -> Bound:
+def bound(litellm: Any, bounded: MaxCostOf) -> Bound:
     """Bounds a call on a model of the map; None where billing refuses it."""
     names = {name for mode in MODES for name in names_of(litellm, mode, PROVIDERS)} | {"openai/dall-e-3"}
     rows = [{"model_name": name, "litellm_params": {"model": name, "api_key": "none"}} for name in names]
     models = litellm.Router(model_list=rows)
 
-    def run(body: Body, call_type: str) -> CallBound | None:
+    def run(body: Body, call_type: str) -> MaxCost | None:
         try:
             return bounded(body, router=models, call_type=call_type)
         except ModelNotPriced:
@@ -148,7 +148,7 @@ class TestSpeech:
         assert {"openai/tts-1", "openai/tts-1-hd", "openai/gpt-4o-mini-tts"} <= covered
 
     def test_a_price_of_the_deployments_own_is_refused_since_litellm_ignores_it(
-        self, router: Callable[..., Any], deployment: Callable[..., Any], bounded: Bounder
+        self, router: Callable[..., Any], deployment: Callable[..., Any], bounded: MaxCostOf
     ) -> None:
         info = {"mode": "audio_speech", "input_cost_per_character": 1e-05}
         own = router(deployment("tts", "openai/my-tts", info=info))
@@ -305,7 +305,7 @@ class TestTextsThatAreCountedByTheByte:
         ],
     )
     def test_strict_mode_holds_for_their_bytes(
-        self, call_type: str, model: str, body: Body, litellm: Any, bounded: Bounder
+        self, call_type: str, model: str, body: Body, litellm: Any, bounded: MaxCostOf
     ) -> None:
         rows = [{"model_name": "m", "litellm_params": {"model": model, "api_key": "none"}}]
         models = litellm.Router(model_list=rows)

@@ -14,7 +14,7 @@ from billing.ledger.schemas import Hold, HoldStatus, Payer
 from billing.prices.rule import PriceRule
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
-from billing.proxy.max_cost import CallBound
+from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.streamed import StreamedOutput
 from billing.proxy.streams import GrowingHold
 from billing.settings import Settings
@@ -42,9 +42,9 @@ class Purse:
         return Hold(key, PAYER, amount_nanos, 0, HoldStatus.OPEN, None, None, {}, NOW, NOW, 0)
 
 
-def bound_of(output_tokens: int, encoding: str | None = "cl100k_base") -> CallBound:
+def bound_of(output_tokens: int, encoding: str | None = "cl100k_base") -> MaxCost:
     """Ten nanos a token of output, a thousand for the input."""
-    return CallBound(
+    return MaxCost(
         model="m",
         free=False,
         input_nanos=1_000,

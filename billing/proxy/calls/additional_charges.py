@@ -27,7 +27,7 @@ class Part(Enum):
     """What an event is to the call in whose context it came."""
 
     OWN = auto()
-    BESIDE = auto()
+    ADDITIONAL = auto()
     BACKGROUND = auto()
 
 
@@ -51,7 +51,7 @@ def part_of(call: Call, admission: Admission, event_id: str, kwargs: Mapping[str
         is_own = is_bridge and is_bound
     if is_own and not call.heard:
         return Part.OWN
-    return Part.BESIDE if is_bound else Part.BACKGROUND
+    return Part.ADDITIONAL if is_bound else Part.BACKGROUND
 
 
 def trusted(call: Call, event_id: str, kwargs: Mapping[str, object]) -> Mapping[str, object]:
@@ -76,11 +76,11 @@ def trusted(call: Call, event_id: str, kwargs: Mapping[str, object]) -> Mapping[
     return kept
 
 
-def charge_beside(charges: FurtherCharges, call: Call, admission: Admission) -> None:
+def charge_additional(charges: FurtherCharges, call: Call, admission: Admission) -> None:
     """Charges what waits for the call's own ending. Together they cost at most what is due for them all."""
-    while call.beside:
-        event_id = next(iter(call.beside))
-        settlement = call.beside.pop(event_id)
+    while call.additional_charges:
+        event_id = next(iter(call.additional_charges))
+        settlement = call.additional_charges.pop(event_id)
         due_before_nanos = _due(call, admission)
         note(call, event_id, settlement)
         more_nanos = _due(call, admission) - due_before_nanos

@@ -20,7 +20,7 @@ _RETRY_S_MAX = 5.0
 _BUGS_MAX = 20  # tries at an error that nobody expected, over a minute, before the sweeper gets its turn
 
 
-class Settler:
+class SettlementQueue:
     """Runs resolutions in the background of one process."""
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from billing.database import Connection, Pool, load_statements
 from billing.errors import BadRequest, NotFound
 from billing.ledger.batches import SQL
-from billing.ledger.link import postgres_errors
-from billing.ledger.rows import account_from, hold_from, plain, transaction_from, unheard_from
+from billing.ledger.connection import postgres_errors
+from billing.ledger.rows import account_from, hold_from, sanitize_text, transaction_from, unconfirmed_from
 from billing.ledger.schemas import (
     Account,
     Discrepancy,
@@ -17,7 +17,7 @@ from billing.ledger.schemas import (
     Payer,
     Transaction,
     TransactionQuery,
-    UnheardCall,
+    UnconfirmedCall,
 )
 
 PROOF = load_statements("billing.ledger", "proof.sql")
@@ -32,7 +32,7 @@ def bounded(limit: int, limit_max: int = PAGE_MAX) -> int:
     return limit
 
 
-class Books:
+class LedgerReader:
     """Reads through a pool. Every method raises LedgerUnavailable if Postgres does not answer in time."""
 
     def __init__(self, pool: Pool, *, currency: str) -> None:
@@ -54,7 +54,9 @@ class Books:
         """The same inside the caller's transaction."""
         if "\0" in payer.customer_id:
             return self._unseen(payer)
-        cursor = await connection.execute(SQL["account_of"], (payer.customer_type, plain(payer.customer_id)))
+        cursor = await connection.execute(
+            SQL["account_of"], (payer.customer_type, sanitize_text(payer.customer_id))
+        )
         row = await cursor.fetchone()
         return account_from(row) if row else self._unseen(payer)
 
@@ -95,19 +97,19 @@ class Books:
                 after_id = last_id
         return found
 
-    async def for_review(self, *, limit: int = 100, before_id: int | None = None) -> list[UnheardCall]:
+    async def for_review(self, *, limit: int = 100, before_id: int | None = None) -> list[UnconfirmedCall]:
         """Calls charged by the rule for "no event" whose real cost has not turned up, newest first."""
         values = {"limit": bounded(limit), "before_id": before_id}
         async with self.connection() as connection:
             cursor = await connection.execute(SQL["holds_for_review"], values)
-            return [unheard_from(row) for row in await cursor.fetchall()]
+            return [unconfirmed_from(row) for row in await cursor.fetchall()]
 
     async def transactions(self, payer: Payer, query: TransactionQuery | None = None) -> list[Transaction]:
         """A page of the payer's transactions, newest first; empty for a payer not seen before."""
         query = query or TransactionQuery()
         values = {
             "customer_type": payer.customer_type,
-            "customer_id": plain(payer.customer_id),
+            "customer_id": sanitize_text(payer.customer_id),
             "before_id": query.before_id,
             "kind": query.kind.value if query.kind else None,
             "since": query.since,

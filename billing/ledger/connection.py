@@ -1,4 +1,4 @@
-"""The one connection of a lane: kept open, replaced when it breaks, each statement safe to repeat."""
+"""The connection of a group committer: kept open, replaced when it breaks, each statement safe to repeat."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_lost(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and (state is None or state[:2] in ("08", "57", "58"))
 
 
-def explained(error: psycopg.Error) -> Exception:
+def to_billing_error(error: psycopg.Error) -> Exception:
     """Postgres's error about one item → ours; an error that is nobody's input stays as it is: a bug."""
     if isinstance(error, psycopg.errors.NumericValueOutOfRange):
         return InvalidAmount("The balance would go beyond what a ledger row can hold.")
@@ -47,10 +47,10 @@ async def postgres_errors() -> AsyncIterator[None]:
     except (PoolTimeout, PoolClosed) as error:
         raise LedgerUnavailable("Postgres cannot be reached.") from error
     except psycopg.Error as error:
-        raise explained(error) from error
+        raise to_billing_error(error) from error
 
 
-class Link:
+class LedgerConnection:
     """Runs keyed statements on a connection apart from the pool, so that reads never delay a hold."""
 
     def __init__(self, pool: Pool, wait_s: float, prepared: Sequence[bytes] = ()) -> None:

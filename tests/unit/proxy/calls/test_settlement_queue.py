@@ -4,8 +4,8 @@ import pytest
 
 from billing.errors import KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Resolution
-from billing.proxy.calls import settler as settler_module
-from billing.proxy.calls.settler import Settler
+from billing.proxy.calls import settlement_queue as settler_module
+from billing.proxy.calls.settlement_queue import SettlementQueue
 
 
 class Resolving:
@@ -24,10 +24,10 @@ class Resolving:
 
 async def run(resolving: Resolving) -> bool:
     done = asyncio.Event()
-    settler = Settler()
-    settler.submit("call_1", resolving, done.set)
-    assert settler.waiting == 1
-    left = await settler.drain(timeout_s=5)
+    settlement_queue = SettlementQueue()
+    settlement_queue.submit("call_1", resolving, done.set)
+    assert settlement_queue.waiting == 1
+    left = await settlement_queue.drain(timeout_s=5)
     assert left == 0
     return done.is_set()
 
@@ -49,10 +49,10 @@ class TestSettler:
         assert resolving.tries == 1
 
     async def test_draining_leaves_what_the_ledger_does_not_take(self) -> None:
-        settler = Settler()
+        settlement_queue = SettlementQueue()
         away = [LedgerUnavailable("down")] * 100
-        settler.submit("call_1", Resolving(*away), lambda: None)
-        assert await settler.drain(timeout_s=0.05) == 1
+        settlement_queue.submit("call_1", Resolving(*away), lambda: None)
+        assert await settlement_queue.drain(timeout_s=0.05) == 1
 
     def test_waits_longer_each_time_but_not_forever(self) -> None:
         assert settler_module._RETRY_S_FIRST < settler_module._RETRY_S_MAX <= 10

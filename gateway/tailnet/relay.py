@@ -8,21 +8,21 @@ import socket
 import struct
 from contextlib import suppress
 
-from gateway.tailnet.localapi import Link
+from gateway.tailnet.localapi import StreamPair
 
 CHUNK_BYTES = 65_536
 FIRST_BYTE_WITHIN_S = 60.0
 LAST_WORDS_WITHIN_S = 2.0
 
 
-class Exchange:
+class TcpRelay:
     """Reads the client's request before the node is dialed, then copies until either side ends.
 
     HTTP is not parsed. That the last byte came from the client means that it waits for an answer: then it
     can still be told in HTTP what is wrong, else only by a reset.
     """
 
-    def __init__(self, name: str, client: Link) -> None:
+    def __init__(self, name: str, client: StreamPair) -> None:
         self._name = name
         self._reader, self._writer = client
         self._request = b""
@@ -37,7 +37,7 @@ class Exchange:
                 self._request = await self._reader.read(CHUNK_BYTES)
         return bool(self._request)
 
-    async def run(self, node: Link) -> None:
+    async def run(self, node: StreamPair) -> None:
         """Copies both ways until one side ends or `lose` is called; the node's connection is closed then."""
         reader, self._node = node
         try:

@@ -1,9 +1,9 @@
 """Group commit: what many callers ask for at once goes to Postgres in one round trip (docs/decisions/0002).
 
-A lane has at most one batch in flight. While it flies, the next one collects: the busier the process, the
-larger the batches, and a lone caller never waits for company. Who finds the lane idle is sent at once, in the
-caller's own step: between two steps of a lone call the event loop has other work. Not so after a batch, whose
-callers come back together: the first of them would travel alone, and all others after it.
+A committer has at most one batch in flight. Meanwhile the next batch collects: the busier the process, the
+larger the batches, and a single request never waits for others. A request that finds the committer idle is
+sent at once, in the caller's own step. Not so after a batch, whose callers come back together: the first of
+them would be sent alone, and all others after it.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import Generic, Protocol, TypeVar
 from billing.errors import LedgerBusy, LedgerUnavailable
 
 
-class Keyed(Protocol):
-    """What travels on a lane has a key; one batch never carries the same key twice."""
+class HasKey(Protocol):
+    """A request with a key; one batch never carries the same key twice."""
 
     @property
     def key(self) -> str: ...  # pragma: no cover
 
 
-RequestT = TypeVar("RequestT", bound=Keyed)
+RequestT = TypeVar("RequestT", bound=HasKey)
 AnswerT = TypeVar("AnswerT")
 
 # A batch in, an answer or an error an item out, in the same order. Raises only if no item was answered.
 Send = Callable[[Sequence[RequestT]], Awaitable[Sequence["AnswerT | Exception"]]]
-# A lone request, and whom to tell its answer, or None where a batch must ask it. False: it was not sent.
-Express = Callable[[RequestT, Callable[["AnswerT | Exception | None"], None]], bool]
+# A single request, and whom to tell its answer, or None where a batch must ask it. False: it was not sent.
+SendSingle = Callable[[RequestT, Callable[["AnswerT | Exception | None"], None]], bool]
 # Called for a request whose caller is gone, with the answer, or None where the answer is not known.
-Orphaned = Callable[[RequestT, "AnswerT | None"], None]
+Abandoned = Callable[[RequestT, "AnswerT | None"], None]
 
 
 class _Job(Generic[RequestT, AnswerT]):
@@ -44,7 +44,7 @@ class _Job(Generic[RequestT, AnswerT]):
         self.is_sent = False  # alone, and without an answer: Postgres may have done it
 
 
-class Lane(Generic[RequestT, AnswerT]):
+class GroupCommitter(Generic[RequestT, AnswerT]):
     """A bounded queue in front of one connection.
 
     `queue_max` requests may wait, `batch_max` travel together, and no caller waits longer than `wait_s` (to
@@ -59,20 +59,20 @@ class Lane(Generic[RequestT, AnswerT]):
         queue_max: int,
         batch_max: int,
         wait_s: float,
-        express: Express[RequestT, AnswerT] = lambda request, landed: False,
+        send_single: SendSingle[RequestT, AnswerT] = lambda request, landed: False,
         may_drop: Callable[[RequestT], bool] = lambda request: False,
-        orphaned: Orphaned[RequestT, AnswerT] = lambda request, answer: None,
+        abandoned: Abandoned[RequestT, AnswerT] = lambda request, answer: None,
     ) -> None:
         self._send = send
-        self._express = express
+        self._send_single = send_single
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._wait_s = wait_s
         self._may_drop = may_drop
-        self._orphaned = orphaned
+        self._abandon = abandoned
         self._queue: deque[_Job[RequestT, AnswerT]] = deque()
         self._flying: list[_Job[RequestT, AnswerT]] = []
-        self._lone: _Job[RequestT, AnswerT] | None = None  # in flight by `express`
+        self._single: _Job[RequestT, AnswerT] | None = None  # in flight by `send_single`
         self._is_quiet = True  # the last to travel travelled alone
         self._landing: asyncio.Future[None] | None = None  # awaited by `close`
         self._task: asyncio.Task[None] | None = None
@@ -88,7 +88,7 @@ class Lane(Generic[RequestT, AnswerT]):
         """Sends `request` with the next batch and returns its answer.
 
         Raises LedgerBusy if the queue is full, LedgerUnavailable if no answer came within `wait_s` or the
-        lane is closed, and the item's own error.
+        committer is closed, and the item's own error.
         """
         if self._closed:
             raise LedgerUnavailable("The ledger of this process is shutting down.")
@@ -106,25 +106,25 @@ class Lane(Generic[RequestT, AnswerT]):
             return await future
         except asyncio.CancelledError:
             if not future.cancelled() and future.exception() is None:  # it was answered in this very turn
-                self._orphaned(request, future.result())
+                self._abandon(request, future.result())
             raise
 
     def _start(self) -> None:
-        if self._task is None and self._lone is None:
+        if self._task is None and self._single is None:
             self._task = asyncio.get_running_loop().create_task(self._drain())
 
     def _is_sent_alone(self, job: _Job[RequestT, AnswerT]) -> bool:
-        if self._task is not None or self._lone is not None or not self._is_quiet:
+        if self._task is not None or self._single is not None or not self._is_quiet:
             return False
-        self._lone = job
-        if self._express(job.request, self._landed):
+        self._single = job
+        if self._send_single(job.request, self._landed):
             return True
-        self._lone = None
+        self._single = None
         return False
 
     def _landed(self, answer: AnswerT | Exception | None) -> None:
         """What was sent alone has its answer; None: it joins the next batch, under the same key."""
-        job, self._lone = self._lone, None
+        job, self._single = self._single, None
         assert job is not None
         if answer is not None:
             self._answer(job, answer)
@@ -139,7 +139,7 @@ class Lane(Generic[RequestT, AnswerT]):
     async def close(self) -> None:
         """Takes nothing more and waits for what is under way."""
         self._closed = True
-        if self._lone is not None:
+        if self._single is not None:
             self._landing = self._landing or asyncio.get_running_loop().create_future()
             await asyncio.wait((self._landing,), timeout=2 * self._wait_s)
         if self._task is not None:
@@ -180,7 +180,7 @@ class Lane(Generic[RequestT, AnswerT]):
         self._is_quiet = len(batch) == 1
         try:
             answers = await self._send([job.request for job in batch])
-        except Exception as error:  # noqa: BLE001 - the lane outlives any batch; every caller gets the error
+        except Exception as error:  # noqa: BLE001 - the committer outlives any batch; every caller gets the error
             self._fail(batch, error)
             return
         for job, answer in zip(batch, answers, strict=True):
@@ -190,23 +190,23 @@ class Lane(Generic[RequestT, AnswerT]):
         if isinstance(answer, Exception):
             self._fail([job], answer)
         elif job.future.done():
-            self._orphaned(job.request, answer)
+            self._abandon(job.request, answer)
         else:
             job.future.set_result(answer)
 
     def _fail(self, jobs: Sequence[_Job[RequestT, AnswerT]], error: Exception) -> None:
         for job in jobs:
             if isinstance(error, LedgerUnavailable):  # Postgres may have done it all the same
-                self._orphaned(job.request, None)
+                self._abandon(job.request, None)
             if not job.future.done():
                 job.future.set_exception(error)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        lone = () if self._lone is None else (self._lone,)
-        for job in (*lone, *self._flying, *self._queue):
+        single = () if self._single is None else (self._single,)
+        for job in (*single, *self._flying, *self._queue):
             if job.deadline <= now and not job.future.done():
                 job.future.set_exception(LedgerUnavailable("Postgres did not answer in time."))
-        alive = self._task is not None or self._lone is not None
+        alive = self._task is not None or self._single is not None
         self._timer = loop.call_later(self._wait_s / 20, self._tick) if alive else None

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devkit.run import leftovers
+from devkit.run import stale_processes
 from devkit.run.home import Home
-from devkit.run.parts import Parts
-from gateway.start.failures import PartDied, PartFailed, ProgramMissing
+from devkit.run.processes import Processes
+from gateway.start.failures import ProcessDied, ProcessFailed, ProgramMissing
 from tests.deadline import eventually
 
 # Says its name and the signal when it is asked to stop, then stops.
@@ -57,9 +57,9 @@ async def _until(path: Path, text: str = "") -> None:
 class TestStopping:
     async def test_the_last_started_stops_first(self, home: Home, tmp_path: Path) -> None:
         record = tmp_path / "record"
-        async with Parts(home) as parts:
+        async with Processes(home) as processes:
             for name in ("database", "sandbox", "gateway"):
-                await parts.start(name, _polite(record, name), env=os.environ)
+                await processes.start(name, _polite(record, name), env=os.environ)
                 await _until(tmp_path / f"record.{name}")
 
         assert record.read_text("utf-8").split() == ["gateway", "sandbox", "database"]
@@ -67,24 +67,24 @@ class TestStopping:
     async def test_one_that_does_not_listen_is_killed(
         self, home: Home, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("devkit.run.parts.STOP_WITHIN_S", 0.2)
-        async with Parts(home) as parts:
-            part = await parts.start("stubborn", [sys.executable, "-c", STUBBORN], env=os.environ)
+        monkeypatch.setattr("devkit.run.processes.STOP_WITHIN_S", 0.2)
+        async with Processes(home) as processes:
+            part = await processes.start("stubborn", [sys.executable, "-c", STUBBORN], env=os.environ)
             await _until(part.log, "deaf")
 
         assert part.process.returncode == -signal.SIGKILL
 
     async def test_what_a_part_started_itself_ends_with_it(self, home: Home) -> None:
-        async with Parts(home) as parts:
-            part = await parts.start("parent", [sys.executable, "-c", WITH_CHILD], env=os.environ)
+        async with Processes(home) as processes:
+            part = await processes.start("parent", [sys.executable, "-c", WITH_CHILD], env=os.environ)
             await _until(part.log, "born")
             [child] = psutil.Process(part.process.pid).children()
 
         await asyncio.to_thread(eventually, lambda: not _lives(child))
 
     async def test_no_record_of_processes_is_left(self, home: Home) -> None:
-        async with Parts(home) as parts:
-            await parts.start("sleep", ["sleep", "600"], env=os.environ)
+        async with Processes(home) as processes:
+            await processes.start("sleep", ["sleep", "600"], env=os.environ)
             assert home.processes_file.exists()
 
         assert not home.processes_file.exists()
@@ -92,48 +92,50 @@ class TestStopping:
 
 class TestDeath:
     async def test_a_part_that_ends_while_starting_is_told_with_its_last_words(self, home: Home) -> None:
-        async with Parts(home) as parts:
+        async with Processes(home) as processes:
             command = [sys.executable, "-c", "import sys; sys.exit('no such table')"]
-            await parts.start("gateway", command, env=os.environ)
+            await processes.start("gateway", command, env=os.environ)
 
-            with pytest.raises(PartFailed, match="gateway ended with exit code 1 while starting") as failure:
-                await parts.first_death()
+            with pytest.raises(
+                ProcessFailed, match="gateway ended with exit code 1 while starting"
+            ) as failure:
+                await processes.first_death()
 
         assert failure.value.log_tail == "no such table"
 
     async def test_a_part_that_is_killed_while_running_is_told(self, home: Home) -> None:
-        async with Parts(home) as parts:
-            part = await parts.start("gateway", ["sleep", "600"], env=os.environ)
+        async with Processes(home) as processes:
+            part = await processes.start("gateway", ["sleep", "600"], env=os.environ)
             part.ready = True
             part.process.kill()
 
-            with pytest.raises(PartDied, match="gateway killed by signal 9 while running"):
-                await parts.first_death()
+            with pytest.raises(ProcessDied, match="gateway killed by signal 9 while running"):
+                await processes.first_death()
 
     async def test_a_part_started_while_we_wait_is_watched_too(self, home: Home) -> None:
-        async with Parts(home) as parts:
-            waiting = asyncio.create_task(parts.first_death())
+        async with Processes(home) as processes:
+            waiting = asyncio.create_task(processes.first_death())
             await asyncio.sleep(0)  # lets the wait begin
-            await parts.start("late", [sys.executable, "-c", ""], env=os.environ)
+            await processes.start("late", [sys.executable, "-c", ""], env=os.environ)
 
-            with pytest.raises(PartFailed, match="late"):
+            with pytest.raises(ProcessFailed, match="late"):
                 await waiting
 
     async def test_a_program_that_is_missing_is_named(self, home: Home) -> None:
-        async with Parts(home) as parts:
+        async with Processes(home) as processes:
             with pytest.raises(ProgramMissing, match="no-such-program is not installed"):
-                await parts.start("gateway", ["no-such-program"], env=os.environ)
+                await processes.start("gateway", ["no-such-program"], env=os.environ)
 
 
 LAUNCHER = """
 import asyncio, os, sys
 from pathlib import Path
 from devkit.run.home import Home
-from devkit.run.parts import Parts
+from devkit.run.processes import Processes
 
 async def main():
     home = Home(Path(sys.argv[1])); home.prepare()
-    async with Parts(home) as parts:
+    async with Processes(home) as parts:
         for name in ("database", "gateway"):
             command = [sys.executable, "-c", sys.argv[3], sys.argv[2], name]
             await parts.start(name, command, env=os.environ)
@@ -163,35 +165,37 @@ class TestLauncherKilled:
     def test_its_parts_end_in_order(self, home: Home, tmp_path: Path) -> None:
         record = tmp_path / "record"
         launcher = self._start(home, record)
-        parts = psutil.Process(launcher.pid).children()
-        assert len(parts) == 3  # with the reaper
+        processes = psutil.Process(launcher.pid).children()
+        assert len(processes) == 3  # with the reaper
 
         self._kill(launcher)
 
-        eventually(lambda: not any(map(_lives, parts)))
+        eventually(lambda: not any(map(_lives, processes)))
         assert record.read_text("utf-8").split() == ["gateway", "database"]
 
     def test_with_the_reaper_killed_too_the_next_run_ends_them(self, home: Home, tmp_path: Path) -> None:
         launcher = self._start(home, tmp_path / "record")
-        reaper, *parts = sorted(psutil.Process(launcher.pid).children(), key=lambda one: one.create_time())
+        reaper, *processes = sorted(
+            psutil.Process(launcher.pid).children(), key=lambda one: one.create_time()
+        )
         assert "reaper.py" in " ".join(reaper.cmdline())
         reaper.suspend()
         self._kill(launcher)
         reaper.kill()
-        assert all(map(_lives, parts))
+        assert all(map(_lives, processes))
 
-        leftovers.stop_recorded(home.processes_file)
+        stale_processes.stop_recorded(home.processes_file)
 
-        assert not any(map(_lives, parts))
+        assert not any(map(_lives, processes))
 
     def test_a_stranger_with_a_recorded_pid_is_left_alone(self, home: Home) -> None:
         stranger = subprocess.Popen(["sleep", "600"])
-        leftovers.record(home.processes_file, [stranger.pid])
+        stale_processes.record(home.processes_file, [stranger.pid])
         text = home.processes_file.read_text("utf-8")
         started = repr(psutil.Process(stranger.pid).create_time())
         home.processes_file.write_text(text.replace(started, "1000.0"), "utf-8")
 
-        leftovers.stop_recorded(home.processes_file)
+        stale_processes.stop_recorded(home.processes_file)
 
         assert stranger.poll() is None
         stranger.kill()

@@ -1,6 +1,6 @@
 """The usual case: new holds and the endings of open ones, one round trip and one commit for all.
 
-A lone request has a statement of its own, which costs Postgres half as much, and travels without a task.
+A single request has a statement of its own, which costs Postgres half as much, and travels without a task.
 
 What turns out to be unusual (a key that exists, a call that has ended, an account that is not remembered) is
 left untouched by it and goes through the general statements of `batches.py`.
@@ -17,8 +17,8 @@ from billing.ledger.batches import (
     Action,
     Answer,
     Answers,
-    EndingAsk,
-    HoldAsk,
+    PreparedEnding,
+    PreparedHold,
     Request,
     admitted,
     ending_arrays,
@@ -27,7 +27,7 @@ from billing.ledger.batches import (
     send_endings,
     send_holds,
 )
-from billing.ledger.link import Link, explained, is_lost
+from billing.ledger.connection import LedgerConnection, is_lost, to_billing_error
 from billing.ledger.rows import number_array, text_array
 from billing.ledger.schemas import HoldStatus, Resolution
 from billing.ledger.wire import Rows
@@ -64,8 +64,8 @@ class PayerMemory:
         return self._payers.pop(key, None)
 
 
-async def exchange(
-    link: Link, owner: str, memory: PayerMemory, requests: Sequence[Request], breaks: int
+async def commit_batch(
+    link: LedgerConnection, owner: str, memory: PayerMemory, requests: Sequence[Request], breaks: int
 ) -> list[Answer | Exception]:
     """Carries out requests with distinct keys: endings first, then holds, both in the order given.
 
@@ -73,8 +73,8 @@ async def exchange(
 
     Raises psycopg.Error if Postgres refuses the batch, and LedgerUnavailable.
     """
-    holds = [request for request in requests if isinstance(request, HoldAsk)]
-    endings = [request for request in requests if isinstance(request, EndingAsk)]
+    holds = [request for request in requests if isinstance(request, PreparedHold)]
+    endings = [request for request in requests if isinstance(request, PreparedEnding)]
     try:
         answers = await _usual(link, owner, memory, holds, endings)
     except psycopg.errors.UniqueViolation:  # some key is not new, and nothing was written
@@ -86,11 +86,11 @@ async def exchange(
     return [answers[request.key] for request in requests]
 
 
-LONE_STATEMENTS = (SQL["hold_one"], SQL["end_one"])
+SINGLE_STATEMENTS = (SQL["hold_one"], SQL["end_one"])
 
 
-def start_lone(
-    link: Link,
+def send_single(
+    link: LedgerConnection,
     owner: str,
     memory: PayerMemory,
     request: Request,
@@ -98,47 +98,47 @@ def start_lone(
 ) -> bool:
     """Sends one request at once, if the connection is ready for it; else False.
 
-    `landed` is told the answer, or None where it must be asked again by `exchange`: an unusual one, or a
+    `landed` is told the answer, or None where it must be asked again by `commit_batch`: an unusual one, or a
     connection that broke, so that nobody knows what became of it.
     """
 
     def on_rows(rows: Rows | psycopg.Error) -> None:
         answer: Answer | Exception | None
         try:
-            answer = _lone_answer(memory, request, rows)
-        except Exception as error:  # noqa: BLE001 - the lane outlives any request; its caller gets the error
+            answer = _single_answer(memory, request, rows)
+        except Exception as error:  # noqa: BLE001 - the committer outlives any request; its caller gets the error
             answer = error
         landed(answer)
 
-    if isinstance(request, HoldAsk):
+    if isinstance(request, PreparedHold):
         return link.start(SQL["hold_one"], _hold_values(request, owner), on_rows)
     return link.start(SQL["end_one"], _ending_values(request), on_rows)
 
 
-def _hold_values(ask: HoldAsk, owner: str) -> tuple[object, ...]:
+def _hold_values(ask: PreparedHold, owner: str) -> tuple[object, ...]:
     request, payer = ask.request, ask.request.payer
     return (
-        ask.key, payer.customer_type, payer.customer_id, request.amount_nanos, request.fallback_nanos,
+        ask.key, payer.customer_type, payer.customer_id, request.amount_nanos, request.no_event_charge_nanos,
         request.lease_s, ask.detail_text, owner,
     )  # fmt: skip
 
 
-def _ending_values(ask: EndingAsk) -> tuple[object, ...]:
+def _ending_values(ask: PreparedEnding) -> tuple[object, ...]:
     return (
         ask.key, ask.action, ask.amount_nanos, ask.ending, ask.description, ask.estimate, ask.detail_text
     )  # fmt: skip
 
 
-def _lone_answer(
+def _single_answer(
     memory: PayerMemory, request: Request, rows: Rows | psycopg.Error
 ) -> Answer | Exception | None:
     if isinstance(rows, psycopg.Error):
         is_unusual = is_lost(rows) or isinstance(rows, psycopg.errors.UniqueViolation)
-        return None if is_unusual else explained(rows)
+        return None if is_unusual else to_billing_error(rows)
     [(available_nanos, *rest)] = rows
     if available_nanos is None:
         return None
-    if isinstance(request, EndingAsk):
+    if isinstance(request, PreparedEnding):
         memory.recall(request.key)
         return _ended(request, available_nanos)
     [decided_at] = rest
@@ -147,14 +147,18 @@ def _lone_answer(
     return admitted(request.request, available_nanos, decided_at)
 
 
-def _ended(request: EndingAsk, available_nanos: int) -> Resolution:
+def _ended(request: PreparedEnding, available_nanos: int) -> Resolution:
     return Resolution(
         request.key, _STATUS[request.action], request.ending, request.amount_nanos, True, available_nanos
     )
 
 
 async def _usual(
-    link: Link, owner: str, memory: PayerMemory, holds: list[HoldAsk], endings: list[EndingAsk]
+    link: LedgerConnection,
+    owner: str,
+    memory: PayerMemory,
+    holds: list[PreparedHold],
+    endings: list[PreparedEnding],
 ) -> Answers:
     payers: dict[PayerName, int] = {}
     open_endings, ending_places = _of_remembered_payers(memory, endings, payers)
@@ -164,7 +168,7 @@ async def _usual(
     hold_places = [payers.setdefault(payer, len(payers) + 1) for payer in holders]
     keys, *ending_values = ending_arrays(open_endings)
     [row] = await link.rows(
-        SQL["exchange"],
+        SQL["commit_batch"],
         (
             keys,
             number_array(ending_places),
@@ -197,10 +201,10 @@ async def _usual(
 
 
 def _of_remembered_payers(
-    memory: PayerMemory, endings: list[EndingAsk], payers: dict[PayerName, int]
-) -> tuple[list[EndingAsk], list[int]]:
+    memory: PayerMemory, endings: list[PreparedEnding], payers: dict[PayerName, int]
+) -> tuple[list[PreparedEnding], list[int]]:
     """Those whose payer is remembered, and the position of each one's payer among `payers`, which grow."""
-    known: list[EndingAsk] = []
+    known: list[PreparedEnding] = []
     places: list[int] = []
     for ending in endings:
         if payer := memory.recall(ending.key):

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from devkit.run import leftovers, reaper
+from devkit.run import reaper, stale_processes
 from devkit.run.home import Home
 from gateway.litellm_database.programs import StartAs
-from gateway.start.failures import PartDied, PartFailed, ProgramMissing
+from gateway.start.failures import ProcessDied, ProcessFailed, ProgramMissing
 from gateway.start.private_files import PRIVATE_FILE
 
 STOP_WITHIN_S = 20.0
@@ -28,7 +28,7 @@ REAPER = "reaper"
 
 
 @dataclass(slots=True)
-class Part:
+class RunningProcess:
     """One process, in a session of its own: Ctrl-C reaches only the launcher, which knows the order."""
 
     name: str
@@ -37,25 +37,25 @@ class Part:
     stop_signal: signal.Signals
     ready: bool = False
 
-    def failure(self) -> PartFailed | PartDied:
-        """What to tell about a part that ended by itself."""
+    def failure(self) -> ProcessFailed | ProcessDied:
+        """What to tell about a process that ended by itself."""
         code = self.process.returncode
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
-        kind = PartDied if self.ready else PartFailed
+        kind = ProcessDied if self.ready else ProcessFailed
         when = "while running" if self.ready else "while starting"
         return kind(f"{self.name} {how} {when}; its log is {self.log}", log_tail(self.log))
 
 
 @dataclass(slots=True)
-class Parts:
+class Processes:
     """All processes of a run. Leaving the context stops them, last started first."""
 
     home: Home
-    running: list[Part] = field(default_factory=list)
+    running: list[RunningProcess] = field(default_factory=list)
     _started: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
-        leftovers.stop_recorded(self.home.processes_file)
+        stale_processes.stop_recorded(self.home.processes_file)
         command = (sys.executable, "-I", "-S", reaper.__file__, str(self.home.path))  # the path is for `ps`
         await self._launch(REAPER, command, env={}, stdin=asyncio.subprocess.PIPE)
         self.running[0].ready = True
@@ -81,20 +81,20 @@ class Parts:
         stop_signal: signal.Signals = signal.SIGTERM,
         pass_fds: Sequence[int] = (),
         start_as: StartAs | None = None,
-    ) -> Part:
+    ) -> RunningProcess:
         """Starts `command` with exactly `env`; its output goes to `logs/<name>.log`.
 
         `start_as` names another user or another folder that it runs in.
 
         Raises ProgramMissing where the program cannot be found.
         """
-        part = await self._launch(
+        process = await self._launch(
             name, command, env=env, stop_signal=stop_signal, pass_fds=pass_fds, start_as=start_as
         )
-        self._tell_reaper({"pid": part.process.pid, "signal": int(stop_signal)})
-        leftovers.record(self.home.processes_file, [one.process.pid for one in self.running])
+        self._tell_reaper({"pid": process.process.pid, "signal": int(stop_signal)})
+        stale_processes.record(self.home.processes_file, [one.process.pid for one in self.running])
         self._started.set()
-        return part
+        return process
 
     async def _launch(
         self,
@@ -106,7 +106,7 @@ class Parts:
         pass_fds: Sequence[int] = (),
         stdin: int = asyncio.subprocess.DEVNULL,
         start_as: StartAs | None = None,
-    ) -> Part:
+    ) -> RunningProcess:
         log = self.home.logs / f"{name}.log"
         output = _open_log(log)
         try:
@@ -124,36 +124,36 @@ class Parts:
             raise ProgramMissing(f"cannot start {name}: {command[0]} is not installed") from error
         finally:
             os.close(output)
-        part = Part(name, process, log, stop_signal)
-        self.running.append(part)
-        return part
+        running = RunningProcess(name, process, log, stop_signal)
+        self.running.append(running)
+        return running
 
-    async def stop(self, part: Part) -> None:
-        """Asks a part to end, waits, and ends whatever is left of its session."""
+    async def stop(self, process: RunningProcess) -> None:
+        """Asks a process to end, waits, and ends whatever is left of its session."""
         with suppress(ProcessLookupError):
-            part.process.send_signal(part.stop_signal)
+            process.process.send_signal(process.stop_signal)
         with suppress(TimeoutError):
-            await asyncio.wait_for(part.process.wait(), STOP_WITHIN_S)
+            await asyncio.wait_for(process.process.wait(), STOP_WITHIN_S)
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(part.process.pid, signal.SIGKILL)
-        await part.process.wait()
-        self._tell_reaper({"gone": part.process.pid})
-        self.running.remove(part)
+            os.killpg(process.process.pid, signal.SIGKILL)
+        await process.process.wait()
+        self._tell_reaper({"gone": process.process.pid})
+        self.running.remove(process)
 
     async def first_death(self) -> None:
-        """Waits until any part ends by itself, and raises its PartFailed or PartDied."""
+        """Waits until any process ends by itself, and raises its ProcessFailed or ProcessDied."""
         while True:
             self._started.clear()
-            waiting = {asyncio.create_task(part.process.wait()): part for part in self.running}
+            waiting = {asyncio.create_task(process.process.wait()): process for process in self.running}
             started = asyncio.create_task(self._started.wait())
             try:
                 done, _ = await asyncio.wait({*waiting, started}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in (*waiting, started):
                     task.cancel()
-            for task, part in waiting.items():
-                if task in done and part in self.running:
-                    raise part.failure()
+            for task, process in waiting.items():
+                if task in done and process in self.running:
+                    raise process.failure()
 
     def _tell_reaper(self, message: dict[str, int]) -> None:
         stdin = self.running[0].process.stdin
@@ -170,7 +170,7 @@ def _open_log(log: Path) -> int:
 
 
 def log_tail(log: Path) -> str:
-    """The last lines of a log, for a reader who has to know why a part failed."""
+    """The last lines of a log, for a reader who has to know why a process failed."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

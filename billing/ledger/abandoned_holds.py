@@ -9,10 +9,10 @@ from billing.errors import LedgerUnavailable
 from billing.ledger.schemas import LedgerLimits, Payer
 
 
-class Orphans:
+class AbandonedHolds:
     """Releases holds in the background, again and again while Postgres is away.
 
-    `release` raises LedgerUnavailable where it must be tried again. At most `limits.orphans_max` are kept:
+    `release` raises LedgerUnavailable where it must be tried again. At most `limits.abandoned_max` are kept:
     the lease ends the others.
     """
 
@@ -28,7 +28,7 @@ class Orphans:
 
     def add(self, key: str, payer: Payer) -> None:
         """Has a hold released, which may or may not have been admitted."""
-        if len(self._payers) >= self._limits.orphans_max:
+        if len(self._payers) >= self._limits.abandoned_max:
             return
         self._payers[key] = payer
         if self._task is None:

@@ -29,7 +29,7 @@ from billing.ledger.service import Ledger
 logger = logging.getLogger(__name__)
 
 
-class StrictLedger(Ledger):
+class NoOverdraftLedger(Ledger):
     """Charges what hold and balance cover, at the price of one look-up more a settlement."""
 
     async def settle(self, settlement: Settlement) -> Resolution:
