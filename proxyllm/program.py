@@ -21,8 +21,8 @@ Exit codes:
   5  already running on this PROXYLLM_HOME
   6  database unusable
   7  a program is missing
-  8  a part did not start
-  9  a part ended while running
+  8  a process of ours did not start
+  9  a process of ours ended while running
 """
 
 RECONCILE_EXIT_CODES = """\b
@@ -66,9 +66,14 @@ def run(
     With STRIPE_API_KEY set it uses real Stripe, with DATABASE_URL that Postgres; provider keys
     (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...) add real models. The Stripe sandbox listens on PORT + 1.
     """
-    from devkit.run.plan import Options
+    from gateway.start.failures import ProgramMissing
     from proxyllm.serving import run_everything
 
+    try:
+        from devkit.run.plan import Options
+    except ModuleNotFoundError as error:  # the image has no devkit
+        typer.echo(f"proxyllm: {error.name} is not installed here: use `proxyllm serve`", err=True)
+        raise typer.Exit(ProgramMissing.exit_code) from error
     options = Options(home.absolute(), host, port, dict(os.environ), with_parent)
     raise typer.Exit(run_everything(options))
 

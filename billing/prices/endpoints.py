@@ -1,4 +1,4 @@
-"""`/stripe/prices`, the operator's price rules, and `/stripe/review`, calls that wait for a price."""
+"""`/stripe/prices`: the operator's price rules."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ from billing.api.paging import Cursor, Limit, decode_cursor, next_cursor
 from billing.api.request_fields import Text
 from billing.api.services import Billing, BillingDep, CallerDep, ChoiceDep
 from billing.ledger.schemas import Payer
-from billing.money import format_nanos
 from billing.prices.schemas import (
-    CallPriceRequest,
-    CallsToPrice,
-    CallToPrice,
     PriceAnswer,
-    PricedCall,
     PriceLine,
     PricePage,
     PriceRequest,
 )
 from billing.prices.service import HistoryQuery, StoredRule
-from billing.review.repricing import parse_cost, price_by_hand, unpriced_calls
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
 
@@ -96,59 +90,6 @@ async def end_price(billing: BillingDep, caller: CallerDep, rule_id: Text) -> Pr
     """Ends a rule from now on. It stays in the history; ending it again changes nothing."""
     require_admin(caller)
     return _line(billing, await billing.prices.end(rule_id, caller.name))
-
-
-@router.get(
-    "/stripe/review",
-    summary="Calls that wait for a price (admins)",
-    responses=errors(400, 401, 403, 503),
-)
-async def list_calls_to_price(
-    billing: BillingDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
-) -> CallsToPrice:
-    """Calls that were charged an estimate, for LiteLLM could not say what they cost."""
-    require_reads_all(caller)
-    calls = await unpriced_calls(billing.ledger, limit=limit, before_id=decode_cursor(cursor))
-    return CallsToPrice(
-        data=[
-            CallToPrice(
-                call_id=call.call_id,
-                customer_type=call.customer_type,
-                customer_id=call.customer_id,
-                charged=format_nanos(call.charged),
-                description=call.description,
-                created_at=call.created_at,
-                detail=dict(call.detail),
-            )
-            for call in calls
-        ],
-        next_cursor=next_cursor(calls, limit),
-    )
-
-
-@router.post(
-    "/stripe/review/{call_id}",
-    summary="Say what a call cost (admins)",
-    responses=errors(400, 401, 403, 404, 409, 413, 503),
-)
-async def price_call(
-    billing: BillingDep, caller: CallerDep, call_id: Text, body: CallPriceRequest
-) -> PricedCall:
-    """Reverses the estimate and charges the real cost by the rule of the call's admission, both at once."""
-    require_admin(caller)
-    resolution = await price_by_hand(
-        billing.ledger,
-        call_id,
-        parse_cost(body.cost),
-        reason=body.reason,
-        priced_by=caller.name,
-    )
-    return PricedCall(
-        call_id=call_id,
-        charged=format_nanos(resolution.charged_nanos),
-        changed=resolution.changed,
-        available=format_nanos(resolution.available_nanos),
-    )
 
 
 def _customer(billing: Billing, choice: CustomerChoice) -> Payer | None:

@@ -22,7 +22,7 @@ from billing.prices.rule import PriceRule, Scope
 from billing.prices.schemas import PriceRequest
 from billing.settings import CustomerType
 
-SQL = load_statements("billing.prices")
+_SQL = load_statements("billing.prices")
 RULES_MAX = 10_000  # of the API, in force or ahead, that may be made
 _READ_MAX = 2 * RULES_MAX  # requests that race each other may make some more
 _ID = "price_"
@@ -125,7 +125,7 @@ class Prices:
 
     async def _read(self, connection: Connection) -> None:
         asked_at = time.monotonic()
-        row = await (await connection.execute(SQL["fingerprint"])).fetchone()
+        row = await (await connection.execute(_SQL["fingerprint"])).fetchone()
         assert row is not None  # an aggregate always answers
         moment, *numbers = row
         fingerprint = (int(numbers[0]), int(numbers[1]))
@@ -169,7 +169,7 @@ class Prices:
         return made
 
     async def _insert(self, connection: Connection, values: dict[str, object]) -> StoredRule:
-        row = await (await connection.execute(SQL["count_ahead"])).fetchone()
+        row = await (await connection.execute(_SQL["count_ahead"])).fetchone()
         if row is not None and row[0] >= RULES_MAX:
             raise Conflict(f"There are {RULES_MAX} rules in force or ahead; end some first.")
         try:
@@ -222,7 +222,7 @@ class Prices:
 
 async def _rows(connection: Connection, name: str, **values: object) -> list[StoredRule]:
     cursor = connection.cursor(row_factory=class_row(StoredRule))
-    return await (await cursor.execute(SQL[name], values)).fetchall()
+    return await (await cursor.execute(_SQL[name], values)).fetchall()
 
 
 async def _known(connection: Connection, idempotency_key: str | None) -> StoredRule | None:

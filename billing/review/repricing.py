@@ -8,15 +8,16 @@ from decimal import Decimal
 
 from psycopg.rows import class_row
 
+from billing.database import load_statements
 from billing.errors import BadRequest, Conflict, KeyConflict, NotFound
 from billing.ledger.endings import Ending
 from billing.ledger.reader import LedgerReader, bounded
 from billing.ledger.schemas import Json, Payer, Resolution, Settlement
 from billing.ledger.service import Ledger
 from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail, without_rules
-from billing.prices.service import SQL
 from billing.settings import CustomerType
 
+_SQL = load_statements("billing.review")
 COST_MAX = Decimal(10_000)  # of one call; beyond it is a slip of the decimal point
 COST_DECIMALS = 20
 
@@ -50,7 +51,7 @@ async def unpriced_calls(
     async with books.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(UnpricedCall))
         values = {"limit": bounded(limit), "before_id": before_id}
-        return await (await cursor.execute(SQL["calls_to_price"], values)).fetchall()
+        return await (await cursor.execute(_SQL["calls_to_price"], values)).fetchall()
 
 
 def parse_cost(value: object) -> Decimal:
@@ -104,7 +105,7 @@ async def price_by_hand(
 async def _known(books: LedgerReader, call_id: str) -> _Known:
     async with books.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(_Known))
-        row = await (await cursor.execute(SQL["call_to_price"], {"call_id": call_id})).fetchone()
+        row = await (await cursor.execute(_SQL["call_to_price"], {"call_id": call_id})).fetchone()
     if row is None:
         raise NotFound(f"No call {call_id} was ever charged or held.")
     return row

@@ -21,7 +21,8 @@ from devkit.run.waiting import until_answers
 from gateway import litellm_database
 from gateway.start.failures import DatabaseUnusable, ProcessFailed, RunFailure
 
-SMALL_PART_WITHIN_S = 30.0
+DRAIN_S = 10
+SMALL_PROCESS_WITHIN_S = 30.0
 IMPORT_WITHIN_S = 240.0
 GATEWAY_WITHIN_S = 120.0
 
@@ -93,9 +94,16 @@ class Startup:
     async def _start_gateway(self, prisma: Mapping[str, str], go_fd: int) -> RunningProcess:
         time_file = self.plan.home.import_time_file
         time_file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "devkit.run.gateway", "--host", self.plan.options.host]
-        command += ["--port", str(self.plan.options.port), "--go-fd", str(go_fd)]
-        command += ["--import-time-file", str(time_file)]
+        command = [sys.executable, "-m", "gateway.start.process", "--host", self.plan.options.host]
+        command += [
+            "--port",
+            str(self.plan.options.port),
+            "--drain-s",
+            str(DRAIN_S),
+            "--log-level",
+            "warning",
+        ]
+        command += ["--go-fd", str(go_fd), "--import-time-file", str(time_file)]
         environment = self.plan.gateway_environment(prisma)
         return await self.processes.start("gateway", command, env=environment, pass_fds=(go_fd,))
 
@@ -117,7 +125,7 @@ class Startup:
         command = [sys.executable, "-m", "devkit.demo_upstream", "--port", str(self.plan.demo_port)]
         process = await self.processes.start("demo-upstream", command, env=self.plan.base_environment())
         await until_answers(
-            process, f"http://{ports.LOOPBACK}:{self.plan.demo_port}/health", SMALL_PART_WITHIN_S
+            process, f"http://{ports.LOOPBACK}:{self.plan.demo_port}/health", SMALL_PROCESS_WITHIN_S
         )
 
     async def _sandbox(self) -> None:
@@ -125,7 +133,7 @@ class Startup:
         command = [sys.executable, "-m", "devkit.stripe_sandbox", "--port", str(plan.sandbox_port)]
         command += ["--home", str(plan.home.path), "--webhook-url", plan.webhook_url]
         process = await self.processes.start("stripe-sandbox", command, env=plan.sandbox_environment())
-        await until_answers(process, f"{plan.sandbox_url}/sandbox/health", SMALL_PART_WITHIN_S)
+        await until_answers(process, f"{plan.sandbox_url}/sandbox/health", SMALL_PROCESS_WITHIN_S)
 
     def _tell(self, text: str) -> None:
         self.say(f"[{time.monotonic() - self.began:5.1f} s] {text}")

@@ -2,7 +2,9 @@
 
     python -m gateway.start.process --host :: --port 4000 --drain-s 25
 
-Started by the supervisor, which has made its environment (CONFIG_FILE_PATH, DATABASE_URL, ...).
+Started by the supervisor, or by `proxyllm run`, which have made its environment (CONFIG_FILE_PATH,
+DATABASE_URL, ...). Importing LiteLLM takes most of a start and needs neither: with `--go-fd` the process
+imports meanwhile, and serves once that descriptor gives a byte.
 """
 
 from __future__ import annotations
@@ -21,33 +23,36 @@ from gateway.start.connections import PunctualConnection, accept_many, allow_man
 from gateway.start.failures import PortTaken
 from gateway.start.listening import bind
 from gateway.start.messages import tell
+from gateway.start.private_files import write_private
 from gateway.start.readiness import WithTailnet
 from gateway.start.tailnet_status import STATUS_VARIABLE
 
 PARENT_POLL_S = 1
 KEEP_ALIVE_S = 75  # longer than the load balancers in front keep theirs, or they meet a closing connection
+STARTUP_FAILURE = 3  # uvicorn's own exit code
 
 
 def main() -> None:
-    """Takes the port, imports for half a minute, serves. Exits with 3 where the port is taken."""
-    parser = argparse.ArgumentParser(prog="gateway.start.process", description=__doc__)
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--drain-s", type=int, required=True, help="how long running calls may go on at stop")
-    options = parser.parse_args()
+    """Takes the port, imports, serves. Exits with 3 where the port is taken or billing does not start."""
+    options = _parser().parse_args()
     try:
         listener = bind(options.host, options.port)
     except PortTaken as failure:
         tell(failure.message)
         sys.exit(failure.exit_code)
     allow_many_connections()
-    app = importlib.import_module("billing.app").app
+    application = importlib.import_module("billing.app")
+    if options.import_time_file is not None:
+        write_private(options.import_time_file, f"{application.LITELLM_IMPORT_S:.3f}\n")
+    if options.go_fd is not None and os.read(options.go_fd, 1) == b"":
+        return
     status_file = os.environ.get(STATUS_VARIABLE)
     config = uvicorn.Config(
-        WithTailnet(app, Path(status_file)) if status_file else app,
+        WithTailnet(application.app, Path(status_file)) if status_file else application.app,
         http=PunctualConnection,
         access_log=False,  # every call is in LiteLLM's spend logs; the rest is health checks
         lifespan="on",  # without billing's life inside LiteLLM's nothing may be served
+        log_level=options.log_level,
         server_header=False,
         timeout_graceful_shutdown=options.drain_s,
         timeout_keep_alive=KEEP_ALIVE_S,
@@ -56,6 +61,19 @@ def main() -> None:
     server = uvicorn.Server(config)
     config.callback_notify, config.timeout_notify = _stop_with_parent(server), PARENT_POLL_S
     server.run(sockets=accept_many(listener))
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gateway.start.process", description=__doc__)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--drain-s", type=int, required=True, help="how long running calls may go on at stop")
+    parser.add_argument("--log-level", default="info", help="uvicorn's")
+    parser.add_argument("--go-fd", type=int, help="one byte from here: serve; its end: stop")
+    parser.add_argument("--import-time-file", type=Path, help="for the seconds that the import took")
+    return parser
 
 
 def _stop_with_parent(server: uvicorn.Server) -> Callable[[], Awaitable[None]]:

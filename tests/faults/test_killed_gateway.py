@@ -67,7 +67,7 @@ def second(home: Path, first: Launched) -> Iterator[Callable[[], Launched]]:
 
 def gateway_of(run: Launched) -> psutil.Process:
     children = psutil.Process(run.process.pid).children(recursive=True)
-    [gateway] = [child for child in children if "devkit.run.gateway" in child.cmdline()]
+    [gateway] = [child for child in children if "gateway.start.process" in child.cmdline()]
     return gateway
 
 

@@ -135,7 +135,7 @@ def process_on(port: int) -> psutil.Process:
     return next(
         process
         for process in psutil.process_iter(["cmdline"])
-        if "devkit.run.gateway" in (line := process.info["cmdline"] or []) and str(port) in line
+        if "gateway.start.process" in (line := process.info["cmdline"] or []) and str(port) in line
     )
 
 

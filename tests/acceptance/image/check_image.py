@@ -34,8 +34,16 @@ class TestWhatIsInside:
     def test_nothing_of_the_build_context_but_the_gateway_is_in_it(self, image: Image) -> None:
         assert {path.name for path in (image.root / "app").iterdir()} == {
             ".venv", "LICENSE", "README.md", "billing", "gateway", "migrations", "prisma",
-            "proxy_server_config.yaml", "pyproject.toml",
+            "proxy_server_config.yaml", "proxyllm", "pyproject.toml",
         }  # fmt: skip
+
+    def test_what_only_developers_run_says_so(self, image: Image) -> None:
+        command = ["/usr/sbin/chroot", f"--userspec={image.config.user}", str(image.root), "proxyllm", "run"]
+        outcome = subprocess.run(
+            command, env=image.config.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert outcome.returncode == 7
+        assert "devkit is not installed here: use `proxyllm serve`" in outcome.stderr
 
     def test_its_user_can_change_none_of_its_code(self, image: Image) -> None:
         writable = [

@@ -40,6 +40,13 @@ def test_sql_without_a_name_is_refused() -> None:
         ("billing.database", "queries.sql"),
         ("billing.ledger", "queries.sql"),
         ("billing.ledger", "proof.sql"),
+        ("billing.prices", "queries.sql"),
+        ("billing.proxy.calls", "queries.sql"),
+        ("billing.reconcile", "queries.sql"),
+        ("billing.review", "queries.sql"),
+        ("billing.shadow", "queries.sql"),
+        ("billing.topups", "queries.sql"),
+        ("billing.webhooks", "queries.sql"),
     ],
 )
 def test_our_files_promise_something_for_every_statement(package: str, file: str) -> None:
