@@ -85,12 +85,16 @@ browser-hint:
 		echo "proxyllm: no chromium on PATH: the browser tests will fail (Debian: apt install chromium; macOS: brew install chromium)" >&2
 
 .PHONY: lint
-lint: lint-ruff lint-mypy lint-yaml lint-shell lint-docker lint-ts ## Runs all linters
+lint: lint-ruff lint-imports lint-mypy lint-yaml lint-shell lint-docker lint-ts ## Runs all linters
 
 .PHONY: lint-ruff
 lint-ruff: $(VENV)/installed-dev ## Checks style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+.PHONY: lint-imports
+lint-imports: $(VENV)/installed-dev ## Checks who imports whom: the contracts in pyproject.toml
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 .PHONY: lint-mypy
 lint-mypy: $(VENV)/installed-dev ## Checks types, strictly

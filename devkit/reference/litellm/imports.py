@@ -97,7 +97,7 @@ def _setattrs(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[str, st
 
 
 def parsed(root: Path) -> Iterator[tuple[str, ast.Module]]:
-    """The syntax trees of what serves calls or prepares a gateway: `billing/` and `gateway/`."""
-    for package in ("billing", "gateway"):
+    """The syntax trees of all that touches LiteLLM: `billing/`, `gateway/` and `devkit/`."""
+    for package in ("billing", "gateway", "devkit"):
         for file in sorted((root / package).rglob("*.py")):
             yield str(file.relative_to(root)), ast.parse(file.read_text("utf-8"))

@@ -15,7 +15,7 @@ from gateway.litellm_database.client import package_directory
 
 ROOT = Path(__file__).parents[3]
 HEAD = """# What we take from LiteLLM
-Made by `make docs` from the code in `billing/` and `gateway/`, its SQL, and the list of patches in
+Made by `make docs` from the code in `billing/`, `gateway/` and `devkit/`, its SQL, and the list of patches in
 `billing/proxy/litellm/patches.py`, for LiteLLM {version}. The tests in `tests/unit/litellm/` look all of it
 up in the version that is installed; [how to take another version](../how-to/upgrade-litellm.md) says when
 they run.
