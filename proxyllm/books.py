@@ -14,7 +14,7 @@ from billing.ledger.reader import LedgerReader
 from billing.ledger.schemas import Discrepancy
 from billing.settings import Settings, get_settings
 from gateway import litellm_database
-from gateway.start.messages import DONE, FAILED
+from gateway.messages import DONE, FAILED
 from proxyllm.output import answer, say
 
 

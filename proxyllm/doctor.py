@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.doctor.finding import Finding
 from gateway.doctor.service import before_start, examine
-from gateway.start.messages import DONE, FAILED, tell
+from gateway.messages import DONE, FAILED, tell
 from proxyllm.output import say
 
 

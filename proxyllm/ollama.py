@@ -9,8 +9,8 @@ from pathlib import Path
 import yaml
 
 from billing.errors import NotConfigured
+from gateway.messages import DONE, tell
 from gateway.models.ollama import Discovered, Price, Wanted, discover, read_price
-from gateway.start.messages import DONE, tell
 from proxyllm.output import answer, say
 
 HEADER = "# Written by `proxyllm ollama discover`: run it again to renew. Prices are US dollars a token.\n"

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Coroutine, Sequence
 
 from billing.errors import BillingError
-from gateway.start.failures import RunFailure
-from gateway.start.messages import FAILED, tell
+from gateway.failures import RunFailure
+from gateway.messages import FAILED, tell
 
 
 def say(text: str) -> None:

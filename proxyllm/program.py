@@ -66,7 +66,7 @@ def run(
     With STRIPE_API_KEY set it uses real Stripe, with DATABASE_URL that Postgres; provider keys
     (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...) add real models. The Stripe sandbox listens on PORT + 1.
     """
-    from gateway.start.failures import ProgramMissing
+    from gateway.failures import ProgramMissing
     from proxyllm.serving import run_everything
 
     try:

@@ -16,7 +16,7 @@ from billing.money import format_nanos
 from billing.reconcile.schemas import Difference, Findings, Report, Source, Window
 from billing.reconcile.service import Reconciliation, open_reconciliation
 from billing.settings import Settings, get_settings
-from gateway.start.messages import DONE, FAILED, tell
+from gateway.messages import DONE, FAILED, tell
 from proxyllm.output import aligned, say
 from proxyllm.times import DAYS, moment
 

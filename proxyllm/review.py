@@ -10,7 +10,7 @@ from billing.ledger.service import Ledger
 from billing.money import format_nanos
 from billing.review.repricing import UnpricedCall, parse_cost, price_by_hand, unpriced_calls
 from billing.settings import get_settings
-from gateway.start.messages import DONE
+from gateway.messages import DONE
 from proxyllm.books import open_books
 from proxyllm.output import answer, say
 

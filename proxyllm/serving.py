@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from billing.settings import get_settings
-from gateway.start.messages import DONE, FAILED
+from gateway.messages import DONE, FAILED
 from gateway.start.supervisor import Options, supervise
 from proxyllm.books import apply_migrations
 from proxyllm.doctor import may_serve

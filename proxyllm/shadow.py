@@ -9,7 +9,7 @@ from decimal import Decimal
 from billing.money import format_nanos
 from billing.settings import get_settings
 from billing.shadow.report import ReportLine, shadow_report
-from gateway.start.messages import DONE
+from gateway.messages import DONE
 from proxyllm.books import open_books
 from proxyllm.output import aligned, answer, say
 from proxyllm.times import DAYS, moment

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import httpx
 
 from devkit.run.keys import Keys
-from gateway.start.failures import ProcessFailed
+from gateway.failures import ProcessFailed
 
 CUSTOMER = "demo"
 TIMEOUT_S = 30.0

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.start.failures import AlreadyRunning, HomeUnusable
-from gateway.start.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE
+from gateway.failures import AlreadyRunning, HomeUnusable
+from gateway.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE
 
 
 @dataclass(frozen=True, slots=True)

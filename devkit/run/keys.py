@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from gateway.start.failures import HomeUnusable
-from gateway.start.private_files import write_private
+from gateway.failures import HomeUnusable
+from gateway.private_files import write_private
 
 
 @dataclass(frozen=True, slots=True)

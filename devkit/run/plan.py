@@ -13,8 +13,8 @@ from devkit.run.home import Home
 from devkit.run.keys import Keys
 from devkit.run.postgres import Place
 from devkit.run.run_file import RunFile
+from gateway.private_files import write_private
 from gateway.start.environment import NOT_FOR_US
-from gateway.start.private_files import write_private
 
 ANY_ADDRESS = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared with, never bound to
 REAL_STRIPE = "https://api.stripe.com"

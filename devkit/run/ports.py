@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from gateway.start.failures import PortTaken
+from gateway.failures import PortTaken
 
 LOOPBACK = "127.0.0.1"
 

@@ -23,9 +23,9 @@ from devkit.run.home import Home
 from devkit.run.ports import LOOPBACK, free_port
 from devkit.run.postgres_programs import Programs
 from devkit.run.processes import Processes, RunningProcess, log_tail
+from gateway.failures import DatabaseUnusable, ProcessFailed
 from gateway.litellm_database.programs import run as run_program
-from gateway.start.failures import DatabaseUnusable, ProcessFailed
-from gateway.start.private_files import PRIVATE_DIRECTORY, write_private
+from gateway.private_files import PRIVATE_DIRECTORY, write_private
 
 USER = "proxyllm"
 DATABASE = "proxyllm"

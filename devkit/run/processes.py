@@ -16,9 +16,9 @@ from typing import Self
 
 from devkit.run import reaper, stale_processes
 from devkit.run.home import Home
+from gateway.failures import ProcessDied, ProcessFailed, ProgramMissing
 from gateway.litellm_database.programs import StartAs
-from gateway.start.failures import ProcessDied, ProcessFailed, ProgramMissing
-from gateway.start.private_files import PRIVATE_FILE
+from gateway.private_files import PRIVATE_FILE
 
 STOP_WITHIN_S = 20.0
 LOG_TAIL_LINES = 15

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.start.private_files import write_private
+from gateway.private_files import write_private
 
 
 class RunFile(BaseModel):

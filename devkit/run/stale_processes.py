@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from devkit.run import reaper
-from gateway.start.private_files import write_private
+from gateway.private_files import write_private
 
 STOP_WITHIN_S = 10.0
 

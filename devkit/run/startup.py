@@ -19,7 +19,7 @@ from devkit.run.plan import Plan
 from devkit.run.processes import Processes, RunningProcess
 from devkit.run.waiting import until_answers
 from gateway import litellm_database
-from gateway.start.failures import DatabaseUnusable, ProcessFailed, RunFailure
+from gateway.failures import DatabaseUnusable, ProcessFailed, RunFailure
 
 DRAIN_S = 10
 SMALL_PROCESS_WITHIN_S = 30.0

@@ -7,7 +7,7 @@ import asyncio
 import httpx
 
 from devkit.run.processes import RunningProcess, log_tail
-from gateway.start.failures import ProcessFailed
+from gateway.failures import ProcessFailed
 
 POLL_S = 0.05
 ANSWER_WITHIN_S = 5.0

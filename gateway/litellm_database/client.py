@@ -13,12 +13,12 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from gateway.failures import ProcessFailed, ProgramMissing
 from gateway.litellm_database import locks, programs
 from gateway.litellm_database.lazy_types import EVERY_TYPE, make_lazy
 from gateway.litellm_database.native_engine import PRISMA_VERSION
 from gateway.litellm_database.progress import Progress
 from gateway.litellm_database.toolchain import Toolchain
-from gateway.start.failures import ProcessFailed, ProgramMissing
 
 STAMP = ".proxyllm-client"
 GENERATE_WITHIN_S = 180.0

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.start.failures import ProcessFailed
+from gateway.failures import ProcessFailed
 
 POLL_S = 0.05
 

@@ -19,9 +19,9 @@ import psycopg
 from psycopg import AsyncConnection
 
 from billing.database.url import LITELLM_SCHEMA, read_url
+from gateway.failures import DatabaseUnusable
 from gateway.litellm_database.client import package_directory
 from gateway.litellm_database.progress import Progress
-from gateway.start.failures import DatabaseUnusable
 
 TRY_LOCK = "SELECT pg_try_advisory_lock(72707369)"
 LOCK_POLL_S = 0.1

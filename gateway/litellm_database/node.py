@@ -9,8 +9,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.failures import ProgramMissing
 from gateway.litellm_database import programs
-from gateway.start.failures import ProgramMissing
 
 NODE_MAJOR_MIN = 18
 VERSION_WITHIN_S = 20.0

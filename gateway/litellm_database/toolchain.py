@@ -14,9 +14,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.failures import ProcessFailed
 from gateway.litellm_database import locks, node, programs
 from gateway.litellm_database.progress import Progress
-from gateway.start.failures import ProcessFailed
 
 SOURCES = Path(__file__).parent / "prisma_engine"
 NPM_WITHIN_S = 600.0

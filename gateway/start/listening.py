@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 
-from gateway.start.failures import PortTaken
+from gateway.failures import PortTaken
 
 ANY = "::"
 

@@ -19,13 +19,13 @@ from pathlib import Path
 import uvicorn
 
 from billing.settings import frame_bytes_read_max
+from gateway.failures import PortTaken
+from gateway.messages import tell
+from gateway.private_files import write_private
 from gateway.start.connections import PunctualConnection, accept_many, allow_many_connections
-from gateway.start.failures import PortTaken
 from gateway.start.listening import bind
-from gateway.start.messages import tell
-from gateway.start.private_files import write_private
 from gateway.start.readiness import WithTailnet
-from gateway.start.tailnet_status import STATUS_VARIABLE
+from gateway.tailnet.status import STATUS_VARIABLE
 
 PARENT_POLL_S = 1
 KEEP_ALIVE_S = 75  # longer than the load balancers in front keep theirs, or they meet a closing connection

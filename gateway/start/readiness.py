@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.start.tailnet_status import TailnetStatus
+from gateway.tailnet.status import TailnetStatus
 
 PATHS = frozenset(("/health/readiness", "/health/readiness/"))
 STARTING = TailnetStatus("degraded", "joining")

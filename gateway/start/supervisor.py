@@ -26,11 +26,11 @@ from billing.settings import Settings
 from gateway.configuration.reading import read_configuration
 from gateway.configuration.serving import servable
 from gateway.litellm_database import prepare_client
+from gateway.messages import DONE, FAILED, tell, warn
+from gateway.private_files import write_private
 from gateway.start.environment import for_gateway, proxies_in
-from gateway.start.messages import DONE, FAILED, tell, warn
-from gateway.start.private_files import write_private
 from gateway.start.readiness import STARTING, write_status
-from gateway.start.tailnet_status import STATUS_VARIABLE
+from gateway.tailnet.status import STATUS_VARIABLE
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 KILLED_AFTER_S = 10  # after `drain_s`, by the platform, at the earliest

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from billing.errors import NotConfigured
 from billing.settings import Settings
-from gateway.start.tailnet_status import Report
 from gateway.tailnet import socks5
 from gateway.tailnet.daemon import missing_programs
 from gateway.tailnet.forwarder import Forwarder
@@ -25,6 +24,7 @@ from gateway.tailnet.localapi import LocalApi
 from gateway.tailnet.membership import Membership
 from gateway.tailnet.node import Node
 from gateway.tailnet.plan import Forward, Plan, read_plan
+from gateway.tailnet.status import Report
 
 __all__ = ["open_tailnet"]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gateway.start.private_files import write_private
+from gateway.private_files import write_private
 from gateway.tailnet.errors import DaemonFailed, JoinFailed
 from gateway.tailnet.localapi import LocalApi
 from gateway.tailnet.plan import Plan

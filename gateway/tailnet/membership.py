@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.start.tailnet_status import Report, TailnetStatus
 from gateway.tailnet.daemon import Daemon
 from gateway.tailnet.errors import DaemonFailed, JoinFailed, TailnetError
 from gateway.tailnet.localapi import LocalApi
 from gateway.tailnet.node import Node
 from gateway.tailnet.peers import Status
 from gateway.tailnet.plan import Plan
+from gateway.tailnet.status import Report, TailnetStatus
 
 LOOK_INTERVAL_S = 3.0
 QUESTIONS_MAX = 3

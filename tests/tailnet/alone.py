@@ -10,8 +10,8 @@ import sys
 from dataclasses import asdict
 
 from billing.settings import Settings
-from gateway.start.tailnet_status import TailnetStatus
 from gateway.tailnet import open_tailnet
+from gateway.tailnet.status import TailnetStatus
 
 
 def tell(status: TailnetStatus) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.failures import ProcessFailed
 from gateway.litellm_database import native_engine, prepare_client, toolchain
 from gateway.litellm_database.native_engine import ENGINE_VERSION
-from gateway.start.failures import ProcessFailed
 
 pytestmark = pytest.mark.timeout(600)  # a new machine installs and generates first
 

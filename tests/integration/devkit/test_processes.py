@@ -15,7 +15,7 @@ import pytest
 from devkit.run import stale_processes
 from devkit.run.home import Home
 from devkit.run.processes import Processes
-from gateway.start.failures import ProcessDied, ProcessFailed, ProgramMissing
+from gateway.failures import ProcessDied, ProcessFailed, ProgramMissing
 from tests.deadline import eventually
 
 # Says its name and the signal when it is asked to stop, then stops.

@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from gateway.failures import PortTaken
 from gateway.start.environment import for_gateway, proxies_in
-from gateway.start.failures import PortTaken
 from gateway.start.listening import bind
 from gateway.start.readiness import WithTailnet, write_status
-from gateway.start.tailnet_status import TailnetStatus
+from gateway.tailnet.status import TailnetStatus
 
 
 class TestEnvironment:

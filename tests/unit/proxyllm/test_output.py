@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.errors import BillingError, NotFound
-from gateway.start.failures import ProcessFailed, RunFailure
+from gateway.failures import ProcessFailed, RunFailure
 from proxyllm.output import aligned, answer
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from gateway.failures import DatabaseUnusable, ProcessFailed, ProgramMissing
 from gateway.litellm_database import client, migrate, node, prepare_client, programs, toolchain
-from gateway.start.failures import DatabaseUnusable, ProcessFailed, ProgramMissing
 from tests.postgres_server import PostgresServer, database_of
 
 IMPORT = """

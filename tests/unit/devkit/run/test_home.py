@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from devkit.run.home import Home
-from gateway.start.failures import AlreadyRunning, HomeUnusable
-from gateway.start.private_files import write_private
+from gateway.failures import AlreadyRunning, HomeUnusable
+from gateway.private_files import write_private
 
 
 @pytest.fixture

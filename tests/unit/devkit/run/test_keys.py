@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devkit.run.keys import load_or_make
-from gateway.start.failures import HomeUnusable
+from gateway.failures import HomeUnusable
 
 
 def test_a_second_start_has_the_same_keys(tmp_path: Path) -> None:
