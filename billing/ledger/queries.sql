@@ -4,13 +4,13 @@
 
 -- hold_batch
 -- Decides holds in the order given, one row each.
-SELECT verdict, available, decided_at FROM billing.hold_batch_v1(
+SELECT verdict, available, decided_at FROM billing.hold_batch_v2(
   string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::bigint[],
   %s::bigint[], %s::integer[], string_to_array(%s, E'\x1f'), %s::text);
 
 -- resolve_batch
 -- Ends calls in the order given, one row each.
-SELECT verdict, status, ending, charged, available FROM billing.resolve_batch_v1(
+SELECT verdict, status, ending, charged, available FROM billing.resolve_batch_v2(
   string_to_array(%s, E'\x1f'), string_to_array(%s, E'\x1f'), %s::bigint[], string_to_array(%s, E'\x1f'),
   string_to_array(%s, E'\x1f'), %s::boolean[], string_to_array(%s, E'\x1f'));
 

@@ -30,14 +30,14 @@ NO_HOLDS = ", ".join(["'{}'"] * 6)
 STATEMENTS = {
     "exchange of holds": f"exchange_v1({NONE}, {TWO_HOLDS}, ARRAY[1, 2], {AMOUNTS}, 'me', {TWO_PAYERS})",
     "exchange of endings": f"exchange_v1({TWO_OPEN}, ARRAY[1, 2], {ENDINGS}, {NO_HOLDS}, 'me', {TWO_PAYERS})",
-    "batch of holds": f"hold_batch_v1({TWO_HOLDS}, {TWO_PAYERS}, {AMOUNTS}, 'me')",
-    "batch of endings": f"resolve_batch_v1({TWO_OPEN}, {ENDINGS})",
+    "batch of holds": f"hold_batch_v2({TWO_HOLDS}, {TWO_PAYERS}, {AMOUNTS}, 'me')",
+    "batch of endings": f"resolve_batch_v2({TWO_OPEN}, {ENDINGS})",
     "one ending": "end_one_v1('zoes', 'settle', 1, 'end', '-', false, '{}')",
 }
 
 
 EXPIRIES = (
-    f"resolve_batch_v1(ARRAY['zoes'], {EXPIRY})",
+    f"resolve_batch_v2(ARRAY['zoes'], {EXPIRY})",
     f"exchange_v1(ARRAY['zoes'], ARRAY[1], {EXPIRY}, {NO_HOLDS}, 'me', ARRAY['user_id'], ARRAY['zoe'])",
     "end_one_v1('zoes', 'expire', 0, 'no_event', '-', true, '{}')",
 )
@@ -108,7 +108,7 @@ class TestAfterTheWait:
     async def test_so_is_a_batch_with_a_known_key(
         self, ledger: Ledger, pool: Pool, blocker: Connection
     ) -> None:
-        statement = f"SELECT verdict FROM hold_batch_v1({TWO_HOLDS}, {TWO_PAYERS}, {FIFTIES}, 'me')"
+        statement = f"SELECT verdict FROM hold_batch_v2({TWO_HOLDS}, {TWO_PAYERS}, {FIFTIES}, 'me')"
         async with pool.connection() as connection:
             asked = asyncio.ensure_future(connection.execute(statement.encode()))
             await self.take_60(pool, blocker)

@@ -12,9 +12,9 @@ _TABLE_GUARDS = f"{_LEDGER}test_guards.py"
 _REFUSES = f"{_LEDGER}test_books.py::TestTheDatabaseRefuses"
 _PROOF = f"{_LEDGER}test_books.py::TestTheProof"
 _GUARDS = "migrations/20261121000100_guards/migration.sql"
-_FUNCTIONS = "migrations/20261121000200_ledger_functions/migration.sql"
 _EXCHANGE = "migrations/20261121000300_ledger_fast_path/migration.sql"
 _LONE = "migrations/20261121100000_ledger_lone_path/migration.sql"
+_GENERAL = "migrations/20261130000000_ledger_general_path/migration.sql"
 _PROOF_SQL = "billing/ledger/proof.sql"
 
 ENDINGS = [
@@ -26,7 +26,7 @@ ENDINGS = [
         (_TABLE_GUARDS,),
     ),
     Mutant(
-        "a lone ending ends a call that has ended",
+        "a single ending ends a call that has ended",
         _LONE,
         "WHERE h.key = hold_key AND h.status = 'open'",
         "WHERE h.key = hold_key",
@@ -40,32 +40,32 @@ ENDINGS = [
         (_LOCKS,),
     ),
     Mutant(
-        "a lone ending expires a call whose lease runs",
+        "a single ending expires a call whose lease runs",
         _LONE,
         "(action <> 'expire' OR h.lease_expires_at <= clock_timestamp())",
         "(true)",
-        (f"{_OPERATIONS}::TestExpire",),
+        (f"{_OPERATIONS}::TestExpire", _LOCKS),
     ),
     Mutant(
-        "a batch expires a call whose lease runs",
-        _FUNCTIONS,
-        "WHEN action = 'expire' AND is_leased THEN",
-        "WHEN false THEN",
-        (_LOCKS,),
-    ),
-    Mutant(
-        "the real cost is charged beside the estimate",
-        _FUNCTIONS,
-        "d.verdict = 'changed' AND d.old_charged > 0",
-        "false",
+        "the real cost is charged in addition to the estimate",
+        _GENERAL,
+        "IF hold.charged > 0 THEN",
+        "IF false THEN",
         (_RACES + "::TestOneCallManyEndings",),
     ),
     Mutant(
         "a real cost may be settled again with another amount",
-        _FUNCTIONS,
-        "WHEN NOT estimate AND old_estimate IS NOT FALSE THEN",
-        "WHEN NOT estimate THEN",
+        _GENERAL,
+        "WHEN NOT estimates[n] AND hold.estimate IS NOT FALSE THEN",
+        "WHEN NOT estimates[n] THEN",
         (f"{_OPERATIONS}::TestSettle",),
+    ),
+    Mutant(
+        "a real cost replaces an estimate without a line in the books",
+        _GENERAL,
+        "IF cost > 0 THEN",
+        "IF false THEN",
+        (_RACES + "::TestOneCallManyEndings",),
     ),
     Mutant(
         "exchange charges without a line in the books",
@@ -75,7 +75,7 @@ ENDINGS = [
         (_TABLE_GUARDS,),
     ),
     Mutant(
-        "a lone ending charges without a line in the books",
+        "a single ending charges without a line in the books",
         _LONE,
         "IF cost > 0 THEN",
         "IF false THEN",

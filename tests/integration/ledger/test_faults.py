@@ -94,7 +94,7 @@ class TestABrokenConnection:
                 async with pool.connection() as connection:
                     await connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                        " AND query ~ '(exchange|_batch|_one)_v1'"
+                        " AND query ~ '(exchange|_batch|_one)_v[12]'"
                     )
                 await asyncio.sleep(0.01)
 

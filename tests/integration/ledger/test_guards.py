@@ -100,7 +100,7 @@ class TestEachFunctionByItself:
 
     async def test_so_does_a_batch_of_holds(self, pool: Pool) -> None:
         payers = "ARRAY['user_id', 'user_id', 'user_id'], ARRAY['alice', 'alice', 'alice']"
-        rows = await self.answer(pool, f"hold_batch_v1({self.KEYS}, {payers}, {self.ASKED}, 'me')")
+        rows = await self.answer(pool, f"hold_batch_v2({self.KEYS}, {payers}, {self.ASKED}, 'me')")
         assert [row[:2] for row in rows] == [("admitted", 40), ("refused", 40), ("admitted", 0)]
 
     @pytest.mark.parametrize(("asked", "available"), [(100, 0), (101, None)])
