@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import gc
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import litellm
 import pytest
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession
 
 from billing.proxy.max_cost import load_encodings
 from billing.proxy.max_cost.tokens import encoding_named
@@ -38,17 +36,23 @@ def billed() -> Iterator[BilledRouter]:
 @pytest.fixture(scope="package")
 def send(billed: BilledRouter) -> Iterator[Send]:
     """Makes a call and says what came of it; LiteLLM's clients live in one event loop."""
-    with asyncio.Runner() as runner:
+    made: list[ClientSession] = []  # LiteLLM makes one for each text completion, and closes it never
+    create = ClientSession.__init__
+
+    def created(session: ClientSession, *args: Any, **kwargs: Any) -> None:
+        create(session, *args, **kwargs)
+        made.append(session)
+
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
+        patch.setattr(ClientSession, "__init__", created)
         yield lambda router, call_type, body: runner.run(billed.call(router, call_type, body))
         runner.run(litellm.close_litellm_async_clients())
-        for left in [each for each in gc.get_objects() if type(each) in (ClientSession, TCPConnector)]:
-            runner.run(_close(left))  # or a later test fails when they are collected
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # LiteLLM closes not all of its connections
-        billed.forget()
-        litellm.in_memory_llm_clients_cache.flush_cache()
-        gc.collect()
+        runner.run(_close(made))
+    assert all(session.closed for session in made)  # or a later test fails when one is collected
+    billed.forget()
+    litellm.in_memory_llm_clients_cache.flush_cache()
 
 
-async def _close(left: ClientSession | TCPConnector) -> None:
-    await left.close()
+async def _close(sessions: list[ClientSession]) -> None:
+    for session in sessions:
+        await session.close()
