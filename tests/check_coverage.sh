@@ -21,4 +21,8 @@ require() { # require PERCENT FOLDER: names the lines that are missing only wher
 require 100 billing/ledger
 require 100 billing/webhooks
 require 100 billing/topups
+require 78 billing
+require 51 gateway
+require 46 devkit
+require 14 proxyllm
 exit "$failed"
