@@ -19,6 +19,7 @@ LITELLM_TESTS := tests/unit/litellm tests/unit/proxy tests/integration/proxy tes
 	tests/integration/devkit tests/acceptance
 LITELLM_TESTS_SHORT := tests/unit/litellm tests/unit/proxy/max_cost/test_prices.py \
 	tests/acceptance/routes/test_route_table.py tests/acceptance/calls/test_endings.py::TestFinished
+WITHOUT_GATEWAY := tests/unit $(addprefix tests/integration/,ledger database endpoints reconcile) tests/concurrency
 export VENV
 
 .PHONY: help
@@ -78,6 +79,16 @@ test-litellm: $(LITELLM_READY) browser-hint ## Tests all that touches LiteLLM, o
 .PHONY: test-litellm-short
 test-litellm-short: $(LITELLM_READY) ## The same in a minute: names, patches, routes, prices, a gateway and its calls
 	@$(LITELLM_VENV)/bin/python -m pytest -n 2 $(LITELLM_TESTS_SHORT) $(ARGS)
+
+# `.ci/run` measures while it runs `make test`, and checks what that wrote.
+.PHONY: coverage
+coverage: $(VENV)/installed-dev ## Runs the tests that need no gateway and checks which branches they take
+	@$(BIN)/python -m pytest -n 3 --cov --cov-report= $(WITHOUT_GATEWAY) $(ARGS)
+	@tests/check_coverage.sh
+
+.PHONY: check-coverage
+check-coverage: $(VENV)/installed-dev ## Checks what the last run with --cov measured, folder by folder
+	@tests/check_coverage.sh
 
 .PHONY: browser-hint
 browser-hint:

@@ -36,10 +36,11 @@ class AbandonedHolds:
 
     async def close(self) -> None:
         """Finishes what is under way; after `wait_s` it is left to the leases."""
-        if self._task is not None:
-            await asyncio.wait((self._task,), timeout=self._limits.wait_s)
-            if self._task is not None:
-                self._task.cancel()
+        task = self._task
+        if task is not None:
+            await asyncio.wait((task,), timeout=self._limits.wait_s)
+            task.cancel()  # without effect where it is done
+            await asyncio.wait((task,), timeout=self._limits.wait_s)
 
     async def _release_all(self) -> None:
         try:

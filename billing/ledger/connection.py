@@ -14,6 +14,7 @@ from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavail
 from billing.ledger.wire import Rows, Wire
 
 _ATTEMPTS = 3
+_LIMIT_LOCKS = b"SELECT pg_catalog.set_config('lock_timeout', %s, false)"  # for the whole session
 # A prepared statement that is not there, or is there already: the server connection is another than before.
 _ANOTHER_SERVER = ("26000", "42P05")
 
@@ -114,16 +115,12 @@ class LedgerConnection:
         raise LedgerUnavailable("Postgres broke the connection again and again.")
 
     async def _connect(self) -> Wire:
-        try:
-            connection = await connect_beside(self._pool)
-            # One account that somebody keeps locked must not use up the time of all the others in its batch.
-            lock_timeout_ms = max(1, round(self._wait_s * 250))
-            if not is_pooled(connection):
-                await connection.execute(f"SET lock_timeout = {lock_timeout_ms}".encode())
-        except psycopg.Error as error:
-            reason = " ".join(str(error).split())
-            raise LedgerUnavailable(f"Postgres cannot be reached: {reason}") from error
+        connection = await connect_beside(self._pool)
+        # One account that somebody keeps locked must not use up the time of all the others in its batch.
+        lock_timeout_ms = max(1, round(self._wait_s * 250))
         wire = self._wire = Wire(connection, lock_timeout_ms)  # kept first: who fails from here on closes it
+        if not is_pooled(connection):
+            await wire.rows(_LIMIT_LOCKS, (lock_timeout_ms,))
         for statement in self._prepared:
             await wire.prepare(statement)
         return wire

@@ -311,8 +311,7 @@ class Ledger(LedgerReader):
         if row is None or row[0] == "conflict":
             raise KeyConflict(f"The entry {entry.source_key} was posted before with other content.")
         row = await (await connection.execute(SQL["transaction_by_id"], (row[1],))).fetchone()
-        if row is None:
-            raise NotFound(f"The entry {entry.source_key} is not to be seen in this transaction.")
+        assert row is not None  # entries are never deleted
         return transaction_from(row)
 
     async def ensure_account_in(
@@ -321,8 +320,7 @@ class Ledger(LedgerReader):
         """The row id of the payer's account, created with zeros if it is new, in the caller's transaction."""
         values = (payer.customer_type, payer.customer_id, currency or self._currency)
         row = await (await connection.execute(SQL["ensure_account"], values)).fetchone()
-        if row is None:
-            raise NotFound(f"No account for {payer.customer_type} {payer.customer_id}.")
+        assert row is not None  # a function always returns a row
         return int(row[0])
 
     async def purge(self, older_than_days: int, limit: int = 1000) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import psycopg
 from psycopg import pq
@@ -47,7 +47,7 @@ class Wire:
         if self._is_pooled:
             self._libpq.enter_pipeline_mode()
         self._socket = self._libpq.socket
-        self._loop.add_reader(self._socket, self._read)
+        self._loop.add_reader(self._socket, self._attempt, self._read)
 
     async def rows(self, statement: bytes, parameters: Sequence[object]) -> Rows:
         """The rows of one statement with `%s` parameters, which travel as text.
@@ -95,8 +95,7 @@ class Wire:
         self._check()
         name = b"ledger_" + hashlib.sha256(statement).hexdigest()[:32].encode()  # never that of another
         answer = self._expected()
-        self._libpq.send_prepare(name, _numbered(statement))
-        self._write()
+        self._attempt(partial(self._prepare, statement, name))
         await answer
         self._names[statement] = name
 
@@ -116,56 +115,56 @@ class Wire:
 
     def _send(self, statement: bytes, parameters: Sequence[object]) -> None:
         values = [str(parameter).encode() for parameter in parameters]
+        send = self._send_unnamed if self._is_pooled else self._send_prepared
+        self._attempt(partial(send, statement, values))
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Uses the connection; if that fails it is of no use any more."""
         try:
-            if self._is_pooled:
-                self._send_unnamed(statement, values)
-            else:
-                self._libpq.send_query_prepared(
-                    self._names[statement], values, result_format=pq.Format.BINARY
-                )
+            step()
         except psycopg.Error as error:
             self._break(error)
-            return
-        self._write()
+
+    def _prepare(self, statement: bytes, name: bytes) -> None:
+        self._libpq.send_prepare(name, _numbered(statement))
+        self._flush()
+
+    def _send_prepared(self, statement: bytes, values: Sequence[bytes]) -> None:
+        self._libpq.send_query_prepared(self._names[statement], values, result_format=pq.Format.BINARY)
+        self._flush()
 
     def _send_unnamed(self, statement: bytes, values: Sequence[bytes]) -> None:
         """Both travel before one Sync, and so in one transaction on one server connection."""
         self._libpq.send_query_params(_LIMIT_LOCK, [self._lock_timeout])
         self._libpq.send_query_params(_numbered(statement), values, result_format=pq.Format.BINARY)
         self._libpq.pipeline_sync()
+        self._flush()
 
     def _rows_of(self, result: pq.abc.PGresult) -> Rows:
         rows = Transformer(self._connection)
         rows.set_pgresult(result)
         return rows.load_rows(0, result.ntuples, tuple)
 
-    def _write(self) -> None:
+    def _flush(self) -> None:
         """Sends what libpq has buffered; what the socket does not take at once goes when it can."""
-        try:
-            is_left = self._libpq.flush() == 1
-        except psycopg.Error as error:
-            self._break(error)
-            return
+        is_left = self._libpq.flush() == 1
         if is_left and not self._is_writing:
-            self._loop.add_writer(self._socket, self._write)
+            self._loop.add_writer(self._socket, self._attempt, self._flush)
         elif self._is_writing and not is_left:
             self._loop.remove_writer(self._socket)
         self._is_writing = is_left
 
     def _read(self) -> None:
         """Takes what has arrived; a statement is over at libpq's empty result, or at its pipeline's Sync."""
-        try:
-            self._libpq.consume_input()
-            while self._on_answer is not None and not self._libpq.is_busy():
-                result = self._libpq.get_result()
-                if self._is_pooled:
-                    self._take_of_pipeline(result)
-                elif result is None:
-                    self._finish()
-                elif self._result is None or result.status == pq.ExecStatus.FATAL_ERROR:
-                    self._result = result
-        except psycopg.Error as error:
-            self._break(error)
+        self._libpq.consume_input()
+        while self._on_answer is not None and not self._libpq.is_busy():
+            result = self._libpq.get_result()
+            if self._is_pooled:
+                self._take_of_pipeline(result)
+            elif result is None:
+                self._finish()
+            else:
+                self._result = result  # the last one counts: a commit may fail after the rows
 
     def _take_of_pipeline(self, result: pq.abc.PGresult | None) -> None:
         """The last result is the statement's, or the error for which it was not run."""
@@ -179,11 +178,9 @@ class Wire:
     def _finish(self) -> None:
         on_answer, self._on_answer = self._on_answer, None
         result, self._result = self._result, None
-        if on_answer is None:
-            return
-        if result is None:
-            on_answer(psycopg.OperationalError("Postgres gave no answer"))
-        elif result.status == pq.ExecStatus.FATAL_ERROR:
+        assert on_answer is not None  # or it would not have been read
+        assert result is not None  # libpq has one for each statement
+        if result.status == pq.ExecStatus.FATAL_ERROR:
             on_answer(psycopg.errors.error_from_result(result))
         else:
             on_answer(result)

@@ -201,6 +201,7 @@ class TestASlowPostgres:
             await until_blocked(pool)
             waiting = [asyncio.ensure_future(small.hold(request(f"w{number}"))) for number in range(3)]
             await asyncio.sleep(0)
+            assert small.waiting == 3
             with pytest.raises(LedgerBusy):
                 await small.hold(request("one too many"))
             await blocker.execute("ROLLBACK")

@@ -12,6 +12,7 @@ from billing.errors import BadRequest, InsufficientCredits, InvalidAmount, KeyCo
 from billing.ledger import Ledger
 from billing.ledger.schemas import (
     Entry,
+    Hold,
     HoldRequest,
     HoldStatus,
     LedgerLimits,
@@ -59,6 +60,16 @@ class TestHold:
         first = await funded.hold(big)
         assert await funded.hold(big) == first
         assert (await funded.account(ALICE)).held_nanos == 100
+
+    async def test_each_beside_a_repeat_is_decided_by_what_is_left(self, funded: Ledger) -> None:
+        await funded.hold(HOLD)
+        fits, too_much = (dataclasses.replace(HOLD, key=f"{nanos}", amount_nanos=nanos) for nanos in (30, 11))
+        asked = map(funded.hold, (HOLD, fits, too_much))
+        again, admitted, refused = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(again, Hold)
+        assert isinstance(admitted, Hold)
+        assert isinstance(refused, InsufficientCredits)
+        assert (again.key, admitted.key, refused.available_nanos) == ("k", "30", 10)
 
     @pytest.mark.parametrize(
         "change", [{"amount_nanos": 61}, {"no_event_charge_nanos": 4}, {"payer": Payer("team_id", "alice")}]
@@ -164,10 +175,10 @@ class TestSettle:
             )
         assert await funded.purge(30) == 1
         assert await funded.purge(30) == 0
-        answer = await funded.settle(Settlement("k", 7, "finished", "demo", payer=ALICE))
-        assert (answer.changed, answer.charged_nanos) == (False, 7)
         with pytest.raises(KeyConflict):
             await funded.settle(Settlement("k", 8, "finished", "demo", payer=ALICE))
+        answer = await funded.settle(Settlement("k", 7, "finished", "demo", payer=ALICE))
+        assert (answer.changed, answer.charged_nanos) == (False, 7)
         assert await funded.prove() == []
 
     async def test_one_item_beyond_bigint_fails_alone(self, ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from billing.database import Pool, open_pool
-from billing.errors import LedgerUnavailable
+from billing.errors import InsufficientCredits, LedgerUnavailable, NotFound
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, HoldStatus, LedgerLimits, Payer, TransactionKind
 from tests.faults.network import Network, socket_file_of
@@ -89,10 +89,80 @@ async def test_a_lost_answer_is_remembered_where_another_item_of_its_batch_fails
         await far_pool.close()
 
 
+async def leave(ledger: Ledger, pool: Pool, *keys: str) -> None:
+    """Asks for these holds and leaves while Postgres, where the caller keeps a lock, decides them."""
+    holds = [asyncio.ensure_future(ledger.hold(HoldRequest(key, ALICE, 10, 0, 60))) for key in keys]
+    await until_waiting(pool)
+    for hold in holds:
+        hold.cancel()
+    await asyncio.wait(holds)
+
+
+class TestAHoldThatWasGivenUp:
+    async def test_is_not_given_to_who_asks_with_its_key_again(self, ledger: Ledger, pool: Pool) -> None:
+        await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
+        limits = LedgerLimits(wait_s=0.2, retry_s=60)
+        async with (
+            Ledger(pool, owner="left", limits=limits) as left,
+            pool.connection() as blocker,
+            blocker.transaction(),
+        ):
+            await blocker.execute('SELECT FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
+            with pytest.raises(LedgerUnavailable):
+                await left.hold(HoldRequest("call", ALICE, 10, 0, 60))
+            with pytest.raises(LedgerUnavailable, match="given up"):
+                await left.hold(HoldRequest("call", ALICE, 10, 0, 60))
+
+    async def test_of_a_payer_without_account_needs_no_release(self, ledger: Ledger, pool: Pool) -> None:
+        request = HoldRequest("call", ALICE, 10, 0, 60)
+        async with Ledger(pool, owner="left", limits=LedgerLimits(wait_s=1, retry_s=0.05)) as left:
+            async with pool.connection() as blocker, blocker.transaction():
+                await blocker.execute('LOCK TABLE "LiteLLM_StripeBalanceTable"')
+                with pytest.raises(LedgerUnavailable):
+                    await left.hold(request)
+            async with asyncio.timeout(15):
+                while "call" in left._abandoned:  # noqa: ASYNC110 - it has no event for it
+                    await asyncio.sleep(0.01)
+            with pytest.raises(InsufficientCredits):  # as if it had not been asked for before
+                await left.hold(request)
+        assert (await ledger.account(ALICE)).id is None
+
+    async def test_beyond_the_limit_stays_until_its_lease_is_over(self, ledger: Ledger, pool: Pool) -> None:
+        await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
+        async with Ledger(pool, owner="left", limits=LedgerLimits(abandoned_max=2)) as left:
+            async with pool.connection() as blocker, blocker.transaction():
+                await blocker.execute('SELECT FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
+                await leave(left, pool, "first", "second", "third")
+            await until_released(ledger, "second")
+        assert [(await ledger.hold_of(key)).status for key in ("first", "third")] == [
+            HoldStatus.RELEASED,
+            HoldStatus.OPEN,
+        ]
+
+    async def test_does_not_keep_a_ledger_from_closing(self, ledger: Ledger, pool: Pool) -> None:
+        await ledger.post(Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up"))
+        before = asyncio.all_tasks()
+        limits = LedgerLimits(wait_s=0.2, retry_s=60)
+        async with pool.connection() as blocker, blocker.transaction():
+            await blocker.execute('SELECT FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
+            async with asyncio.timeout(10):
+                async with Ledger(pool, owner="left", limits=limits) as left:
+                    with pytest.raises(LedgerUnavailable):
+                        await left.hold(HoldRequest("call", ALICE, 10, 0, 60))
+        assert asyncio.all_tasks() <= before
+
+
 async def until_released(ledger: Ledger, key: str) -> None:
     async with asyncio.timeout(15):
-        while (await ledger.hold_of(key)).status is not HoldStatus.RELEASED:  # noqa: ASYNC110 - in Postgres
+        while not await is_released(ledger, key):  # noqa: ASYNC110 - in Postgres
             await asyncio.sleep(0.01)
+
+
+async def is_released(ledger: Ledger, key: str) -> bool:
+    try:
+        return (await ledger.hold_of(key)).status is HoldStatus.RELEASED
+    except NotFound:  # it is still being decided
+        return False
 
 
 async def until_requested(pool: Pool) -> None:

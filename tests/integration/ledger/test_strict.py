@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from billing.database import Pool
-from billing.errors import InsufficientCredits
+from billing.database import Pool, open_pool
+from billing.errors import InsufficientCredits, NotFound
+from billing.ledger import Ledger
 from billing.ledger.no_overdraft import NoOverdraftLedger
 from billing.ledger.schemas import (
     Entry,
@@ -20,6 +21,7 @@ from billing.ledger.schemas import (
     TransactionKind,
     TransactionQuery,
 )
+from tests.postgres_server import until_waiting
 
 ALICE = Payer("user_id", "alice")
 TOPUP = Entry(ALICE, TransactionKind.TOPUP, 100, "topup:1", "Top-up", stripe_object_id="cs_1")
@@ -81,6 +83,44 @@ class TestSettle:
 
     async def test_of_a_call_without_a_hold_takes_what_is_left(self, strict: NoOverdraftLedger) -> None:
         assert (await strict.settle(cost("a", 300))).charged_nanos == 100
+
+    async def test_of_a_call_without_hold_and_payer_is_not_found(self, strict: NoOverdraftLedger) -> None:
+        with pytest.raises(NotFound):
+            await strict.settle(Settlement("a", 300, "finished", "demo"))
+
+    async def test_of_a_call_that_ends_meanwhile_takes_what_is_left(
+        self, strict: NoOverdraftLedger, pool: Pool
+    ) -> None:
+        await strict.hold(hold("a", 10))
+        async with pool.connection() as other, other.transaction():
+            await other.execute('SELECT FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
+            settling = asyncio.ensure_future(strict.settle(cost("a", 300)))
+            await until_waiting(pool)
+            await other.execute("SELECT end_one_v1('a', 'release', 0, 'failed', '-', FALSE, '{}')")
+        assert (await settling).charged_nanos == 100
+        assert await balance(strict) == 0
+        assert await strict.prove() == []
+
+    async def test_takes_its_hold_where_another_call_took_the_rest_meanwhile(
+        self, pool: Pool, database_url: str
+    ) -> None:
+        """After it was told what is available, and before it takes that: both need the one connection."""
+        narrow = await open_pool(database_url, max_size=1)
+        async with NoOverdraftLedger(narrow, owner="test") as strict, Ledger(pool, owner="other") as other:
+            await other.post(TOPUP)
+            await strict.hold(hold("a", 10))
+            async with pool.connection() as blocker, blocker.transaction():
+                await blocker.execute('SELECT FROM "LiteLLM_StripeBalanceTable" FOR UPDATE')
+                settling = asyncio.ensure_future(strict.settle(cost("a", 300)))
+                await until_waiting(pool)
+                between = asyncio.ensure_future(narrow.getconn())
+                await asyncio.sleep(0)  # it is next in the pool's queue
+            taken = await between
+            await other.hold(hold("b", 90))
+            await narrow.putconn(taken)
+            assert (await settling).charged_nanos == 10
+            assert (await other.account(ALICE)).available_nanos == 0
+        await narrow.close()
 
 
 class TestFurtherCharge:

@@ -1,21 +1,17 @@
-"""What the supervisor hands on, listens on, and shows."""
+"""What the supervisor hands on and shows."""
 
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
-import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from gateway.failures import PortTaken
 from gateway.start.environment import for_gateway, proxies_in
-from gateway.start.listening import bind
 from gateway.start.readiness import WithTailnet, write_status
 from gateway.tailnet.status import TailnetStatus
 
@@ -40,28 +36,6 @@ class TestEnvironment:
         assert for_gateway({"PORT": "1"}, {"PORT": "2"}, tailnet=False) == {"PORT": "2"}
 
 
-class TestListening:
-    @pytest.mark.enable_socket
-    def test_one_socket_takes_both_kinds_of_address(self) -> None:
-        with bind("::", 0) as listener:
-            listener.listen()
-            port = listener.getsockname()[1]
-            for host in ("127.0.0.1", "::1"):
-                socket.create_connection((host, port), timeout=5).close()
-
-    @pytest.mark.enable_socket
-    def test_before_it_listens_clients_are_refused(self) -> None:
-        with bind("::", 0) as listener, pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=5)
-
-    @pytest.mark.enable_socket
-    def test_a_taken_port_is_said(self) -> None:
-        with bind("127.0.0.1", 0) as first:
-            first.listen()
-            with pytest.raises(PortTaken, match="cannot listen on"):
-                bind("127.0.0.1", first.getsockname()[1])
-
-
 async def _readiness(_request: Request) -> Response:
     return JSONResponse({"status": "connected", "db": "connected"}, 503)
 
@@ -74,7 +48,6 @@ async def _no_json(_request: Request) -> Response:
     return PlainTextResponse("no JSON")
 
 
-@pytest.mark.enable_socket  # the test client makes itself a socket pair
 class TestReadiness:
     def _client(self, status_file: Path) -> TestClient:
         routes = [
