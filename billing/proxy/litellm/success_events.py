@@ -1,4 +1,4 @@
-"""What a charge stores of LiteLLM's event: who served, the tokens, the prices of a token."""
+"""Translates LiteLLM's success events, once: what follows works on `SuccessEvent` alone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from decimal import Decimal, InvalidOperation
 from pydantic import JsonValue
 
 from billing.ledger.schemas import Json
-from billing.prices.rule import PriceRule
-
-Served = tuple[str | None, str | None, str | None]  # group, deployment id, provider
+from billing.proxy.calls.call import Call
+from billing.proxy.calls.success_event import SuccessEvent
 
 _UNIT_PRICES = (
     "input_cost_per_token",
@@ -24,52 +23,113 @@ _UNIT_PRICES = (
     "input_cost_per_request",
 )
 _BUCKETS = ("metadata", "litellm_metadata")
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+# LiteLLM's names of calls in its events that use something however little they say of it.
+_NEVER_FREE = frozenset(
+    (
+        "aimage_generation", "aimage_edit", "aspeech", "atranscription", "arerank", "aocr", "asearch",
+        "aresponses", "acompact_responses", "agenerate_content", "agenerate_content_stream",
+    )
+)  # fmt: skip
+# Those that use tokens: an answer in one piece without any is one whose usage its provider left out.
+_COUNTED_IN_TOKENS = frozenset({"acompletion", "atext_completion", "aembedding", "anthropic_messages"})
 _TABLES = (dict, Mapping)  # to ask an abstract class takes ten times as long
 _NOTHING: Mapping[str, object] = {}
 
 
-def mapping_of(value: object) -> Mapping[str, object]:
-    """The value, where it is a mapping; else an empty one."""
-    return value if isinstance(value, _TABLES) else _NOTHING
+def success_event(kwargs: Mapping[str, object], call: Call | None) -> SuccessEvent:
+    """What the `kwargs` of a success event say, which came in the context of `call`.
+
+    A bridge makes its call beside the router, so nobody writes over what the client's `metadata` says of
+    group, deployment and price: of that event they are left out.
+    """
+    payload = _mapping(kwargs.get("standard_logging_object"))
+    params = _mapping(kwargs.get("litellm_params"))
+    event_id = str(kwargs.get("litellm_call_id"))
+    group, deployment_id = _text(payload.get("model_group")), _text(payload.get("model_id"))
+    buckets = [_mapping(params.get(bucket)) for bucket in _BUCKETS]
+    if deployment_id is None and call is not None and call.may_be_bridged and event_id != call.main_id:
+        group, buckets = None, [_NOTHING, _NOTHING]
+    model = _mapping(_mapping(payload.get("model_map_information")).get("model_map_value"))
+    context = model.get("max_input_tokens")
+    return SuccessEvent(
+        id=event_id,
+        group=group,
+        deployment_id=deployment_id,
+        provider=_text(payload.get("custom_llm_provider")),
+        is_chat=kwargs.get("call_type") == "acompletion",
+        is_streamed=kwargs.get("stream") is True,
+        is_cut=buckets[0].get("client_disconnected") is True,
+        is_cached=kwargs.get("cache_hit") is True,
+        cost=cost_of(kwargs),
+        saved_cost=payload.get("saved_cache_cost") or None,
+        usage=_usage(payload) or {name: payload.get(name) for name in _COUNTS},
+        context_tokens_max=context if isinstance(context, int) else None,
+        facts=_facts(
+            kwargs, payload, (params, *(_mapping(each.get("model_info")) for each in buckets), model)
+        ),
+    )
 
 
-def served_by(kwargs: Mapping[str, object]) -> Served:
-    """Who served, from the `kwargs` of a LiteLLM logging event."""
-    payload = mapping_of(kwargs.get("standard_logging_object"))
-    group, provider = _text(payload.get("model_group")), _text(payload.get("custom_llm_provider"))
-    return group, _text(payload.get("model_id")), provider
+def cost_of(kwargs: Mapping[str, object]) -> object:
+    """The provider cost as LiteLLM's spend log has it, or None where LiteLLM does not know it.
+
+    `kwargs["response_cost"]` is None for an unpriced call, while the logging payload turns that into 0; a 0
+    with tokens used and no cache hit is LiteLLM's way to say the same. So is a 0 for what is not counted in
+    tokens (a provider that reports no searches), or for an answer whose tokens nobody reported. What a stream
+    without usage costs is counted elsewhere. No deployment costs 0 but one that is declared free, which is
+    not asked here.
+    """
+    if kwargs.get("response_cost") is None:
+        return None
+    logged = _mapping(kwargs.get("standard_logging_object"))
+    cost = logged.get("response_cost", kwargs["response_cost"])
+    call_type = kwargs.get("call_type")
+    in_one_piece = call_type in _COUNTED_IN_TOKENS and kwargs.get("stream") is not True
+    used = logged.get("total_tokens") or in_one_piece or call_type in _NEVER_FREE
+    if cost == 0 and used and not kwargs.get("cache_hit"):
+        return None
+    return cost
 
 
-def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
-    """What a charge stores about its price, from the `kwargs` of a LiteLLM logging event.
+def _facts(
+    kwargs: Mapping[str, object], payload: Mapping[str, object], prices: tuple[Mapping[str, object], ...]
+) -> Json:
+    """What a charge stores of an event.
 
     Keys: `provider_model`, `provider`, `deployment_id`, `tokens` (prompt,
     completion, total, cached, cache_write, reasoning), `unit_prices` (decimal strings a token, of the
     deployment that served), `provider_cost` (decimal string, exactly LiteLLM's number), `cache_hit`,
-    `service_tier`, `response_id` (by which LiteLLM names its spend log row), `rule`. Facts that LiteLLM does
-    not give are null, never guessed.
+    `service_tier`, `response_id` (by which LiteLLM names its spend log row). Facts that LiteLLM does not give
+    are null, never guessed.
     """
-    payload = mapping_of(kwargs.get("standard_logging_object"))
-    breakdown = mapping_of(payload.get("cost_breakdown"))
+    breakdown = _mapping(payload.get("cost_breakdown"))
     cost = payload.get("response_cost", kwargs.get("response_cost"))
     return {
         "provider_model": _text(payload.get("model")),
         "provider": _text(payload.get("custom_llm_provider")),
         "deployment_id": _text(payload.get("model_id")),
         "tokens": _tokens(payload),
-        "unit_prices": _unit_prices(kwargs, payload),
+        "unit_prices": _unit_prices(prices),
         "provider_cost": None if cost is None else str(cost),
         "cache_hit": payload.get("cache_hit") is True,
         "service_tier": _text(breakdown.get("service_tier")),
         "response_id": _text(payload.get("id")),
-        "rule": rule.detail(),
     }
 
 
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, _TABLES) else _NOTHING
+
+
+def _usage(payload: Mapping[str, object]) -> Mapping[str, object]:
+    return _mapping(_mapping(payload.get("metadata")).get("usage_object"))
+
+
 def _tokens(payload: Mapping[str, object]) -> dict[str, JsonValue]:
-    usage = mapping_of(mapping_of(payload.get("metadata")).get("usage_object"))
-    prompt = mapping_of(usage.get("prompt_tokens_details"))
-    completion = mapping_of(usage.get("completion_tokens_details"))
+    usage = _usage(payload)
+    prompt = _mapping(usage.get("prompt_tokens_details"))
+    completion = _mapping(usage.get("completion_tokens_details"))
     cache_write = _count(prompt.get("cache_creation_tokens")) or _count(prompt.get("cache_write_tokens"))
     return {
         "prompt": _count(payload.get("prompt_tokens")),
@@ -81,14 +141,8 @@ def _tokens(payload: Mapping[str, object]) -> dict[str, JsonValue]:
     }
 
 
-def _unit_prices(kwargs: Mapping[str, object], payload: Mapping[str, object]) -> dict[str, JsonValue]:
+def _unit_prices(sources: tuple[Mapping[str, object], ...]) -> dict[str, JsonValue]:
     """The prices a token of the deployment that served: its own before those of LiteLLM's price map."""
-    params = mapping_of(kwargs.get("litellm_params"))
-    sources = (
-        params,
-        *(mapping_of(mapping_of(params.get(bucket)).get("model_info")) for bucket in _BUCKETS),
-        mapping_of(mapping_of(payload.get("model_map_information")).get("model_map_value")),
-    )
     prices: dict[str, JsonValue] = {}
     for name in _UNIT_PRICES:
         for source in sources:
