@@ -18,6 +18,7 @@ from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.payer import Key
+from billing.proxy.calls.request_end import RequestEnds
 from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.proxy.calls.shadow import Shadow
 from billing.proxy.calls.sources import Pricing
@@ -52,6 +53,7 @@ class Enforcement:
         admissions = Admissions(calls, self._open_calls, settings, _router, prices, self.credit_check)
         if self._shadow is not None:
             self._shadow.look_with(admissions, self._open_calls, prices)
+        self._request_ends = RequestEnds(self._open_calls, settings)
         self._successes = Successes(self._open_calls, settings.billing_charge_cache_hit)
         self._hook = _PROXY_BillingLogger(
             admissions,
@@ -85,7 +87,7 @@ class Enforcement:
 
     def request_ended(self, call: Call) -> None:
         """For the middleware, at the end of each response."""
-        self._open_calls.request_ended(call)
+        self._request_ends.request_ended(call)
 
     def standing(self) -> ProcessStanding:
         """What this process has in hand."""

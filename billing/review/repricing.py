@@ -12,9 +12,10 @@ from billing.database import load_statements
 from billing.errors import BadRequest, Conflict, KeyConflict, NotFound
 from billing.ledger.endings import Ending
 from billing.ledger.reader import LedgerReader, bounded
-from billing.ledger.schemas import Json, Payer, Resolution, Settlement
+from billing.ledger.schemas import Json, Payer, Resolution
 from billing.ledger.service import Ledger
-from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail, without_rules
+from billing.prices.detail import rule_of_detail, without_rules
+from billing.prices.settlement import ChargedCall, model_of, priced_settlement
 from billing.settings import CustomerType
 
 _SQL = load_statements("billing.review")
@@ -80,18 +81,16 @@ async def price_by_hand(
     if known.is_open:
         raise Conflict(f"The call {call_id} has not ended yet.")
     rule = rule_of_detail(known.detail, None, None)
-    amount_nanos = charge_nanos_of(cost, rule)
-    settlement = Settlement(
-        key=call_id,
-        amount_nanos=amount_nanos,
-        ending=Ending.PRICED_BY_HAND,
-        description=f"{known.detail.get('model') or 'call'}: priced by hand",
-        payer=Payer(known.customer_type, known.customer_id),
-        detail={
-            **without_rules(known.detail),
-            "ending": str(Ending.PRICED_BY_HAND),
-            "rule": known.detail.get("rule", rule.detail()),
-            "price": price_detail("by_hand", cost, rule, amount_nanos),
+    payer = Payer(known.customer_type, known.customer_id)
+    settlement = priced_settlement(
+        ChargedCall(call_id, payer, without_rules(known.detail), model_of(known.detail)),
+        Ending.PRICED_BY_HAND,
+        basis="by_hand",
+        cost=cost,
+        rule=rule,
+        note="priced by hand",
+        facts={
+            "rule": known.detail.get("rule", rule.detail()),  # which says whom it is for
             "reason": reason,
             "priced_by": priced_by,
         },

@@ -32,7 +32,7 @@ GATEWAY_MUTANTS = [
     Mutant(
         "an event that comes twice is charged twice",
         "billing/proxy/calls/success.py",
-        "if event_id in call.success_events or event_id in call.additional_charges:",
+        "if self._additional.knows(call, event.id):",
         "if False:",
         (_EVENTS,),
     ),
@@ -66,7 +66,7 @@ GATEWAY_MUTANTS = [
     ),
     Mutant(
         "an unknown cost is nothing",
-        "billing/proxy/calls/success.py",
+        "billing/proxy/litellm/success_events.py",
         '    if kwargs.get("response_cost") is None:\n        return None\n',
         "",
         (_EVENTS,),

@@ -11,16 +11,14 @@ answer of a tool. The rule (docs/explanation/endings.md, "Several events"):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from enum import Enum, auto
 from typing import Protocol
 
 from billing.ledger.schemas import Settlement
-from billing.money import format_nanos
+from billing.prices.settlement import reduced_settlement
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
-from billing.proxy.calls.charge_detail import served_by
+from billing.proxy.calls.success_event import SuccessEvent
 
 
 class Part(Enum):
@@ -31,7 +29,21 @@ class Part(Enum):
     BACKGROUND = auto()
 
 
-class FurtherCharges(Protocol):
+def part_of(call: Call, admission: Admission, event: SuccessEvent) -> Part:
+    """What the event is. Nothing is asked of its metadata that a client can write."""
+    if call.main_id is None or event.id == call.main_id:  # not known: the first
+        is_own = is_bound = True
+    else:  # Gemini's API on another provider: a chat call beside the router, unnamed (max_cost/bridges.py)
+        is_bridge = call.may_be_bridged and event.is_chat
+        is_nameless = not event.group and not event.deployment_id
+        is_bound = is_bridge if is_nameless else admission.was_bound_for(event.group, event.deployment_id)
+        is_own = is_bridge and is_bound
+    if is_own and not call.heard:
+        return Part.OWN
+    return Part.ADDITIONAL if is_bound else Part.BACKGROUND
+
+
+class ChargesMore(Protocol):
     """Takes one more charge of a call (`OpenCalls`)."""
 
     def charge_more(
@@ -39,79 +51,45 @@ class FurtherCharges(Protocol):
     ) -> None: ...
 
 
-def part_of(call: Call, admission: Admission, event_id: str, kwargs: Mapping[str, object]) -> Part:
-    """What the event with these `kwargs` is. Nothing is asked of its metadata that a client can write."""
-    if call.main_id is None or event_id == call.main_id:  # not known: the first
-        is_own = is_bound = True
-    else:  # Gemini's API on another provider: a chat call beside the router, without names (bound/bridges.py)
-        group, deployment_id, _ = served_by(kwargs)
-        is_bridge = call.may_be_bridged and kwargs.get("call_type") == "acompletion"
-        is_nameless = not group and not deployment_id
-        is_bound = is_bridge if is_nameless else admission.was_bound_for(group, deployment_id)
-        is_own = is_bridge and is_bound
-    if is_own and not call.heard:
-        return Part.OWN
-    return Part.ADDITIONAL if is_bound else Part.BACKGROUND
+class AdditionalCharges:
+    """Charges a call's further events, once its own ending is chosen."""
+
+    def __init__(self, open_calls: ChargesMore) -> None:
+        self._open_calls = open_calls
+
+    def knows(self, call: Call, event_id: str) -> bool:
+        """Whether this event has come before."""
+        return event_id in call.success_events or event_id in call.additional_charges
+
+    def note_own(self, call: Call, event_id: str, settlement: Settlement) -> None:
+        """Remembers what the call's own event comes to."""
+        call.success_events[event_id] = _known_nanos(settlement)
+
+    def keep(self, call: Call, event_id: str, settlement: Settlement) -> None:
+        """Lets a further event wait for the call's own ending."""
+        call.additional_charges[event_id] = settlement
+
+    def charge_kept(self, call: Call, admission: Admission) -> None:
+        """Charges what has waited. Together they cost at most what is due for all events of the call."""
+        while call.additional_charges:
+            event_id = next(iter(call.additional_charges))
+            settlement = call.additional_charges.pop(event_id)
+            due_before_nanos = _due_nanos(call, admission)
+            call.success_events[event_id] = _known_nanos(settlement)
+            more_nanos = _due_nanos(call, admission) - due_before_nanos
+            if more_nanos > 0:
+                reduced = reduced_settlement(settlement, more_nanos)
+                self._open_calls.charge_more(call, admission, reduced, event_id)
 
 
-def trusted(call: Call, event_id: str, kwargs: Mapping[str, object]) -> Mapping[str, object]:
-    """The `kwargs` of an event without the client's words.
-
-    A bridge makes its call beside the router, so nobody writes over what the client's `metadata` says of
-    group, deployment and price: of that event they are left out.
-    """
-    if not call.may_be_bridged or event_id == call.main_id:
-        return kwargs
-    _, deployment_id, _ = served_by(kwargs)
-    if deployment_id:
-        return kwargs
-    kept = dict(kwargs)
-    for name, clients in (
-        ("standard_logging_object", ("model_group",)),
-        ("litellm_params", ("metadata", "litellm_metadata")),
-    ):
-        value = kwargs.get(name)
-        if isinstance(value, Mapping):
-            kept[name] = {key: each for key, each in value.items() if key not in clients}
-    return kept
+def _known_nanos(settlement: Settlement) -> int | None:
+    return None if settlement.estimate else settlement.amount_nanos
 
 
-def charge_additional(charges: FurtherCharges, call: Call, admission: Admission) -> None:
-    """Charges what waits for the call's own ending. Together they cost at most what is due for them all."""
-    while call.additional_charges:
-        event_id = next(iter(call.additional_charges))
-        settlement = call.additional_charges.pop(event_id)
-        due_before_nanos = _due(call, admission)
-        note(call, event_id, settlement)
-        more_nanos = _due(call, admission) - due_before_nanos
-        if more_nanos > 0:
-            charges.charge_more(call, admission, _reduced(settlement, more_nanos), event_id)
-
-
-def note(call: Call, event_id: str, settlement: Settlement) -> None:
-    """Remembers what an event comes to; one that comes again is known by it."""
-    call.success_events[event_id] = None if settlement.estimate else settlement.amount_nanos
-
-
-def counted_nanos(call: Call) -> int | None:
-    """What a stream or session has cost by our own count, where we counted it."""
-    counted = call.stream or call.session
-    return counted.likely_nanos if counted is not None else None
-
-
-def _due(call: Call, admission: Admission) -> int:
+def _due_nanos(call: Call, admission: Admission) -> int:
     """What the events of a call come to. Count and hold bound all of them: due once for the unpriced."""
     charges = call.success_events.values()
     known_nanos = sum(charge for charge in charges if charge is not None)
     if None not in charges:
         return known_nanos
-    return max(known_nanos, counted_nanos(call) or admission.hold_nanos)
-
-
-def _reduced(settlement: Settlement, amount_nanos: int) -> Settlement:
-    """A further charge, less what an unpriced event before it has paid already."""
-    if amount_nanos == settlement.amount_nanos:
-        return settlement
-    paid = format_nanos(settlement.amount_nanos - amount_nanos)
-    detail = {**settlement.detail, "paid_before": paid}
-    return replace(settlement, amount_nanos=amount_nanos, detail=detail)
+    return max(known_nanos, call.counted_nanos or admission.hold_nanos)

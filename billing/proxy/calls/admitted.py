@@ -8,6 +8,7 @@ from typing import Protocol
 
 from billing.ledger.schemas import Json, Payer
 from billing.prices.rule import PriceRule
+from billing.prices.settlement import ChargedCall, model_of
 from billing.proxy.calls.call_rules import CallRules
 
 
@@ -37,10 +38,10 @@ class Admission:
         """Whether the deployment that served is declared free; others of its group may be priced."""
         return self.rules is not None and self.rules.declared_free(group, deployment_id)
 
-    def model_of(self, group: str | None) -> str:
-        """What a charge calls the model: the group that served, where the call was admitted for it."""
+    def charged_call(self, call_id: str, group: str | None = None) -> ChargedCall:
+        """The call for a settlement, under the name of the group that served where it was admitted for it."""
         served = self.rules.group_name(group) if self.rules else None
-        return served or str(self.detail.get("model") or "call")
+        return ChargedCall(call_id, self.payer, self.detail, served or model_of(self.detail))
 
 
 class Admitted(Protocol):

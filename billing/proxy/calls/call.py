@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from billing.errors import BillingError
 from billing.ledger.schemas import Settlement
 from billing.proxy.calls.admitted import Admission
-from billing.proxy.calls.charge_detail import Served
+from billing.proxy.calls.success_event import Served
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Route
 from billing.proxy.streams import CreditedStream
@@ -51,7 +51,7 @@ class Call:
     dispatched: bool = False  # deployment hook: a provider was about to be called
     heard: bool = False  # success hook: the event of the call itself has come
     success_events: dict[str, int | None] = field(default_factory=dict)  # what each costs; None: not priced
-    additional_charges: dict[str, Settlement] = field(default_factory=dict)  # success hook
+    additional_charges: dict[str, Settlement] = field(default_factory=dict)  # that wait for its ending
     client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
     timed_out: bool = False  # failure hook: a provider did not answer in time
     rejected: bool = False  # failure hook: a guardrail or limit of the gateway's said no, not a provider
@@ -78,3 +78,9 @@ class Call:
         dispatched = ("has_dispatched_final_stream_success", "realtime_session_success_logged")
         streamed = isinstance(details, dict) and any(details.get(name) for name in dispatched)
         return streamed or getattr(self.logging_obj, "async_success_log_enqueued", False) is True
+
+    @property
+    def counted_nanos(self) -> int | None:
+        """What a stream or session has cost by our own count, where we counted it."""
+        counted = self.stream or self.session
+        return counted.likely_nanos if counted is not None else None

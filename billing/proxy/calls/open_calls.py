@@ -10,34 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
-from billing.errors import BillingError, InvalidAmount, Unavailable
+from billing.errors import BillingError, Unavailable
 from billing.ledger.endings import Ending
-from billing.ledger.schemas import Entry, Resolution, Settlement, TransactionKind
-from billing.prices.detail import charge_nanos_of, price_detail
-from billing.proxy.calls.additional_charges import charge_additional, counted_nanos
+from billing.ledger.schemas import Resolution, Settlement
+from billing.prices.settlement import additional_charge
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_ledger import CallLedger
-from billing.proxy.calls.endings import (
-    ChargeCost,
-    ChargeEstimate,
-    Cost,
-    Decision,
-    Release,
-    ending_at_request_end,
-)
 from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 _EVENT_WITHIN_S = 1.0
-_WHY = {
-    "input": "{ending}, input only",
-    "count": "{ending}, by our own count",
-    "hold": "answered, but failed LiteLLM's validation: charged at the hold",
-}
 
 
 class OpenCalls:
@@ -52,6 +39,9 @@ class OpenCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def __contains__(self, call: Call) -> bool:
+        return call.id in self._calls
+
     def add(self, call: Call) -> None:
         """From here on the call's lease is renewed."""
         self._calls[call.id] = call
@@ -62,68 +52,25 @@ class OpenCalls:
 
     def settle(self, call: Call, settlement: Settlement) -> None:
         """A cost is known: charge it, whatever was decided before."""
-        self._ends(call)
+        call.resolving = True
         self._settlement_queue.submit(
             call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call)
         )
 
-    def _ends(self, call: Call) -> None:
-        """Its ending is chosen, so what waited for it is charged beside. The sweeper needs no such thing: it
-        finds all in LiteLLM's log.
+    def settle_unless_confirmed(
+        self, call: Call, settlement: Settlement, on_decided: Callable[[], None]
+    ) -> None:
+        """Gives a success event a moment to come, which LiteLLM does not announce for all streams.
+
+        Where none came, runs `on_decided` and charges the settlement.
         """
-        call.resolving = True
-        if call.admission is not None:
-            charge_additional(self, call, call.admission)
-
-    def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
-        """Another priced event of the same call, under a provider call of its own: one more charge."""
-        entry = Entry(
-            payer=admission.payer,
-            kind=TransactionKind.CHARGE,
-            amount_nanos=-settlement.amount_nanos,
-            source_key=f"charge:{call.id}:{event_id}",
-            description=settlement.description,
-            hold_key=call.id,
-            estimate=settlement.estimate,
-            detail=settlement.detail,
-        )
-
-        async def post() -> None:
-            await self._ledger.post(entry)
-
-        self._settlement_queue.submit(call.id, post, lambda: None)
-
-    def request_ended(self, call: Call) -> None:
-        """The response is over: resolve what no event will resolve."""
-        call.ended_at = time.monotonic()
-        admission = call.admission
-        if admission is None or call.resolving or call.id not in self._calls:
-            return
-        decision = ending_at_request_end(call, admission, self._settings)
-        self._apply(call, admission, decision)
-
-    def _apply(self, call: Call, admission: Admission, decision: Decision) -> None:
-        match decision:
-            case Release(ending):
-                self._ends(call)
-                self._settlement_queue.submit(
-                    call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
-                )
-            case ChargeEstimate(ending, _, basis):
-                why = _WHY[basis].format(ending=_words(ending))
-                settle = self._settle_unless_confirmed if basis == "count" else self.settle
-                settle(call, _estimate(call, admission, decision, why))
-            case ChargeCost(ending, cost):
-                self.settle(call, self._recovered(call, admission, ending, cost))
-
-    def _settle_unless_confirmed(self, call: Call, settlement: Settlement) -> None:
-        """Gives a success event a moment to come, which LiteLLM does not announce for all streams."""
 
         async def resolve() -> Resolution | None:
             await asyncio.sleep(_EVENT_WITHIN_S)
             if call.heard:
                 return None
-            self._ends(call)
+            call.resolving = True
+            on_decided()
             return await self._ledger.settle(settlement)
 
         def done() -> None:
@@ -132,29 +79,21 @@ class OpenCalls:
 
         self._settlement_queue.submit(call.id, resolve, done)
 
-    def _recovered(self, call: Call, admission: Admission, ending: Ending, cost: Cost) -> Settlement:
-        rule = admission.rule_of(*call.recovered_from)
-        try:
-            amount_nanos = charge_nanos_of(cost, rule)
-        except InvalidAmount as error:
-            logger.error("call %s broke with no cost (%s): charged at its hold, for review", call.id, error)
-            why = "broken mid-stream, price unknown, charged at the hold"
-            unpriced = ChargeEstimate(Ending.FINISHED_UNPRICED, admission.hold_nanos, "hold")
-            return _estimate(call, admission, unpriced, why)
-        return Settlement(
-            key=call.id,
-            amount_nanos=amount_nanos,
-            ending=ending,
-            description=f"{_model_of(admission)}: {_words(ending)}, usage so far",
-            payer=admission.payer,
-            detail={
-                **admission.detail,
-                "ending": str(ending),
-                "provider_cost": str(cost),
-                "rule": rule.detail(),
-                "price": price_detail("provider_cost", cost, rule, amount_nanos),
-            },
+    def release(self, call: Call, ending: Ending) -> None:
+        """The call costs nothing."""
+        call.resolving = True
+        self._settlement_queue.submit(
+            call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
         )
+
+    def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
+        """Another priced event of the same call, under a provider call of its own: one more charge."""
+        entry = additional_charge(settlement, admission.payer, event_id)
+
+        async def post() -> None:
+            await self._ledger.post(entry)
+
+        self._settlement_queue.submit(call.id, post, lambda: None)
 
     def running(self) -> list[str]:
         """Ids of the calls whose lease is to be renewed: not those that the watchdog gives up."""
@@ -179,7 +118,7 @@ class OpenCalls:
         """Leaves a call to the sweeper, which charges at least what its stream had shown."""
         logger.warning("call %s ended without any event; its lease runs out and the rule applies", call.id)
         self.remove(call)
-        shown_nanos = counted_nanos(call)
+        shown_nanos = call.counted_nanos
         if (
             shown_nanos is None
             or call.admission is None
@@ -192,30 +131,5 @@ class OpenCalls:
             logger.warning("call %s may be charged less than it showed: %s", call.id, error)
 
 
-def _estimate(call: Call, admission: Admission, charge: ChargeEstimate, why: str) -> Settlement:
-    return Settlement(
-        key=call.id,
-        amount_nanos=charge.amount_nanos,
-        ending=charge.ending,
-        description=f"{_model_of(admission)}: {why}",
-        estimate=True,
-        payer=admission.payer,
-        detail={
-            **admission.detail,
-            "ending": str(charge.ending),
-            "rule": admission.rule.detail(),
-            "price": price_detail(charge.basis, None, admission.rule, charge.amount_nanos),
-        },
-    )
-
-
 def _given_up(call: Call, deadline: float) -> bool:
     return call.ended_at is not None and call.ended_at < deadline and not call.resolving
-
-
-def _words(ending: Ending) -> str:
-    return ending.replace("_", " ")
-
-
-def _model_of(admission: Admission) -> str:
-    return str(admission.detail.get("model", "call"))

@@ -17,10 +17,11 @@ from billing.database.pool import Pool
 from billing.database.statements import load_statements
 from billing.errors import BillingError, LedgerUnavailable, Unavailable
 from billing.ledger.endings import Ending
-from billing.ledger.schemas import Hold, HoldStatus, Json, Settlement
+from billing.ledger.schemas import Hold, HoldStatus, Settlement
 from billing.ledger.service import Ledger
 from billing.metrics.instruments import SWEPT
-from billing.prices.detail import charge_nanos_of, price_detail, rule_of_detail, without_rules
+from billing.prices.detail import rule_of_detail
+from billing.prices.settlement import call_of_hold, estimated_settlement, priced_settlement
 
 logger = logging.getLogger(__name__)
 
@@ -107,12 +108,8 @@ class Sweeper:
             await self._ledger.release(hold.key, Ending.FAILED)
         else:
             logger.warning("call %s ended without any event: charged by rule, listed for review", hold.key)
-            await self._ledger.expire(
-                hold.key,
-                hold.no_event_charge_nanos,
-                f"{hold.detail.get('model', 'call')}: no event, input only",
-                _by_rule(hold),
-            )
+            charge = _by_rule(hold)
+            await self._ledger.expire(hold.key, charge.amount_nanos, charge.description, charge.detail)
 
     async def _spend_logs(self, hold: Hold) -> list[SpendLog]:
         parameters = {
@@ -143,36 +140,32 @@ def _is_cost(log: SpendLog) -> bool:
     return cost.is_finite() and cost >= 0 and not unpriced
 
 
-def _by_rule(hold: Hold) -> Json:
-    rule = rule_of_detail(hold.detail, None, None)
-    price = price_detail("input", None, rule, hold.no_event_charge_nanos)
-    return {
-        **without_rules(hold.detail),
-        "ending": str(Ending.NO_EVENT),
-        "rule": rule.detail(),
-        "price": price,
-    }
+def _by_rule(hold: Hold) -> Settlement:
+    return estimated_settlement(
+        call_of_hold(hold),
+        Ending.NO_EVENT,
+        basis="input",
+        amount_nanos=hold.no_event_charge_nanos,
+        rule=rule_of_detail(hold.detail, None, None),
+        note="no event, input only",
+    )
 
 
 def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
     cost = sum((Decimal(log.spend) for log in logs), Decimal(0))
     last = logs[-1]
     rule = rule_of_detail(hold.detail, last.model_group, last.model_id)
-    amount_nanos = charge_nanos_of(cost, rule) if cost else 0  # an answer from the cache, or a failure
-    ending = Ending.FINISHED_FREE if rule.free else Ending.FINISHED
-    return Settlement(
-        key=hold.key,
-        amount_nanos=amount_nanos,
-        ending=ending,
-        description=f"{hold.detail.get('model', 'call')}: from the spend log",
-        payer=hold.payer,
-        detail={
-            **without_rules(hold.detail),
-            "ending": str(ending),
+    return priced_settlement(
+        call_of_hold(hold),
+        Ending.FINISHED_FREE if rule.free else Ending.FINISHED,
+        basis="spend_log",
+        cost=cost,
+        rule=rule,
+        note="from the spend log",
+        facts={
             "provider_cost": str(cost),
             "prompt_tokens": last.prompt_tokens,
             "completion_tokens": last.completion_tokens,
-            "rule": rule.detail(),
-            "price": price_detail("spend_log", cost, rule, amount_nanos),
         },
+        is_waived=not cost,  # an answer from the cache, or a failure
     )

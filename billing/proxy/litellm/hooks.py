@@ -22,11 +22,12 @@ from litellm.proxy._types import ProxyException
 from billing.errors import BillingError, LedgerUnavailable
 from billing.proxy.calls.admission import Admissions
 from billing.proxy.calls.call import Call, current_call
-from billing.proxy.calls.charge_detail import Served
 from billing.proxy.calls.payer import is_exempt
 from billing.proxy.calls.shadow import Shadow
 from billing.proxy.calls.success import Successes
+from billing.proxy.calls.success_event import Served
 from billing.proxy.http.client_fields import drop_asked_version
+from billing.proxy.litellm.success_events import success_event
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
     ) -> None:
         """Charges what the call cost."""
         call, params = current_call.get(), kwargs.get("litellm_params")
-        is_customers = self._successes.charge(call, kwargs)
+        is_customers = self._successes.charge(call, success_event(kwargs, call))
         if call is None or call.admission is None or not isinstance(params, dict):
             return
         if is_customers:

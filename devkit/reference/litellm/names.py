@@ -14,9 +14,7 @@ Find = Callable[[ast.Module], set[str]]
 # Files that read the events of a call and the data of its request, as LiteLLM hands them to hooks.
 EVENT_READERS = (
     "billing/proxy/litellm/hooks.py",
-    "billing/proxy/calls/success.py",
-    "billing/proxy/calls/charge_detail.py",
-    "billing/proxy/calls/additional_charges.py",
+    "billing/proxy/litellm/success_events.py",
     "billing/proxy/calls/call.py",
     "billing/proxy/realtime/cost.py",
     "billing/proxy/max_cost/deployments.py",

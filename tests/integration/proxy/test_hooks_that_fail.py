@@ -15,6 +15,7 @@ from billing.database import Pool
 from billing.ledger import Ledger
 from billing.ledger.schemas import TransactionKind
 from billing.proxy.calls.call import Call, current_call
+from billing.proxy.calls.request_end import RequestEnds
 from billing.proxy.calls.sweeper import Sweeper
 from billing.proxy.litellm.hooks import _PROXY_BillingLogger
 from billing.proxy.litellm.mount import mount_hooks, unmount_hooks
@@ -72,13 +73,14 @@ async def test_at_its_success_leaves_it_to_the_watchdog_and_the_sweeper(
     bug: Buggy, ledger: Ledger, pool: Pool
 ) -> None:
     await admit(ledger, no_event_charge_nanos=INPUT)
-    process = Process(ledger, Settings(_env_file=None, billing_watchdog_s=0.01))
+    settings = Settings(_env_file=None, billing_watchdog_s=0.01)
+    process = Process(ledger, settings)
     current_call.set(process.call)
     await litellm.acompletion(**QUESTION, mock_response="hello")
     async with asyncio.timeout(30):
         await bug.asked.wait()
     process.call.dispatched, process.call.status, process.call.body_bytes = True, 200, 10
-    process.open_calls.request_ended(process.call)
+    RequestEnds(process.open_calls, settings).request_ended(process.call)
     process.call.ended_at = -1e9
     await process.open_calls.renew_leases()
     assert len(process.open_calls) == 0

@@ -23,6 +23,7 @@ from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.proxy.calls.success import Successes
 from billing.proxy.calls.sweeper import Sweeper
+from billing.proxy.litellm.success_events import success_event
 from billing.settings import Settings
 
 ALICE = Payer("user_id", "alice")
@@ -52,7 +53,7 @@ class Process:
         self.open_calls.add(self.call)
 
     async def hear_success(self) -> None:
-        self.successes.charge(self.call, EVENT)
+        self.successes.charge(self.call, success_event(EVENT, self.call))
         assert await self.settlement_queue.drain(timeout_s=10) == 0
 
 

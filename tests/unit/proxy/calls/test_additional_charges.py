@@ -14,8 +14,8 @@ from billing.prices.rule import PriceRule, Scope
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_rules import CallRules
-from billing.proxy.calls.success import Successes
 from tests.unit.proxy.deployments import deployment
+from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
 
 PAYER = Payer("user_id", "u")
 HOLD_NANOS = 9_000

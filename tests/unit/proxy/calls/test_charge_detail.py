@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
-from billing.ledger.schemas import Payer
+from billing.ledger.endings import Ending
+from billing.ledger.schemas import Json, Payer
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.calls.charge_detail import charge_detail
+from billing.prices.settlement import ChargedCall, priced_settlement
+from billing.proxy.litellm.success_events import success_event
 
 RULE = PriceRule(
     Decimal("1.2"), 3, 4, scope=Scope(Payer("user_id", "alice"), model="chat"), id="price_9", source="api"
 )
+
+
+def charge_detail(kwargs: Mapping[str, object], rule: PriceRule) -> Json:
+    """What the charge of an event stores besides its ending and price."""
+    call = ChargedCall("call_1", Payer("user_id", "alice"), {}, "m")
+    facts = success_event(kwargs, None).facts
+    charge = priced_settlement(call, Ending.FINISHED, basis="provider_cost", cost=0, rule=rule, facts=facts)
+    return {name: value for name, value in charge.detail.items() if name not in ("ending", "price")}
 
 
 class TestDetail:

@@ -14,8 +14,8 @@ from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.settlement_queue import SettlementQueue
-from billing.proxy.calls.success import Successes
 from billing.settings import Settings
+from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
 
 ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 1000, 5, 0, {"model": "demo"})
 

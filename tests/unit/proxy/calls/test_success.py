@@ -9,8 +9,9 @@ from billing.prices.rule import PriceRule
 from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_rules import CallRules
-from billing.proxy.calls.success import Successes, cost_of
+from billing.proxy.litellm.success_events import cost_of
 from tests.unit.proxy.deployments import deployment
+from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
 
 
 def event(

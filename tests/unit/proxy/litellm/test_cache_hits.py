@@ -14,9 +14,9 @@ from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.open_calls import OpenCalls
-from billing.proxy.calls.success import Successes
 from billing.settings import CacheHitCharge
 from tests.unit.proxy.deployments import deployment
+from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
 
 RULE = PriceRule(Decimal(2), fee_nanos=500, floor_nanos=700)
 HELD = 9_000
