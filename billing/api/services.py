@@ -28,6 +28,9 @@ from billing.topups.fulfilment import Fulfilment
 from billing.topups.jobs import jobs as topup_jobs
 from billing.topups.poller import TopupPoller
 from billing.topups.service import Topups
+from billing.webhooks.dispatch import Dispatch
+from billing.webhooks.jobs import jobs as webhook_jobs
+from billing.webhooks.parked import ParkedEvents
 from billing.webhooks.service import Webhooks
 
 
@@ -42,6 +45,7 @@ class Billing:
     topups: Topups
     fulfilment: Fulfilment
     webhooks: Webhooks
+    parked_events: ParkedEvents
     poller: TopupPoller
     authenticate: Authenticate
 
@@ -59,6 +63,7 @@ async def open_billing(
     await prices.refresh()
     async with connect_stripe(settings) as stripe_api:
         fulfilment = Fulfilment(settings, pool, ledger, stripe_api)
+        dispatch = Dispatch(settings, [CheckoutEvents(fulfilment)])
         yield Billing(
             settings=settings,
             ledger=ledger,
@@ -66,7 +71,8 @@ async def open_billing(
             prices=prices,
             topups=Topups(settings, pool, ledger, stripe_api),
             fulfilment=fulfilment,
-            webhooks=Webhooks(settings, pool, [CheckoutEvents(fulfilment)]),
+            webhooks=Webhooks(settings, pool, dispatch),
+            parked_events=ParkedEvents(pool, dispatch),
             poller=TopupPoller(settings, pool, fulfilment, stripe_api),
             authenticate=authenticate,
         )
@@ -77,6 +83,7 @@ def jobs_of(services: Billing) -> tuple[Repeated, ...]:
     return (
         *prices_jobs(services.settings, services.prices),
         *topup_jobs(services.settings, services.poller),
+        *webhook_jobs(services.parked_events),
     )
 
 
