@@ -38,16 +38,16 @@ with paused_collection():  # LiteLLM reads its environment when it is imported
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
 from billing.api.router import build_router  # noqa: E402
-from billing.api.services import open_billing  # noqa: E402
+from billing.api.services import jobs_of, open_billing  # noqa: E402
 from billing.database.pool import Pool, open_pool  # noqa: E402
 from billing.errors import BillingError, NotConfigured  # noqa: E402
 from billing.jobs.background import Background  # noqa: E402
 from billing.ledger.no_overdraft import NoOverdraftLedger  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
-from billing.metrics.event_loop import LOOK_S, EventLoopDelay  # noqa: E402
 from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
+from billing.metrics.jobs import jobs as metrics_jobs  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
 from billing.metrics.sampling import Sampler  # noqa: E402
 from billing.proxy.adapter import Enforcement  # noqa: E402
@@ -72,16 +72,13 @@ from billing.proxy.litellm.route_guard import guard_routes  # noqa: E402
 from billing.proxy.litellm.spend_log_rows import guard_spend_log_rows  # noqa: E402
 from billing.proxy.litellm.warm_routes import warm_routes  # noqa: E402
 from billing.proxy.max_cost import load_encodings  # noqa: E402
+from billing.reconcile.jobs import jobs as reconcile_jobs  # noqa: E402
 from billing.reconcile.schedule import ReconcileSchedule  # noqa: E402
 from billing.reconcile.service import open_reconciliation  # noqa: E402
-from billing.runtime.memory import FreedMemory  # noqa: E402
+from billing.runtime.jobs import jobs as runtime_jobs  # noqa: E402
 from billing.settings import Settings, get_settings  # noqa: E402
 from billing.startup_checks import check_settings  # noqa: E402
 
-PURGE_INTERVAL_S = 3600.0
-RECONCILE_TICK_S = 60.0  # how often a replica looks whether a comparison is due
-SAMPLE_S = 15.0
-GIVE_BACK_S = 60.0
 logger = logging.getLogger(__name__)
 
 __all__ = ["LITELLM_IMPORT_S", "app"]
@@ -102,16 +99,17 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         background = Background()
         stack.push_async_callback(enforcement.stop)
         stack.push_async_callback(background.stop)
-        enforcement.start(background)
-        background.every(PURGE_INTERVAL_S, "purging", lambda: ledger.purge(settings.billing_holds_keep_days))
-        background.every(settings.billing_prices_refresh_s, "reading price rules", services.prices.refresh)
-        background.every(settings.billing_topup_poll_interval_s, "polling Stripe", services.poller.sweep_once)
+        enforcement.start()
         schedule = ReconcileSchedule(settings, pool, reconciliation)
-        tick_s = min(RECONCILE_TICK_S, settings.billing_reconcile_interval_s)
-        background.every(tick_s, "comparing the books", schedule.run_once)
-        background.every(SAMPLE_S, "sampling", Sampler(pool, ledger, enforcement, schedule).sample)
-        background.every(LOOK_S, "watching the event loop", EventLoopDelay().look)
-        background.every(GIVE_BACK_S, "giving memory back", FreedMemory().give_back)
+        background.start(
+            (
+                *enforcement.jobs(),
+                *jobs_of(services),
+                *reconcile_jobs(settings, schedule),
+                *metrics_jobs(Sampler(pool, ledger, enforcement, schedule)),
+                *runtime_jobs(),
+            )
+        )
         app.state.billing_enforcement = enforcement
         app.state.billing = services
         yield

@@ -16,15 +16,21 @@ from billing.api.request_fields import CustomerId
 from billing.credits.service import Credits
 from billing.database import Pool
 from billing.errors import NotConfigured
+from billing.jobs.background import Repeated
 from billing.ledger.service import Ledger
 from billing.prices.config import configured_rules
+from billing.prices.jobs import jobs as prices_jobs
 from billing.prices.service import Prices
 from billing.settings import CustomerType, Settings
 from billing.stripe_api import connect_stripe
 from billing.topups.events import CheckoutEvents
 from billing.topups.fulfilment import Fulfilment
+from billing.topups.jobs import jobs as topup_jobs
 from billing.topups.poller import TopupPoller
 from billing.topups.service import Topups
+from billing.webhooks.dispatch import Dispatch
+from billing.webhooks.jobs import jobs as webhook_jobs
+from billing.webhooks.parked import ParkedEvents
 from billing.webhooks.service import Webhooks
 
 
@@ -39,6 +45,7 @@ class Billing:
     topups: Topups
     fulfilment: Fulfilment
     webhooks: Webhooks
+    parked_events: ParkedEvents
     poller: TopupPoller
     authenticate: Authenticate
 
@@ -49,14 +56,14 @@ async def open_billing(
 ) -> AsyncIterator[Billing]:
     """Builds the services on an open pool and ledger, and closes the way to Stripe at the end.
 
-    Starts no task: whoever opens it calls `poller.sweep_once()` every `billing_topup_poll_interval_s` and
-    `prices.refresh()` every `billing_prices_refresh_s`. Raises LedgerUnavailable where the price rules cannot
-    be read, and NotConfigured where those of the configuration are wrong.
+    Starts no task: whoever opens it starts what `jobs_of` returns. Raises LedgerUnavailable where the price
+    rules cannot be read, and NotConfigured where those of the configuration are wrong.
     """
     prices = Prices(pool, configured_rules(settings), stale_max_s=settings.billing_prices_stale_max_s)
     await prices.refresh()
     async with connect_stripe(settings) as stripe_api:
         fulfilment = Fulfilment(settings, pool, ledger, stripe_api)
+        dispatch = Dispatch(settings, [CheckoutEvents(fulfilment)])
         yield Billing(
             settings=settings,
             ledger=ledger,
@@ -64,10 +71,20 @@ async def open_billing(
             prices=prices,
             topups=Topups(settings, pool, ledger, stripe_api),
             fulfilment=fulfilment,
-            webhooks=Webhooks(settings, pool, [CheckoutEvents(fulfilment)]),
+            webhooks=Webhooks(settings, pool, dispatch),
+            parked_events=ParkedEvents(pool, dispatch),
             poller=TopupPoller(settings, pool, fulfilment, stripe_api),
             authenticate=authenticate,
         )
+
+
+def jobs_of(services: Billing) -> tuple[Repeated, ...]:
+    """What the services' features do again and again."""
+    return (
+        *prices_jobs(services.settings, services.prices),
+        *topup_jobs(services.settings, services.poller),
+        *webhook_jobs(services.parked_events),
+    )
 
 
 def billing_of(request: Request) -> Billing:

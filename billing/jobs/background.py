@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
 from billing.errors import Unavailable
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Work of a feature that every process does again, `interval_s` after each run's end.
+
+    It must be safe on any number of replicas: where only one may do something, it claims it in Postgres.
+    """
+
+    name: str
+    interval_s: float
+    work: Callable[[], Awaitable[object]]
 
 
 class Background:
@@ -17,9 +30,10 @@ class Background:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
 
-    def every(self, interval_s: float, name: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Starts `work` now, and again `interval_s` after each run's end."""
-        self._tasks.append(asyncio.get_running_loop().create_task(_repeat(interval_s, name, work)))
+    def start(self, jobs: Iterable[Repeated]) -> None:
+        """Starts each now."""
+        loop = asyncio.get_running_loop()
+        self._tasks += [loop.create_task(_repeat(job)) for job in jobs]
 
     async def stop(self) -> None:
         """Cancels everything and waits for it."""
@@ -29,12 +43,12 @@ class Background:
         self._tasks.clear()
 
 
-async def _repeat(interval_s: float, name: str, work: Callable[[], Awaitable[object]]) -> None:
+async def _repeat(job: Repeated) -> None:
     while True:
         try:
-            await work()
+            await job.work()
         except Unavailable as error:
-            logger.warning("%s is waiting: %s", name, error)
+            logger.warning("%s is waiting: %s", job.name, error)
         except Exception:  # the outermost loop of a task: one bad run must not end all later ones
-            logger.exception("%s failed", name)
-        await asyncio.sleep(interval_s)
+            logger.exception("%s failed", job.name)
+        await asyncio.sleep(job.interval_s)

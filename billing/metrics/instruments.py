@@ -20,6 +20,11 @@ EVENTS_WITHOUT_CALL = Counter(
 WEBHOOK_EVENTS = Counter(
     "proxyllm_webhook_events", "Deliveries of Stripe events, by outcome or by the error's code.", ["outcome"]
 )
+PARKED_EVENT_TRIES = Counter(
+    "proxyllm_parked_event_tries",
+    "Times that the gateway tried a parked Stripe event again, by outcome or by the error's code.",
+    ["outcome"],
+)
 SWEPT = Counter(
     "proxyllm_swept_holds", "Holds that the sweeper found abandoned, by what became of it.", ["result"]
 )
@@ -79,6 +84,17 @@ OVERDUE_HOLD = Gauge(
 SAMPLED_AT = Gauge(
     "proxyllm_sampled_timestamp_seconds",
     "When the database was last asked for the gauges that are read from it.",
+    multiprocess_mode="livemax",
+)
+PARKED_EVENTS = Gauge(
+    "proxyllm_parked_events",
+    "Stripe events that fitted nothing: `retried` by the gateway, or `ended` and left to a person.",
+    ["status"],
+    multiprocess_mode="livemax",
+)
+OLDEST_PARKED_EVENT = Gauge(
+    "proxyllm_oldest_parked_event_age_seconds",
+    "Age of the oldest parked event that is tried again; 0 without one.",
     multiprocess_mode="livemax",
 )
 RECONCILE_DIFFERENCES = Gauge(

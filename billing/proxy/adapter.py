@@ -9,7 +9,7 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from billing.database.pool import Pool
 from billing.errors import BillingError
-from billing.jobs.background import Background
+from billing.jobs.background import Repeated
 from billing.ledger.service import Ledger
 from billing.metrics.schemas import ProcessStanding
 from billing.proxy.calls.admission import Admissions
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 _FLUSH_S = 10.0
 _MOUNTED_S = 1.0
 _DRAIN_S = 10.0
+_PURGE_S = 3600.0
 
 
 class Enforcement:
@@ -44,6 +45,7 @@ class Enforcement:
 
     def __init__(self, ledger: Ledger, pool: Pool, settings: Settings, prices: Pricing) -> None:
         self._settings = settings
+        self._ledger = ledger
         self._settlement_queue = SettlementQueue()
         self._sweeper = Sweeper(ledger, pool)
         self._shadow = Shadow(pool, settings) if settings.billing_mode == "shadow" else None
@@ -62,15 +64,21 @@ class Enforcement:
             self._shadow,
         )
 
-    def start(self, background: Background) -> None:
-        """Mounts the hooks and begins to renew leases and to sweep. Raises RuntimeError if LiteLLM balks."""
+    def start(self) -> None:
+        """Mounts the hooks. Raises RuntimeError if LiteLLM balks."""
         mount_hooks(self._hook)
-        background.every(_MOUNTED_S, "keeping the hooks in place", lambda: keep_mounted(self._hook))
-        renew_s = min(self._settings.billing_sweep_interval_s, self._settings.billing_hold_ttl_s / 3)
-        background.every(renew_s, "renewing leases", self._open_calls.renew_leases)
-        background.every(self._settings.billing_sweep_interval_s, "sweeping", self._sweeper.sweep)
-        if self._shadow is not None:
-            self._shadow.start(background)
+
+    def jobs(self) -> tuple[Repeated, ...]:
+        """Hooks stay mounted, leases are renewed, abandoned holds ended, and old ones forgotten."""
+        settings = self._settings
+        renew_s = min(settings.billing_sweep_interval_s, settings.billing_hold_ttl_s / 3)
+        return (
+            Repeated("keeping the hooks in place", _MOUNTED_S, lambda: keep_mounted(self._hook)),
+            Repeated("renewing leases", renew_s, self._open_calls.renew_leases),
+            Repeated("sweeping", settings.billing_sweep_interval_s, self._sweeper.sweep),
+            Repeated("purging", _PURGE_S, lambda: self._ledger.purge(settings.billing_holds_keep_days)),
+            *(() if self._shadow is None else self._shadow.jobs()),
+        )
 
     async def stop(self) -> None:
         """Waits for events and settlements under way; what is left then is the sweeper's, on any replica."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from pydantic import JsonValue
 
 from billing.database import Connection, load_statements
-from billing.webhooks.schemas import Decision, InboxOutcome, StripeEvent
+from billing.webhooks.schemas import Decision, InboxOutcome, ParkedCount, ParkedEvent, StripeEvent
+
+PAUSE_MIN = timedelta(minutes=1)
+PAUSE_MAX = timedelta(hours=6)
+TRIED_FOR = timedelta(days=3)  # as long as Stripe tries (https://docs.stripe.com/webhooks#behaviors)
+OBJECTS_MAX = 20  # of one claim: each may ask Stripe
+EVENTS_MAX = 100
 
 _SQL = load_statements("billing.webhooks")
 
@@ -42,8 +50,58 @@ async def record(connection: Connection, event: StripeEvent, payload: JsonValue)
 
 async def record_outcome(connection: Connection, event_id: str, decision: Decision) -> None:
     """Notes what was done about the event."""
-    values = {"event_id": event_id, "outcome": decision.outcome.value, "reason": decision.reason}
+    values = {
+        "event_id": event_id,
+        "outcome": decision.outcome.value,
+        "reason": decision.reason,
+        "pause_min": PAUSE_MIN,
+    }
     await connection.execute(_SQL["record_outcome"], values)
+
+
+async def hurry_parked(connection: Connection, object_id: str) -> None:
+    """Lets the gateway try soon what is parked about the object."""
+    await connection.execute(_SQL["hurry_parked"], {"object_id": object_id, "pause_min": PAUSE_MIN})
+
+
+async def claim_parked(connection: Connection) -> list[tuple[str, JsonValue]]:
+    """Takes the parked events that are due, and sets when they are due next.
+
+    Returns their ids and payloads, those of an object in the order of Stripe's time.
+    """
+    values = {
+        "pause_min": PAUSE_MIN,
+        "pause_max": PAUSE_MAX,
+        "tried_for": TRIED_FOR,
+        "objects_max": OBJECTS_MAX,
+        "events_max": EVENTS_MAX,
+    }
+    return await (await connection.execute(_SQL["claim_parked"], values)).fetchall()
+
+
+async def lock_parked(connection: Connection, event_id: str) -> bool:
+    """Locks the event until the end of the transaction. Returns whether it is still parked."""
+    row = await (await connection.execute(_SQL["lock_parked"], {"event_id": event_id})).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def record_failure(connection: Connection, event_id: str, reason: str) -> None:
+    """Notes why a parked event could not be tried."""
+    await connection.execute(_SQL["record_failure"], {"event_id": event_id, "reason": reason})
+
+
+async def count_parked(connection: Connection) -> ParkedCount:
+    """How many events are parked, and how old the oldest is that is tried again."""
+    row = await (await connection.execute(_SQL["count_parked"])).fetchone()
+    assert row is not None  # a SELECT of aggregates
+    return ParkedCount(*row)
+
+
+async def list_parked(connection: Connection, limit: int, *, is_retried: bool) -> list[ParkedEvent]:
+    """The oldest parked events that are tried again, or that are not any more."""
+    async with connection.cursor(row_factory=class_row(ParkedEvent)) as cursor:
+        await cursor.execute(_SQL["list_parked"], {"is_retried": is_retried, "limit": limit})
+        return await cursor.fetchall()
 
 
 def _storable(value: JsonValue) -> JsonValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from billing.database import Connection
 
 
 class InboxOutcome(StrEnum):
-    """What was done about an event. A parked one is tried again when Stripe sends it again."""
+    """What was done about an event. The gateway tries a parked one again, and when it is delivered again."""
 
     APPLIED = "applied"
     IGNORED = "ignored"
@@ -75,6 +76,27 @@ def decided(outcome: InboxOutcome, reason: str | None = None) -> Apply:
         return Decision(outcome, reason)
 
     return apply
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedCount:
+    """How many parked events are still tried, the age of the oldest, and how many are left to a person."""
+
+    retried: int
+    oldest_age_s: float
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEvent:
+    """One of them, as an operator sees it. `tries` are the gateway's own."""
+
+    event_id: str
+    type: str
+    object_id: str | None
+    reason: str | None
+    received_at: datetime
+    tries: int
 
 
 class WebhookReceipt(BaseModel):

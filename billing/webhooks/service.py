@@ -4,10 +4,8 @@ Stripe sends it again."""
 from __future__ import annotations
 
 import json
-import logging
 import math
 import time
-from collections.abc import Iterable
 
 from pydantic import JsonValue, ValidationError
 
@@ -16,26 +14,18 @@ from billing.errors import BadRequest, BillingError
 from billing.metrics.instruments import WEBHOOK_EVENTS
 from billing.settings import Settings
 from billing.webhooks import inbox
-from billing.webhooks.schemas import (
-    Apply,
-    EventHandler,
-    InboxOutcome,
-    StripeEvent,
-    WebhookReceipt,
-    decided,
-)
+from billing.webhooks.dispatch import Dispatch, apply_in
+from billing.webhooks.schemas import Apply, InboxOutcome, StripeEvent, WebhookReceipt
 from billing.webhooks.signature import verify_signature
-
-logger = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """The inbox and the handlers of each family of events."""
+    """The inbox, where Stripe delivers events."""
 
-    def __init__(self, settings: Settings, pool: Pool, handlers: Iterable[EventHandler]) -> None:
+    def __init__(self, settings: Settings, pool: Pool, dispatch: Dispatch) -> None:
         self._settings = settings
         self._pool = pool
-        self._handlers = {kind: handler for handler in handlers for kind in handler.types}
+        self._dispatch = dispatch
 
     async def receive(self, body: bytes, signature: str | None) -> WebhookReceipt:
         """Takes one delivery. When this returns, the event and what it did are committed.
@@ -57,29 +47,18 @@ class Webhooks:
         async with self._pool.connection() as connection:
             before = await inbox.outcome_of(connection, event.id)
         # A repeat of what is settled asks Stripe nothing; a parked event may fit by now.
-        apply = await self._prepare(event) if _is_due(before) else None
+        apply = await self._dispatch.prepare(event) if _is_due(before) else None
         async with self._pool.connection() as connection, connection.transaction():
             return await self._keep_in(connection, event, payload, apply)
-
-    async def _prepare(self, event: StripeEvent) -> Apply:
-        if event.account is not None:
-            return decided(InboxOutcome.REFUSED, f"of the connected account {event.account}, not of ours")
-        if event.livemode != self._settings.livemode:
-            return decided(InboxOutcome.REFUSED, f"livemode={event.livemode} is not the mode of our key")
-        handler = self._handlers.get(event.type)
-        if handler is None:
-            return decided(InboxOutcome.IGNORED, "no handler for this type")
-        return await handler.prepare(event)
 
     async def _keep_in(
         self, connection: Connection, event: StripeEvent, payload: JsonValue, apply: Apply | None
     ) -> WebhookReceipt:
         is_new, outcome = await inbox.record(connection, event, payload)
         if apply is not None and (is_new or _is_due(outcome)):
-            decision = await apply(connection)
-            outcome = decision.outcome
-            await inbox.record_outcome(connection, event.id, decision)
-            logger.info("stripe event %s %s: %s (%s)", event.id, event.type, outcome, decision.reason)
+            outcome = (await apply_in(connection, event, apply)).outcome
+            if outcome is InboxOutcome.PARKED and event.object_id is not None:
+                await inbox.hurry_parked(connection, event.object_id)
         return WebhookReceipt(event_id=event.id, outcome=outcome, duplicate=not is_new)
 
 

@@ -34,6 +34,7 @@ def before_start(path: Path, environment: Environment, drain_s: int | None = Non
 async def examine(path: Path, environment: Environment) -> list[Finding]:
     """The same, and what the database and Stripe answer."""
     from gateway.doctor.live_checks import check_database, check_stripe  # Stripe's SDK: `serve` needs none
+    from gateway.doctor.parked_events import check_parked_events
     from gateway.doctor.stored_models import check_stored_models
 
     findings = before_start(path, environment)
@@ -41,6 +42,7 @@ async def examine(path: Path, environment: Environment) -> list[Finding]:
     if isinstance(settings, Settings):
         findings += [finding async for finding in check_database(settings, _litellm_pool(path))]
         findings += [finding async for finding in check_stored_models(settings, environment)]
+        findings += [finding async for finding in check_parked_events(settings)]
         findings += [finding async for finding in check_stripe(settings)]
     return findings
 

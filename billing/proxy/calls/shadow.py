@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing.database.pool import Pool
 from billing.errors import BillingError, NoPayer, Unavailable
-from billing.jobs.background import Background
+from billing.jobs.background import Repeated
 from billing.ledger.schemas import Payer
 from billing.prices.rule import DEFAULT
 from billing.proxy.calls.admission import Admissions
@@ -51,11 +51,13 @@ class Shadow:
         self._open_calls = open_calls
         self._prices = prices
 
-    def start(self, background: Background) -> None:
-        """Begins to write, and to forget what is old."""
-        background.every(_WRITE_S, "writing shadow calls", self._write)
+    def jobs(self) -> tuple[Repeated, ...]:
+        """What was seen is written down, and forgotten when it is old."""
         days = self._settings.billing_holds_keep_days
-        background.every(_PURGE_S, "purging shadow calls", lambda: self._recorder.purge(days))
+        return (
+            Repeated("writing shadow calls", _WRITE_S, self._write),
+            Repeated("purging shadow calls", _PURGE_S, lambda: self._recorder.purge(days)),
+        )
 
     async def stop(self) -> None:
         """Writes what is left."""

@@ -22,6 +22,7 @@ ONLY_IN_MIGRATIONS = {
     "index LiteLLM_StripeTransactionTable_topups",  # partial
     "index LiteLLM_StripeTransactionTable_returned",  # partial, on an expression
     "index LiteLLM_StripeWebhookEventTable_parked",  # partial
+    "index LiteLLM_StripeWebhookEventTable_retry",  # partial
 }
 COLLATED = {  # COLLATE "C"
     "column LiteLLM_StripeBalanceTable.customer_type",

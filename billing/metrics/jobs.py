@@ -1,0 +1,17 @@
+"""What the metrics do again and again."""
+
+from __future__ import annotations
+
+from billing.jobs.background import Repeated
+from billing.metrics.event_loop import LOOK_S, EventLoopDelay
+from billing.metrics.sampling import Sampler
+
+SAMPLE_S = 15.0
+
+
+def jobs(sampler: Sampler) -> tuple[Repeated, ...]:
+    """Gauges are read from the database, and the event loop is watched."""
+    return (
+        Repeated("sampling", SAMPLE_S, sampler.sample),
+        Repeated("watching the event loop", LOOK_S, EventLoopDelay().look),
+    )

@@ -1,0 +1,40 @@
+"""Which handler decides about an event, and how its decision is kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from billing.database import Connection
+from billing.settings import Settings
+from billing.webhooks import inbox
+from billing.webhooks.schemas import Apply, Decision, EventHandler, InboxOutcome, StripeEvent, decided
+
+logger = logging.getLogger(__name__)
+
+
+class Dispatch:
+    """The handlers of each family of events: features bring them, the inbox knows none."""
+
+    def __init__(self, settings: Settings, handlers: Iterable[EventHandler]) -> None:
+        self._livemode = settings.livemode
+        self._handlers = {kind: handler for handler in handlers for kind in handler.types}
+
+    async def prepare(self, event: StripeEvent) -> Apply:
+        """Lets the event's handler learn what it needs; no transaction is open. Raises StripeUnavailable."""
+        if event.account is not None:
+            return decided(InboxOutcome.REFUSED, f"of the connected account {event.account}, not of ours")
+        if event.livemode != self._livemode:
+            return decided(InboxOutcome.REFUSED, f"livemode={event.livemode} is not the mode of our key")
+        handler = self._handlers.get(event.type)
+        if handler is None:
+            return decided(InboxOutcome.IGNORED, "no handler for this type")
+        return await handler.prepare(event)
+
+
+async def apply_in(connection: Connection, event: StripeEvent, apply: Apply) -> Decision:
+    """Applies a prepared event and keeps the decision, in the caller's transaction, which holds its row."""
+    decision = await apply(connection)
+    await inbox.record_outcome(connection, event.id, decision)
+    logger.info("stripe event %s %s: %s (%s)", event.id, event.type, decision.outcome, decision.reason)
+    return decision

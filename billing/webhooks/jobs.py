@@ -1,0 +1,17 @@
+"""What the inbox does again and again."""
+
+from __future__ import annotations
+
+from billing.jobs.background import Repeated
+from billing.webhooks.parked import ParkedEvents
+
+RETRY_S = 10.0
+COUNT_S = 15.0
+
+
+def jobs(parked: ParkedEvents) -> tuple[Repeated, ...]:
+    """Parked events are tried again when they are due, and counted for `/metrics`."""
+    return (
+        Repeated("trying parked events again", RETRY_S, parked.retry_due),
+        Repeated("counting parked events", COUNT_S, parked.count),
+    )

@@ -1,0 +1,73 @@
+"""Tries parked events again: after a 2xx Stripe does not send them a second time.
+
+An event is parked where what it is about is not known yet, or does not fit. It is tried after a minute, then
+after growing pauses, for three days, as long as Stripe itself repeats what it could not deliver. What is
+parked then stays so, for a person.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from pydantic import JsonValue
+
+from billing.database import Pool
+from billing.errors import BillingError
+from billing.metrics.instruments import OLDEST_PARKED_EVENT, PARKED_EVENT_TRIES, PARKED_EVENTS
+from billing.webhooks import inbox
+from billing.webhooks.dispatch import Dispatch, apply_in
+from billing.webhooks.schemas import StripeEvent
+
+logger = logging.getLogger(__name__)
+
+
+class ParkedEvents:
+    """Safe on any number of replicas: events are claimed in one statement, and no lock waits for Stripe.
+
+    A process that dies with claimed events leaves them parked, and due again after their pause; so does a run
+    that ends because Postgres is away.
+    """
+
+    def __init__(self, pool: Pool, dispatch: Dispatch) -> None:
+        self._pool = pool
+        self._dispatch = dispatch
+
+    async def retry_due(self) -> int:
+        """Tries the events that are due, in the order of Stripe's time. Returns how many it tried."""
+        async with self._pool.connection() as connection:
+            claimed = await inbox.claim_parked(connection)
+        for event_id, payload in claimed:
+            PARKED_EVENT_TRIES.labels(await self._try(event_id, payload)).inc()
+        return len(claimed)
+
+    async def count(self) -> None:
+        """Sets the gauges of parked events."""
+        async with self._pool.connection() as connection:
+            parked = await inbox.count_parked(connection)
+        PARKED_EVENTS.labels("retried").set(parked.retried)
+        PARKED_EVENTS.labels("ended").set(parked.ended)
+        OLDEST_PARKED_EVENT.set(parked.oldest_age_s)
+
+    async def _try(self, event_id: str, payload: JsonValue) -> str:
+        """Tries one event, whose failure must not keep the others waiting. Returns a word for its end."""
+        try:
+            return await self._apply(StripeEvent.model_validate(payload))
+        except BillingError as error:
+            logger.warning("parked stripe event %s could not be tried: %s", event_id, error)
+            await self._record_failure(event_id, error.message)
+            return error.code
+        except Exception as error:  # a bug that one event meets must not end the run of the others
+            logger.exception("parked stripe event %s broke its handler", event_id)
+            await self._record_failure(event_id, f"its handler broke: {type(error).__name__}")
+            return "unexpected"
+
+    async def _apply(self, event: StripeEvent) -> str:
+        apply = await self._dispatch.prepare(event)
+        async with self._pool.connection() as connection, connection.transaction():
+            if not await inbox.lock_parked(connection, event.id):
+                return "duplicate"  # delivered meanwhile, or tried by another replica
+            return (await apply_in(connection, event, apply)).outcome.value
+
+    async def _record_failure(self, event_id: str, reason: str) -> None:
+        async with self._pool.connection() as connection:
+            await inbox.record_failure(connection, event_id, reason)
