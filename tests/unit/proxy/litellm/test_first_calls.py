@@ -19,6 +19,13 @@ def test_types_of_calls_are_built() -> None:
     assert Deployment.__pydantic_complete__
 
 
+def test_what_calls_models_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "openai.resources.responses.responses", raising=False)
+    monkeypatch.delitem(sys.modules, "openai.resources.responses", raising=False)
+    prepare_calls()
+    assert "openai.resources.responses.responses" in sys.modules
+
+
 def test_a_module_that_cannot_be_imported_is_run_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
