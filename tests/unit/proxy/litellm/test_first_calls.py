@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from litellm.types.router import Deployment
@@ -20,9 +21,15 @@ def test_types_of_calls_are_built() -> None:
 
 
 def test_what_calls_models_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "openai.resources.responses.responses", raising=False)
-    monkeypatch.delitem(sys.modules, "openai.resources.responses", raising=False)
+    imported, import_module = [], importlib.import_module
+
+    def noted(name: str) -> ModuleType:
+        imported.append(name)
+        return import_module(name)
+
+    monkeypatch.setattr(importlib, "import_module", noted)
     prepare_calls()
+    assert {"openai.resources.chat", "openai.resources.responses"} <= set(imported)
     assert "openai.resources.responses.responses" in sys.modules
 
 
