@@ -8,7 +8,6 @@ tests=${2:-}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 suite=bookworm
 named="git,make,python3-venv" # by README.md
-[ "$tests" != all ] || named="$named,chromium"
 
 if [ -z "${IN_NAMESPACES:-}" ]; then
   IN_NAMESPACES=yes exec unshare --mount --pid --fork --kill-child -- "$0" "$@"
@@ -35,6 +34,11 @@ mount -t tmpfs tmpfs "$root/home"
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 cp -L "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$root/etc/ssl/certs/ca-certificates.crt"
 chmod 700 "$root/root"
+if [ "$tests" = all ] && [ ! -e "$root/usr/bin/chromium" ]; then # by README.md, for the browser tests
+  say "installing chromium"
+  chroot "$root" apt-get update -qq # debootstrap itself cannot choose among what provides a package
+  DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends chromium >/dev/null
+fi
 git clone --quiet --bare "$here" "$root/srv/proxyllm.git.new"
 rm -rf "$root/srv/proxyllm.git" "$root/var/cache/proxyllm"
 mv "$root/srv/proxyllm.git.new" "$root/srv/proxyllm.git"
