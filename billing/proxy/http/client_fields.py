@@ -53,7 +53,8 @@ _ADDING = frozenset(
         "ensure_alternating_roles", "user_continue_message", "assistant_continue_message", "prompt_id",
         "prompt_variables", "prompt_version", "prompt_label", "prompt_environment", "litellm_system_prompt",
         "vector_store_ids", "vector_stores", "knowledge_bases", "context_window_fallback_dict", "roles",
-        "initial_prompt_value", "final_prompt_value", "bos_token", "eos_token",
+        "initial_prompt_value", "final_prompt_value", "bos_token", "eos_token", "continuation_token",
+        "questions",
     )
 )
 # Control fields that LiteLLM's own list lacks, or that are laid over what was priced (`extra_body`: more
@@ -97,9 +98,9 @@ _OF_A_CONNECTION = names_in(
     defaultquery deploymenturl endpoint endpointurl extraheaders extraquery followredirects headers host
     httpclient httpheaders idtoken incomingbearertoken location nvcffunctionid openaibeta openaiorganization
     openaiproject organization organizationid project projectid providerspecificheader proxies proxy
-    proxyauthorization queryparams refreshtoken region regionname requestheaders spaceid sslcert
+    proxyauthorization queryparams refreshtoken region regionname requestheaders scope spaceid sslcert
     sslcertificate sslkey sslverify tenantid token uploadurl url useragent username workspace workspaceid
-    wxoagentid
+    workspaceurl wxoagentid
     """
 )
 _FAMILIES = (

@@ -34,8 +34,8 @@ NAMES = names_in(
     actor_agent_id adaptive_router_chosen_model adaptive_router_decision additional_usage_values
     agent_execution_mode agent_id alerting_metadata allowed_passthrough_routes allowed_tools
     allowed_vector_store_indexes app_user attempted_fallbacks attempted_retries auto_registered
-    azure_spillover billing_agent_id cache caching_groups callback_settings caller_tags classifier_cost
-    client_disconnected client_transaction_id code_interpreter_calls cold_storage_object_key
+    azure_spillover billed_retry_attempt billing_agent_id cache caching_groups callback_settings caller_tags
+    classifier_cost client_disconnected client_transaction_id code_interpreter_calls cold_storage_object_key
     compression_savings cost cost_breakdown counter_key created_from current_limit current_span_data
     db_operation debug_langfuse denied_passthrough_routes deployment deployment_model_name descriptor_key
     descriptor_value dotted_order enable_prompt_caching encrypted_content_affinity_enabled endpoint
@@ -51,14 +51,15 @@ NAMES = names_in(
     per_server_tool_counts pii_tokens pl_tags policies policy_sources pre_tokens previous_models priority
     profile_id profile_name progress_token project_id project_name prompt_id prompt_integration prompts
     proxy_server_request quality_router_decision queue_time_seconds rate_limit_type raw_request
-    redis_namespace request_retry_count requested_mcp_servers response_cost response_cost_failure_debug_info
-    roles root_span_id routed_model router_metadata router_model_name rpm_limit_type run_id sandbox_key
-    secret_fields secret_manager_settings service_account_id soft_budget_alerting_emails span_id span_name
-    span_parents status step_id table_name tag_routing tag_rpm_limit target_agent_id team_alias team_id
-    team_member_budget_id team_metadata temp_budget_expiry temp_budget_increase throttle_on_budget_exceeded
-    tpm_limit_type ttl turn_off_message_logging update_trace_keys usage usage_object used_client_oauth_token
-    user_agent user_email user_ip vector_store_request_metadata verified_human_user_id violations
-    websearch_native_blocks window_key window_size zguard_policy_id
+    redis_namespace request_retry_count requested_mcp_servers require_trace_id response_cost
+    response_cost_failure_debug_info roles root_span_id routed_model router_metadata router_model_name
+    rpm_limit_type run_id sandbox_key secret_fields secret_manager_settings service_account_id
+    soft_budget_alerting_emails span_id span_name span_parents status step_id table_name tag_routing
+    tag_rpm_limit target_agent_id team_alias team_id team_member_budget_id team_metadata temp_budget_expiry
+    temp_budget_increase throttle_on_budget_exceeded tpm_limit_type ttl turn_off_message_logging
+    update_trace_keys usage usage_object used_client_oauth_token user_agent user_email user_ip
+    vector_store_request_metadata verified_human_user_id violations websearch_native_blocks window_key
+    window_size zguard_policy_id
     """
 )
 # Labels that LiteLLM hands to the operator's logs. What stands in a column of text must be one.

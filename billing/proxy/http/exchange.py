@@ -7,6 +7,7 @@ ends a stream where the credit ends.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
@@ -75,6 +76,8 @@ class HttpExchange:
         if self._refused:
             return
         if message["type"] == "http.response.body":
+            if self._stream is not None and self._call.body_bytes == 0 and await self._has_left():
+                await self._until_cancelled()
             await self._deliver(await self._covered(message) if self._stream else message)
             if self._call.credit_ended:
                 await self._until_cancelled()
@@ -96,6 +99,16 @@ class HttpExchange:
         MutableHeaders(scope=message).update(billing_headers(call, headers))
         await self._send(message)
 
+    async def _has_left(self) -> bool:
+        """Whether the client left before anything of the stream came: it pays for nothing that was not shown.
+
+        LiteLLM 1.108 waits for the first piece before it looks, and the server drops what nobody receives.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await self.receive()
+        return self._call.client_gone
+
     async def _covered(self, message: Message) -> Message:
         """What of a stream's piece the hold covers, once it was extended; the end of the stream with it."""
         assert self._stream is not None
@@ -113,7 +126,7 @@ class HttpExchange:
         closes the provider's stream and bills what was streamed, as it does when a client leaves.
         """
         await asyncio.sleep(_CANCELLED_WITHIN_S)
-        raise OSError("The stream was ended for want of credit.")  # what ASGI says of a client that left
+        raise OSError("The client has left, or its credit is over.")  # what ASGI says of a client that left
 
     async def _deliver(self, message: Message) -> None:
         self._complete = not message.get("more_body", False)

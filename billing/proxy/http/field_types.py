@@ -198,6 +198,7 @@ class Embedding(Everywhere, total=False):
     input: Required[StrictStr | Object | List[StrictStr | StrictInt | List[StrictInt] | Object]]
     dimensions: Whole
     encoding_format: Text
+    max_tokens: Whole  # which some providers' models have
 
 
 class Gemini(Everywhere, total=False):

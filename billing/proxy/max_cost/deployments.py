@@ -245,10 +245,17 @@ def _provider_of(model: str, params: Table) -> tuple[str, str]:
 
 @lru_cache(maxsize=4096)
 def takes_output_limit(model: str, provider: str) -> bool:
-    """Whether LiteLLM hands an output limit on; a provider it would drop it for answers without bound."""
-    import litellm
+    """Whether LiteLLM hands an output limit on; a provider it would drop it for answers without bound.
 
-    fields = litellm.get_supported_openai_params(model=model, custom_llm_provider=provider)
+    Raises ModelNotPriced for a model that LiteLLM's part for the provider does not know.
+    """
+    import litellm
+    from litellm.llms.base_llm.chat.transformation import BaseLLMException
+
+    try:
+        fields = litellm.get_supported_openai_params(model=model, custom_llm_provider=provider)
+    except BaseLLMException as error:
+        raise ModelNotPriced(f"{provider} has no model {model}, so it cannot be billed.") from error
     return fields is None or "max_tokens" in fields or "max_completion_tokens" in fields
 
 

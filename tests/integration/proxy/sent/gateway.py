@@ -13,6 +13,7 @@ import litellm
 from billing.errors import BillingError
 from billing.prices.rule import PriceRule
 from billing.proxy.http.client_fields import refuse_steering, with_key_fallbacks
+from billing.proxy.http.field_types import BY_CALL_TYPE, check_types
 from billing.proxy.max_cost import max_cost_of
 from billing.settings import Settings
 from tests.integration.proxy.sent import arrived
@@ -76,6 +77,7 @@ class BilledRouter:
         self._recorder.forget()
         try:
             refuse_steering(body)
+            check_types(BY_CALL_TYPE[call_type], body)
             bound = await max_cost_of(
                 with_key_fallbacks(body),
                 call_type=call_type,

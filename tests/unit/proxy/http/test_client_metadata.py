@@ -29,17 +29,16 @@ _OF_OTHER_OBJECTS = names_in(
     HTTPStatusCode action alias allowed_server_count arguments audio_duration_ms billableCharacterCount
     billed_units cacheTokensDetails cache_read_input_tokens cachedContentTokenCount candidatesTokenCount
     candidatesTokensDetails candidates_token_count chunk_index citationSources citations code
-    completion_window cost_center createTime description display_name duration ecosystem error
-    externalId familyName filename givenName groundingChunks groundingSupports ingested_files input
-    invocation_parameters label langgraph_node max_tokens model model_name model_provider name output
-    output_file_uri parameters prompt promptTokenCount promptTokensDetails prompt_token_count
-    prompt_tokens purpose responseTokenCount responseTokensDetails result revision source source_text
-    structData temperature template_format thoughtsTokenCount title tokens toolUsePromptTokenCount
-    tool_count_total totalTokenCount total_api_requests total_failed_requests total_spend
-    total_successful_requests total_token_count total_tokens trafficType uri vertex_ai_citation_metadata
-    vertex_ai_grounding_metadata vertex_ai_safety_ratings vertex_ai_safety_results
-    vertex_ai_url_context_metadata x-amz-bedrock-kb-chunk-id x-amz-bedrock-kb-data-source-id
-    x-amz-bedrock-kb-source-uri
+    completion_window cost_center createTime description display_name duration ecosystem error externalId
+    familyName filename givenName groundingChunks groundingSupports ingested_files input invocation_parameters
+    label langgraph_node max_tokens model model_name model_provider name output output_file_uri parameters
+    prompt promptTokenCount promptTokensDetails prompt_token_count prompt_tokens purpose responseTokenCount
+    responseTokensDetails result revision scopes_supported source source_text structData temperature
+    template_format thoughtsTokenCount title tokens toolUsePromptTokenCount tool_count_total totalTokenCount
+    total_api_requests total_failed_requests total_spend total_successful_requests total_token_count
+    total_tokens trafficType uri vertex_ai_citation_metadata vertex_ai_grounding_metadata
+    vertex_ai_safety_ratings vertex_ai_safety_results vertex_ai_url_context_metadata x-amz-bedrock-kb-chunk-id
+    x-amz-bedrock-kb-data-source-id x-amz-bedrock-kb-source-uri
     """
 )
 _LABELS = TEXTS | {"tags", "spend_logs_metadata", "trace_metadata", "guardrails", "user_id"}
