@@ -56,7 +56,9 @@ class Enforcement:
         if self._shadow is not None:
             self._shadow.look_with(admissions, self._open_calls, prices)
         self._request_ends = RequestEnds(self._open_calls, settings)
-        self._successes = Successes(self._open_calls, settings.billing_charge_cache_hit)
+        self._successes = Successes(
+            self._open_calls, settings.billing_charge_cache_hit, settings.billing_charge_cut_before_first
+        )
         self._hook = _PROXY_BillingLogger(
             admissions,
             self._successes,

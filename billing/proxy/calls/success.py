@@ -18,7 +18,7 @@ from billing.proxy.calls.endings import cut_by
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.success_event import SuccessEvent
 from billing.proxy.calls.usage_check import Surroundings, is_absurd_charge, why_implausible
-from billing.settings import CacheHitCharge
+from billing.settings import CacheHitCharge, FailedCallCharge
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,16 @@ _NOTHING = PriceRule(free=True, id="nothing")  # what is free by declaration or 
 class Successes:
     """Turns success events into settlements."""
 
-    def __init__(self, open_calls: OpenCalls, cache_hits: CacheHitCharge = "nothing") -> None:
+    def __init__(
+        self,
+        open_calls: OpenCalls,
+        cache_hits: CacheHitCharge = "nothing",
+        cut_before_first: FailedCallCharge = "input",
+    ) -> None:
         self._open_calls = open_calls
         self._additional = AdditionalCharges(open_calls)
         self._cache_hits = cache_hits
+        self._cut_before_first = cut_before_first
         self.without_call = 0  # events of background work, which no customer caused: counted, never charged
 
     def charge(self, call: Call | None, event: SuccessEvent) -> bool:
@@ -80,6 +86,15 @@ class Successes:
         if basis == "provider_cost" and (why := _why_not_believed(call, admission, event, rule, cost)):
             logger.warning("call %s: its usage is not believed: %s", call.id, why)
             cost, facts["implausible_usage"] = None, why
+        if _left_before_anything(call, event) and not rule.free:
+            return estimated_settlement(
+                charged,
+                Ending.CUT_BEFORE_FIRST_CHUNK,
+                basis="input",
+                amount_nanos=admission.input_charge_nanos if self._cut_before_first == "input" else 0,
+                rule=rule,
+                note="cut before first chunk, input only",
+            )
         ending = Ending.FINISHED_FREE if rule.free else _ending_of(call, event)
         try:
             return priced_settlement(charged, ending, basis=basis, cost=cost, rule=rule, facts=facts)
@@ -147,11 +162,21 @@ def _why_not_believed(
     return "the cost is many times the most that the call could cost" if is_absurd else None
 
 
+def _left_before_anything(call: Call, event: SuccessEvent) -> bool:
+    """Whether the event is of a stream whose client left before its first piece.
+
+    LiteLLM 1.108 sends one, with a usage that it has guessed: the provider reported none.
+    """
+    nothing_came = event.is_streamed and call.body_bytes == 0 and not call.is_websocket
+    return nothing_came and call.client_gone and call.stream is not None and call.counted_nanos is None
+
+
 def _ending_of(call: Call, event: SuccessEvent) -> Ending:
     if call.is_websocket:  # to leave is how a session ends
         return cut_by(call) if call.credit_ended else Ending.FINISHED
-    cut = event.is_streamed and (event.is_cut or call.client_gone or call.credit_ended)
-    return cut_by(call) if cut else Ending.FINISHED
+    if not (event.is_streamed and (event.is_cut or call.client_gone or call.credit_ended)):
+        return Ending.FINISHED
+    return cut_by(call)
 
 
 def _ending_without_cost(call: Call, counted_nanos: int | None) -> Ending:

@@ -77,10 +77,10 @@ class HttpExchange:
             return
         if message["type"] == "http.response.body":
             if self._stream is not None and self._call.body_bytes == 0 and await self._has_left():
-                await self._until_cancelled()
+                await self._until_cancelled("The client left before the stream began.")
             await self._deliver(await self._covered(message) if self._stream else message)
             if self._call.credit_ended:
-                await self._until_cancelled()
+                await self._until_cancelled("The stream was ended for want of credit.")
             return
         await self._send(message)
 
@@ -121,12 +121,12 @@ class HttpExchange:
         ending = self._stream.ending(self._refusals.error(refusal))
         return {**message, "body": body + ending, "more_body": False}
 
-    async def _until_cancelled(self) -> None:
+    async def _until_cancelled(self, why: str) -> None:
         """To the server the response is over, so it reports a disconnect to LiteLLM, which then cancels this,
         closes the provider's stream and bills what was streamed, as it does when a client leaves.
         """
         await asyncio.sleep(_CANCELLED_WITHIN_S)
-        raise OSError("The client has left, or its credit is over.")  # what ASGI says of a client that left
+        raise OSError(why)  # what ASGI says of a client that left
 
     async def _deliver(self, message: Message) -> None:
         self._complete = not message.get("more_body", False)

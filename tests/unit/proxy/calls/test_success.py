@@ -10,6 +10,7 @@ from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.litellm.success_events import cost_of
+from billing.settings import FailedCallCharge
 from tests.unit.proxy.deployments import deployment
 from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
 
@@ -121,6 +122,26 @@ class TestSeveralEvents:
         call.stream = SimpleNamespace(likely_nanos=1_234, shown_tokens=20)  # type: ignore[assignment]  # as above
         Successes(registry).charge(call, event(None))  # type: ignore[arg-type]  # as above
         assert registry.charged == [("settled", 1_234, True)]
+        assert registry.endings == [ending]
+
+    @pytest.mark.parametrize(
+        ("setting", "body_bytes", "charged"),
+        [
+            ("input", 0, ("settled", 50, True)),
+            ("nothing", 0, ("settled", 0, True)),
+            ("input", 9, ("settled", 2_000, False)),
+        ],
+    )
+    def test_a_stream_whose_client_left_before_its_first_piece_costs_no_guess_of_litellms(
+        self, setting: FailedCallCharge, body_bytes: int, charged: Charged
+    ) -> None:
+        registry = Registry()
+        call = Call("/v1/chat/completions", admission=ADMISSION, client_gone=True, body_bytes=body_bytes)
+        call.stream = SimpleNamespace(likely_nanos=None, shown_tokens=0)  # type: ignore[assignment]  # as above
+        successes = Successes(registry, cut_before_first=setting)  # type: ignore[arg-type]  # as above
+        successes.charge(call, event(2e-06, stream=True))
+        assert registry.charged == [charged]
+        ending = Ending.CUT_MID_STREAM if body_bytes else Ending.CUT_BEFORE_FIRST_CHUNK
         assert registry.endings == [ending]
 
 
