@@ -69,6 +69,7 @@ class Reconciliation:
             for part in window.slices(stripe_book.SLICE):
                 if not await self._step(findings, lambda part=part: self._stripe.compare(part)):  # type: ignore[misc]  # bound now
                     break
+            await self._step(findings, self._stripe.waiting)
         if apply:
             findings.differences = [
                 await self.repair(one) if one.repair else one for one in findings.differences

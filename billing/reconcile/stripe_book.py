@@ -61,6 +61,14 @@ class StripeBook:
         await self._parked(window, findings)
         return findings
 
+    async def waiting(self) -> Findings:
+        """How many orders wait for a payment now, whenever they were made."""
+        findings = Findings(Source.STRIPE)
+        async with self._pool.connection() as connection:
+            [waiting] = await (await connection.execute(SQL["waiting_orders"])).fetchone() or (0,)
+        findings.count("waiting for payment", waiting)
+        return findings
+
     async def _compare_paid(self, paid: dict[str, Payment], findings: Findings) -> None:
         findings.count("paid sessions", len(paid))
         ids = list(paid)
@@ -179,10 +187,7 @@ class StripeBook:
     async def _parked(self, window: Window, findings: Findings) -> None:
         values = {"since": window.since, "until": window.until, "limit": PARKED_MAX}
         async with self._pool.connection() as connection:
-            [waiting] = await (await connection.execute(SQL["waiting_orders"])).fetchone() or (0,)
-            cursor = await connection.execute(SQL["parked_events"], values)
-            parked = await cursor.fetchall()
-        findings.counts["waiting for payment"] = waiting
+            parked = await (await connection.execute(SQL["parked_events"], values)).fetchall()
         for event_id, kind, object_id, reason in parked:
             findings.count("parked events")
             findings.note(f"event {event_id} ({kind} {object_id}) is parked: {reason}")

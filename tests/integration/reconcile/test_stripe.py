@@ -53,6 +53,12 @@ class TestAgrees:
         assert found.differences == []
         assert found.counts["waiting for payment"] == 1
 
+    async def test_what_waits_is_counted_once_in_a_window_of_several_days(self, world: World) -> None:
+        await world.topup()
+        now = datetime.now(UTC)
+        report = await world.reconciliation.run(Window(now - timedelta(days=3), now), books=(STRIPE,))
+        assert report.books[0].counts["waiting for payment"] == 1
+
     async def test_payments_of_somebody_else_on_the_same_stripe_account(
         self, world: World, sandbox: Sandbox, settings: Settings
     ) -> None:
@@ -251,8 +257,11 @@ async def behind(
     app = FastAPI()
 
     @app.get("/v1/events")
-    async def list_events() -> JSONResponse:
-        return JSONResponse({"object": "list", "data": events, "has_more": False, "url": "/v1/events"})
+    async def list_events(request: Request) -> JSONResponse:
+        asked = request.query_params
+        since, until = int(asked["created[gte]"]), int(asked["created[lt]"])
+        data = [event for event in events if since <= int(str(event["created"])) < until]
+        return JSONResponse({"object": "list", "data": data, "has_more": False, "url": "/v1/events"})
 
     @app.get("/v1/{path:path}")
     async def pass_on(path: str, request: Request) -> JSONResponse:
