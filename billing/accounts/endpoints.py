@@ -23,7 +23,7 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
 
 @router.get("/stripe/balance", summary="What the customer has", responses=errors(400, 401, 403, 503))
 async def read_balance(billing: BillingDep, caller: CallerDep, choice: ChoiceDep) -> Balance:
-    """The balance of the key's customer. A customer not seen before has zeros."""
+    """Returns the balance of the key's customer; zeros for a customer not seen before."""
     payer = payer_to_read(caller, choice, billing.settings.stripe_charge_by)
     return Balance.of(await billing.ledger.account(payer))
 
@@ -53,7 +53,7 @@ async def list_transactions(
     until: Annotated[datetime | None, Query(description="Before this time.")] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
-    """The books of the key's customer, newest first."""
+    """Lists the transactions of the key's customer, newest first."""
     payer = payer_to_read(caller, choice, billing.settings.stripe_charge_by)
     query = TransactionQuery(
         limit=limit,
@@ -80,7 +80,7 @@ async def list_transactions(
 async def list_balances(
     billing: BillingDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
 ) -> BalancePage:
-    """All customers, in the order in which they came."""
+    """Lists all customers, oldest account first."""
     require_reads_all(caller)
     accounts = await billing.ledger.accounts(limit=limit, after_id=decode_cursor(cursor) or 0)
     return BalancePage(

@@ -1,4 +1,4 @@
-"""All routes of ours, for the app to include."""
+"""Collects all billing routes in one router."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from billing.webhooks import endpoints as webhooks
 
 
 def build_router() -> APIRouter:
-    """The router. It finds its services at `app.state.billing` (`billing.api.services.Billing`)."""
+    """Builds the router.
+
+    Its endpoints use the services at `app.state.billing` (`billing.api.services.Billing`).
+    """
     router = APIRouter()
     for part in (accounts, topups, credits_endpoints, prices, review, webhooks, pages):
         router.include_router(part.router)

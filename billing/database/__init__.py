@@ -1,4 +1,4 @@
-"""The way to Postgres: connections, named SQL, migrations. Knows nothing of money."""
+"""PostgreSQL access: connections, named SQL statements, migrations. Knows nothing about money."""
 
 from billing.database.migrations import migrate
 from billing.database.pool import Connection, Pool, connect_beside, is_pooled, open_pool

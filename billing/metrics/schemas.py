@@ -1,4 +1,4 @@
-"""What the sampler asks of a process's parts."""
+"""The interfaces that the sampler reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Waiting(Protocol):
-    """What counts its own operations."""
+    """A component with a count of waiting operations."""
 
     @property
     def waiting(self) -> int: ...
@@ -15,7 +15,7 @@ class Waiting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProcessStanding:
-    """What one process has in hand."""
+    """The number of calls and settlements in progress in one process."""
 
     open_calls: int
     settling: int
@@ -23,6 +23,6 @@ class ProcessStanding:
 
 
 class Enforcing(Protocol):
-    """What knows the calls of this process."""
+    """A component that knows the calls of this process."""
 
     def standing(self) -> ProcessStanding: ...

@@ -1,1 +1,1 @@
-"""What a request must be before LiteLLM sees it: who asks, how large, and one plain JSON document or form."""
+"""Validates requests before LiteLLM sees them: the caller, the size, and a single JSON document or form."""

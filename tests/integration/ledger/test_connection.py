@@ -68,7 +68,7 @@ class TestAStatement:
 
     async def test_that_breaks_each_connection_is_not_repeated_for_ever(self, pool: Pool) -> None:
         link = LedgerConnection(pool, wait_s=30)
-        with pytest.raises(LedgerUnavailable, match="again and again"):
+        with pytest.raises(LedgerUnavailable, match="broke repeatedly"):
             await link.rows(b"SELECT pg_terminate_backend(pg_backend_pid())", ())
         assert link.breaks == 3
         assert await link.rows(b"SELECT 1", ()) == [(1,)]
@@ -154,7 +154,7 @@ class TestAnError:
     ) -> None:
         await funded.hold(HoldRequest("k", ALICE, 10, 0, 60))
         await funded.post(Entry(ALICE, TransactionKind.CHARGE, -3, "charge:k", "By hand"))
-        with pytest.raises(KeyConflict, match="used before for something else"):
+        with pytest.raises(KeyConflict, match="already used for something else"):
             await funded.settle(Settlement("k", 7, "finished", "demo"))
         account = await funded.account(ALICE)
         assert (account.balance_nanos, account.held_nanos) == (97, 10)
