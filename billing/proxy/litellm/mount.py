@@ -37,10 +37,10 @@ def mount_hooks(hook: CustomLogger) -> None:
 
 
 async def keep_mounted(hook: CustomLogger) -> None:
-    """Puts the hook back in its place where LiteLLM has changed its lists since: it adds callbacks and
-    guardrails that an admin sets by API, and those that it finds in its database.
+    """Reinstalls the hook where LiteLLM has changed its lists: it adds callbacks and guardrails that an admin
+    sets by API, and those in its database.
 
-    Raises RuntimeError where LiteLLM does not take it.
+    Raises RuntimeError if LiteLLM does not accept the hook.
     """
     callbacks, successes = litellm.callbacks, litellm._async_success_callback
     if not (callbacks and callbacks[-1] is hook and successes and successes[0] is hook):
@@ -48,7 +48,7 @@ async def keep_mounted(hook: CustomLogger) -> None:
 
 
 def unmount_hooks(hook: CustomLogger) -> None:
-    """Takes the hook out again, at the end of the app's life."""
+    """Removes the hook at the end of the app's life."""
     for order in (litellm.callbacks, litellm._async_success_callback):
         if hook in order:
             order.remove(hook)
@@ -57,4 +57,4 @@ def unmount_hooks(hook: CustomLogger) -> None:
 def assert_mounted(hook: CustomLogger) -> None:
     """Raises RuntimeError unless the hook will be called."""
     if hook not in litellm.callbacks or hook not in litellm._async_success_callback:
-        raise RuntimeError("LiteLLM did not take billing's hooks; refusing to serve unbilled.")
+        raise RuntimeError("LiteLLM did not accept billing's hooks; refusing to serve unbilled.")

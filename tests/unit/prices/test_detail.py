@@ -54,7 +54,7 @@ class TestRule:
         ],
     )
     def test_refuses_terms_that_would_break_the_bound(self, terms: dict[str, Decimal]) -> None:
-        with pytest.raises(ValueError, match="must .*not.* negative"):
+        with pytest.raises(ValueError, match=r"must .*not.* negative"):
             PriceRule(**terms)  # type: ignore[arg-type]  # one wrong term at a time
 
     @given(rules, costs, costs)

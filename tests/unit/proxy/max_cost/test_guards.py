@@ -65,7 +65,7 @@ class TestADeployment:
     ) -> None:
         assert litellm.get_model_info(model)["output_cost_per_token"] > 0
         body = {"model": "unlimited", "messages": HELLO, "max_tokens": 5}
-        with pytest.raises(ModelNotPriced, match="takes no output limit"):
+        with pytest.raises(ModelNotPriced, match="accepts no output limit"):
             bounded(body, router=router(row("unlimited", model)))
 
     @pytest.mark.parametrize(

@@ -50,6 +50,6 @@ class TestSearches:
     def test_searches_priced_each_are_refused(self, router: Make, deployment: Make, bounded: Make) -> None:
         models = router(deployment("g3", "gemini/gemini-3-flash-preview"), deployment("g2", GEMINI))
         search = {"messages": HELLO, "tools": [{"googleSearch": {}}]}
-        with pytest.raises(ModelNotPriced, match="priced each"):
+        with pytest.raises(ModelNotPriced, match="priced individually"):
             bounded({"model": "g3", **search}, router=models)
         assert bounded({"model": "g2", **search}, router=models).fixed_nanos == 35_000_000
