@@ -19,8 +19,8 @@ EVENT_MUTANTS = [
     ),
     Mutant(
         "nobody tries parked events again",
-        "billing/api/services.py",
-        "*webhook_jobs(services.parked_events),",
+        "billing/features.py",
+        "*webhook_jobs(self.parked_events),",
         "",
         _TRIES,
     ),

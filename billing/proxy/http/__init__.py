@@ -1,1 +1,1 @@
-"""What a request must be before LiteLLM sees it: who asks, how large, and one plain JSON document or form."""
+"""The ASGI layers around LiteLLM's app: the door, each response and WebSocket as it passes, refusals."""

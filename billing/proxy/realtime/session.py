@@ -15,9 +15,9 @@ from decimal import Decimal
 
 from billing.errors import BadRequest, BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
 from billing.money import format_nanos, nanos_from_cost
-from billing.proxy.calls.admitted import Admission, Admitted, admission_of
-from billing.proxy.calls.call_ledger import CallLedger
-from billing.proxy.calls.usage_check import Surroundings, why_implausible
+from billing.proxy.admitted.call import Admission, Admitted, admission_of
+from billing.proxy.admitted.ledger import CallLedger
+from billing.proxy.admitted.usage_check import Surroundings, why_implausible
 from billing.proxy.max_cost.candidate import MEDIA_TOKENS_ESTIMATE
 from billing.proxy.max_cost.realtime import START_TOKENS, RealtimePrices
 from billing.proxy.realtime.frame_document import FrameLimits, frame_limits
@@ -61,9 +61,9 @@ class RealtimeSession:
         self._sent_tokens = 0  # all that the client added
         self._marks = (0, 0)  # _sent_tokens when the last two responses began
         self._plain = True  # no response had an input of its own: what one used bounds the next one's
-        self._asked: dict[
-            str, str | None
-        ] = {}  # our id of a wish whose response has not begun → the client's
+        # our id of a request for a response that has not begun → the client's
+        self._asked: dict[str, str | None] = {}
+        self.recovered_cost: Decimal | None = None  # of the finished responses, as LiteLLM prices them
         self.running: dict[str, bool] = {}  # responses that have begun and not finished → whether alone
         self._shown: dict[str, ShownAnswer] = {}  # by those
         self.implausible_usage: str | None = None  # why what the provider said of an answer was not believed
@@ -124,7 +124,7 @@ class RealtimeSession:
         self._plain = self._plain and not frame.overrides
 
     def in_clients_words(self, text: str) -> str:
-        """An event with the client's own id of its wish for a response, where ours stands in it."""
+        """An event with the client's own id of its request for a response in place of ours."""
         for sent_id, event_id in self._asked.items():
             text = text.replace(json.dumps(sent_id), json.dumps(event_id))
         return text
@@ -221,7 +221,7 @@ class RealtimeSession:
     def _spend(self, usage: Mapping[str, object]) -> None:
         cost = self._cost_so_far(self._events)
         if cost is not None:
-            self._call.recovered_cost = Decimal(str(cost))  # what the session costs if no success event comes
+            self.recovered_cost = Decimal(str(cost))
             self._spent_nanos = nanos_from_cost(cost)
             return
         self._spent_nanos += self._highest_nanos(usage)

@@ -22,9 +22,8 @@ from pydantic import JsonValue
 from starlette.requests import Request
 
 from billing.api.caller import Caller
-from billing.api.router import build_router
-from billing.api.services import Billing, open_billing
 from billing.database import Pool, open_pool
+from billing.features import Features, build_router, open_features
 from billing.ledger.service import Ledger
 from billing.settings import Settings
 
@@ -46,7 +45,7 @@ class Gateway:
     """A running gateway without LiteLLM: `callers` maps keys to who holds them."""
 
     url: str
-    billing: Billing
+    billing: Features
     pool: Pool
     http: httpx.AsyncClient
     callers: dict[str, Caller] = field(default_factory=dict)
@@ -112,11 +111,11 @@ async def run_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     try:
         async with (
             Ledger(pool, owner="endpoints", currency=settings.billing_currency) as ledger,
-            open_billing(settings, pool, ledger, authenticate) as billing,
+            open_features(settings, pool, ledger) as billing,
             _serve(app) as url,
             httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http,
         ):
-            app.state.billing = billing
+            app.state.billing = billing.services(authenticate)
             yield Gateway(url, billing, pool, http, callers)
     finally:
         await pool.close()

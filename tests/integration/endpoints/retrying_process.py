@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.requests import Request
-
-from billing.api.caller import Caller
-from billing.api.services import open_billing
 from billing.database import open_pool
+from billing.features import open_features
 from billing.ledger.service import Ledger
 from billing.settings import Settings
-
-
-async def _nobody(_request: Request) -> Caller:
-    raise NotImplementedError
 
 
 async def _main() -> None:
@@ -22,9 +15,9 @@ async def _main() -> None:
     pool = await open_pool(settings)
     async with (
         Ledger(pool, owner="killed") as ledger,
-        open_billing(settings, pool, ledger, _nobody) as billing,
+        open_features(settings, pool, ledger) as features,
     ):
-        await billing.parked_events.retry_due()
+        await features.parked_events.retry_due()
 
 
 if __name__ == "__main__":

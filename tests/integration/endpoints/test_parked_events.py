@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 
-from billing.api.services import jobs_of
 from billing.jobs.background import Background
 from billing.settings import Settings
 from billing.webhooks.dispatch import Dispatch
@@ -52,7 +51,7 @@ class TestAnEventBeforeItsOrder:
         await gateway.rows(SHOW)
         await make_due(gateway, [event])
         background = Background()
-        background.start(jobs_of(gateway.billing))
+        background.start(gateway.billing.jobs())
         async with asyncio.timeout(15):
             done = ("applied", "credited", 1)
             while await kept(gateway, event) != done:  # noqa: ASYNC110 - the signal is in Postgres

@@ -17,7 +17,7 @@ from billing.errors import InsufficientCredits, KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Entry, HoldRequest, LedgerLimits, Payer, TransactionKind
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.max_cost.realtime import RealtimePrices
 from billing.proxy.realtime.frame_document import FrameLimits
