@@ -28,7 +28,7 @@ from billing.database import Pool, open_pool
 from billing.ledger.service import Ledger
 from billing.settings import Settings
 
-SECRET = "whsec_endpoints"
+SECRET = "whsec_integration"
 Json = dict[str, JsonValue]
 
 
@@ -111,7 +111,7 @@ async def run_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     pool = await open_pool(settings)
     try:
         async with (
-            Ledger(pool, owner="endpoints", currency=settings.billing_currency) as ledger,
+            Ledger(pool, owner="plain", currency=settings.billing_currency) as ledger,
             open_billing(settings, pool, ledger, authenticate) as billing,
             _serve(app) as url,
             httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http,
