@@ -6,8 +6,8 @@ from tests.mutation.mutant import Mutant
 
 _QUERIES = "billing/webhooks/queries.sql"
 _PARKED = "billing/webhooks/parked.py"
-_TRIES = ("tests/integration/endpoints/test_parked_events.py",)
-_PAUSES = ("tests/integration/endpoints/test_parked_event_pauses.py",)
+_TRIES = ("tests/integration/webhooks/test_parked_events.py",)
+_PAUSES = ("tests/integration/webhooks/test_parked_event_pauses.py",)
 
 EVENT_MUTANTS = [
     Mutant(

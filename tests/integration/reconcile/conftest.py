@@ -21,11 +21,11 @@ from billing.reconcile.schemas import Difference, Findings, Report, Source, Wind
 from billing.reconcile.service import Reconciliation, open_reconciliation
 from billing.settings import Settings
 from gateway.litellm_database import migrations as litellm_migrations
-from tests.integration.endpoints.conftest import API_KEY, sandbox
-from tests.integration.endpoints.gateway import SECRET, Sandbox
+from tests.integration.conftest import API_KEY, sandbox
+from tests.integration.plain_gateway import SECRET, Sandbox
 from tests.postgres_server import PostgresServer, database_of
 
-__all__ = ["sandbox"]
+__all__ = ["sandbox"]  # one of its own: what is at Stripe is compared
 
 KEY_HASH = "hash-of-alices-key"
 INSERT_LOG = b"""

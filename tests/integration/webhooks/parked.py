@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from billing.webhooks.schemas import Apply, InboxOutcome, StripeEvent, decided
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.events import COMPLETED
-from tests.integration.endpoints.gateway import Gateway, Json, Sandbox
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway, Json, Sandbox
+from tests.integration.webhooks.events import COMPLETED
 
 HIDE = b"""
 UPDATE billing."LiteLLM_StripeTopupOrderTable" SET id = 'hidden_' || id, checkout_session_id = NULL

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from billing.settings import Settings
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.events import COMPLETED, EXPIRED, FAILED, SUCCEEDED, about, kept
-from tests.integration.endpoints.gateway import SECRET, Gateway, Json, Sandbox, run_gateway, sign
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import SECRET, Gateway, Json, Sandbox, run_gateway, sign
+from tests.integration.webhooks.events import COMPLETED, EXPIRED, FAILED, SUCCEEDED, about, kept
 
 TOPUPS = b"""
 SELECT t.amount, t.source_key FROM billing."LiteLLM_StripeTransactionTable" t

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.gateway import Gateway, Json
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway, Json
 
 
 def credit(people: People, **more: str) -> dict[str, object]:

@@ -27,7 +27,7 @@ from billing.features import Features, build_router, open_features
 from billing.ledger.service import Ledger
 from billing.settings import Settings
 
-SECRET = "whsec_endpoints"
+SECRET = "whsec_integration"
 Json = dict[str, JsonValue]
 
 
@@ -110,7 +110,7 @@ async def run_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     pool = await open_pool(settings)
     try:
         async with (
-            Ledger(pool, owner="endpoints", currency=settings.billing_currency) as ledger,
+            Ledger(pool, owner="plain", currency=settings.billing_currency) as ledger,
             open_features(settings, pool, ledger) as billing,
             _serve(app) as url,
             httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http,

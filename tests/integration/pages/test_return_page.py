@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from billing.settings import Settings
-from tests.integration.endpoints.conftest import People, seat
-from tests.integration.endpoints.gateway import Gateway, Sandbox, run_gateway
+from tests.integration.conftest import People, seat
+from tests.integration.plain_gateway import Gateway, Sandbox, run_gateway
 
 PAGE = "/billing/topup/return"
 

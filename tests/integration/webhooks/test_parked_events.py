@@ -16,10 +16,10 @@ from billing.webhooks.dispatch import Dispatch
 from billing.webhooks.parked import ParkedEvents
 from billing.webhooks.schemas import Apply, InboxOutcome, StripeEvent, decided
 from billing.webhooks.service import Webhooks
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.events import about, kept, made_up
-from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, run_gateway, sign
-from tests.integration.endpoints.parked import BREAK, FORGET, SHOW, make_due, next_try, parked
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway, Json, Sandbox, run_gateway, sign
+from tests.integration.webhooks.events import about, kept, made_up
+from tests.integration.webhooks.parked import BREAK, FORGET, SHOW, make_due, next_try, parked
 
 OF_THE_RELEASE_BEFORE = b"""
 INSERT INTO billing."LiteLLM_StripeWebhookEventTable"
@@ -134,7 +134,7 @@ class TestReplicas:
             "STRIPE_API_KEY": sandbox.api_key,
             "STRIPE_API_BASE": f"http://127.0.0.1:{port}",
         }
-        command = [sys.executable, "-m", "tests.integration.endpoints.retrying_process"]
+        command = [sys.executable, "-m", "tests.integration.webhooks.retrying_process"]
         process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=ROOT)
         async with server, asyncio.timeout(60):
             await asked.wait()

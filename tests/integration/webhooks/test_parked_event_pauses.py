@@ -13,10 +13,10 @@ from billing.webhooks.dispatch import Dispatch
 from billing.webhooks.parked import ParkedEvents
 from billing.webhooks.schemas import InboxOutcome
 from billing.webhooks.service import Webhooks
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.events import kept, made_up
-from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, sign
-from tests.integration.endpoints.parked import AGE, BREAK, FORGET, SHOW, Parking, make_due, next_try, parked
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway, Json, Sandbox, sign
+from tests.integration.webhooks.events import kept, made_up
+from tests.integration.webhooks.parked import AGE, BREAK, FORGET, SHOW, Parking, make_due, next_try, parked
 
 LATER = timedelta(seconds=20)  # the database's clock runs on between a try and our look
 

@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from billing.settings import Settings
-from tests.integration.endpoints.conftest import People, seat
-from tests.integration.endpoints.gateway import run_gateway
+from tests.integration.conftest import People, seat
+from tests.integration.plain_gateway import run_gateway
 
 CHECKS = [
     not_a_server_error,

@@ -10,8 +10,8 @@ import pytest
 from billing.errors import StripeUnavailable
 from billing.settings import Settings
 from billing.topups.schemas import CheckoutSession, Outcome, Verdict
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, odd_stripe, run_gateway
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway, Json, Sandbox, odd_stripe, run_gateway
 
 
 async def apply(gateway: Gateway, session: CheckoutSession, **changes: object) -> Verdict:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.gateway import Gateway
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway
 
 JSON = {"content-type": "application/json"}
 AMOUNTS = [

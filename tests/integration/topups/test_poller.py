@@ -7,8 +7,8 @@ from decimal import Decimal
 from uuid import uuid4
 
 from billing.settings import Settings
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.gateway import Gateway, Sandbox, run_gateway
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway, Sandbox, run_gateway
 
 STATUS = b"""
 SELECT status FROM billing."LiteLLM_StripeTopupOrderTable" WHERE checkout_session_id = %(session_id)s"""

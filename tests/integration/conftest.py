@@ -1,4 +1,4 @@
-"""Real Postgres and the real sandbox, started once; customers of its own for each test."""
+"""Billing's own routes on a real Postgres and the real sandbox, both started once; customers of its own for each test."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import pytest
 from billing.api.caller import Caller
 from billing.ledger.schemas import Payer
 from billing.settings import Settings
-from tests.integration.endpoints.events import COMPLETED
-from tests.integration.endpoints.gateway import SECRET, Gateway, Json, Sandbox, run_gateway
+from tests.integration.plain_gateway import SECRET, Gateway, Json, Sandbox, run_gateway
+from tests.integration.webhooks.events import COMPLETED
 from tests.postgres_server import PostgresServer
 
-API_KEY = "sk_test_endpoints"
+API_KEY = "sk_test_integration"
 
 
 @pytest.fixture(scope="session")
-def database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
-    """A migrated database that all tests of the endpoints share."""
+def shared_database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """A migrated database that all tests of the routes share."""
     with postgres.database(migrated_template) as url:
         yield url
 
@@ -33,7 +33,7 @@ def database_url(postgres: PostgresServer, migrated_template: str) -> Iterator[s
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     command = [sys.executable, "-m", "devkit.stripe_sandbox", "--port", "0", "--home", "."]
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "SANDBOX_API_KEY": API_KEY, "PYTHONPATH": str(root)}
     process = subprocess.Popen(
         [*command, "--parent-pid", str(os.getpid())],
@@ -51,11 +51,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def settings(database_url: str, sandbox: Sandbox) -> Settings:
+def settings(shared_database_url: str, sandbox: Sandbox) -> Settings:
     """As an operator would set them, on our Postgres and the local Stripe."""
     return Settings.model_validate(
         {
-            "database_url": database_url,
+            "database_url": shared_database_url,
             "stripe_api_key": API_KEY,
             "stripe_webhook_secret": f"whsec_retired,{SECRET}",
             "stripe_api_base": sandbox.url,

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from billing.settings import Settings
-from tests.integration.endpoints.conftest import People, seat
-from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, odd_stripe, run_gateway
+from tests.integration.conftest import People, seat
+from tests.integration.plain_gateway import Gateway, Json, Sandbox, odd_stripe, run_gateway
 
 ORDERS = b"""
 SELECT o.id, o.status, o.checkout_session_id FROM billing."LiteLLM_StripeTopupOrderTable" o

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.ledger.schemas import Entry, Payer, Transaction, TransactionKind
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.gateway import Gateway
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway
 
 
 async def post(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
-from tests.integration.endpoints.gateway import Gateway, Json
+from tests.integration.plain_gateway import Gateway, Json
 
 COMPLETED = "checkout.session.completed"
 SUCCEEDED = "checkout.session.async_payment_succeeded"

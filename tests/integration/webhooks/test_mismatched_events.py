@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from billing.settings import Settings
-from tests.integration.endpoints.conftest import People, seat
-from tests.integration.endpoints.events import COMPLETED, about, kept, made_up
-from tests.integration.endpoints.gateway import Gateway, Json, Sandbox, run_gateway
+from tests.integration.conftest import People, seat
+from tests.integration.plain_gateway import Gateway, Json, Sandbox, run_gateway
+from tests.integration.webhooks.events import COMPLETED, about, kept, made_up
 
 PAYLOAD = b"""
 SELECT payload FROM billing."LiteLLM_StripeWebhookEventTable" WHERE event_id = %(event_id)s"""

@@ -8,8 +8,8 @@ import pytest
 
 from billing.ledger.schemas import Entry, TransactionKind
 from billing.settings import Settings
-from tests.integration.endpoints.conftest import People
-from tests.integration.endpoints.gateway import Gateway, run_gateway
+from tests.integration.conftest import People
+from tests.integration.plain_gateway import Gateway, run_gateway
 
 PAGES = ("/billing", "/billing/admin")
 
