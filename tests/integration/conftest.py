@@ -1,4 +1,4 @@
-"""Billing's own routes on a real Postgres and the real sandbox, started once; each test has its own customers."""
+"""Billing's own routes on a real Postgres and the sandbox, started once; each test has its own customers."""
 
 from __future__ import annotations
 
