@@ -19,7 +19,8 @@ LITELLM_TESTS := tests/unit/litellm tests/unit/proxy tests/integration/proxy tes
 	tests/integration/devkit tests/acceptance
 LITELLM_TESTS_SHORT := tests/unit/litellm tests/unit/proxy/max_cost/test_prices.py \
 	tests/acceptance/routes/test_route_table.py tests/acceptance/calls/test_endings.py::TestFinished
-WITHOUT_GATEWAY := tests/unit $(addprefix tests/integration/,ledger database endpoints reconcile) tests/concurrency
+WITHOUT_GATEWAY := tests/unit tests/concurrency $(addprefix tests/integration/,ledger database reconcile \
+	accounts api credits pages prices review topups webhooks)
 export VENV
 
 .PHONY: help

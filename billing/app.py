@@ -37,15 +37,13 @@ with paused_collection():  # LiteLLM reads its environment when it is imported
 
 LITELLM_IMPORT_S = time.monotonic() - _import_began
 
-from billing.api.router import build_router  # noqa: E402
-from billing.api.services import jobs_of, open_billing  # noqa: E402
 from billing.database.pool import Pool, open_pool  # noqa: E402
 from billing.errors import BillingError, NotConfigured  # noqa: E402
+from billing.features import build_router, open_features  # noqa: E402
 from billing.jobs.background import Background  # noqa: E402
 from billing.ledger.no_overdraft import NoOverdraftLedger  # noqa: E402
 from billing.ledger.schemas import LedgerLimits  # noqa: E402
 from billing.ledger.service import Ledger  # noqa: E402
-from billing.metrics.exposition import mount_metrics  # noqa: E402
 from billing.metrics.instruments import FROZEN_OBJECTS  # noqa: E402
 from billing.metrics.jobs import jobs as metrics_jobs  # noqa: E402
 from billing.metrics.observing import CountedLedger, count_refusal  # noqa: E402
@@ -63,6 +61,7 @@ from billing.proxy.litellm.auth import authenticator  # noqa: E402
 from billing.proxy.litellm.counting_routes import count_off_loop  # noqa: E402
 from billing.proxy.litellm.first_calls import prepare_calls  # noqa: E402
 from billing.proxy.litellm.key_check import guard_key_checks  # noqa: E402
+from billing.proxy.litellm.metrics_endpoint import mount_metrics  # noqa: E402
 from billing.proxy.litellm.openapi import serve_openapi  # noqa: E402
 from billing.proxy.litellm.patches import LIFESPAN, check_known  # noqa: E402
 from billing.proxy.litellm.provider_streams import follow_provider_streams  # noqa: E402
@@ -91,11 +90,9 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         pool = await open_pool(settings)
         stack.push_async_callback(pool.close)
         ledger = await stack.enter_async_context(_ledger(pool, settings))
-        services = await stack.enter_async_context(
-            open_billing(settings, pool, ledger, authenticator(settings))
-        )
+        features = await stack.enter_async_context(open_features(settings, pool, ledger))
         reconciliation = await stack.enter_async_context(open_reconciliation(settings, pool, ledger))
-        enforcement = Enforcement(ledger, pool, settings, services.prices)
+        enforcement = Enforcement(ledger, pool, settings, features.prices)
         background = Background()
         stack.push_async_callback(enforcement.stop)
         stack.push_async_callback(background.stop)
@@ -104,14 +101,14 @@ async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         background.start(
             (
                 *enforcement.jobs(),
-                *jobs_of(services),
+                *features.jobs(),
                 *reconcile_jobs(settings, schedule),
                 *metrics_jobs(Sampler(pool, ledger, enforcement, schedule)),
                 *runtime_jobs(),
             )
         )
         app.state.billing_enforcement = enforcement
-        app.state.billing = services
+        app.state.billing = features.services(authenticator(settings))
         yield
 
 

@@ -13,7 +13,7 @@ from billing.accounts.transactions_csv import MEDIA_TYPE, prefers_csv, render_cs
 from billing.api.caller import payer_to_read, require_reads_all
 from billing.api.http import BillingRoute, errors
 from billing.api.paging import Cursor, Limit, decode_cursor, next_cursor
-from billing.api.services import BillingDep, CallerDep, ChoiceDep
+from billing.api.services import CallerDep, ChoiceDep, LedgerDep, SettingsDep
 from billing.ledger.schemas import TransactionKind, TransactionQuery
 
 _NO_STORE = {"cache-control": "no-store", "vary": "accept, authorization"}
@@ -22,10 +22,12 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
 
 
 @router.get("/stripe/balance", summary="What the customer has", responses=errors(400, 401, 403, 503))
-async def read_balance(billing: BillingDep, caller: CallerDep, choice: ChoiceDep) -> Balance:
+async def read_balance(
+    settings: SettingsDep, ledger: LedgerDep, caller: CallerDep, choice: ChoiceDep
+) -> Balance:
     """Returns the balance of the key's customer; zeros for a customer not seen before."""
-    payer = payer_to_read(caller, choice, billing.settings.stripe_charge_by)
-    return Balance.of(await billing.ledger.account(payer))
+    payer = payer_to_read(caller, choice, settings.stripe_charge_by)
+    return Balance.of(await ledger.account(payer))
 
 
 @router.get(
@@ -41,7 +43,8 @@ async def read_balance(billing: BillingDep, caller: CallerDep, choice: ChoiceDep
     },
 )
 async def list_transactions(
-    billing: BillingDep,
+    settings: SettingsDep,
+    ledger: LedgerDep,
     caller: CallerDep,
     choice: ChoiceDep,
     limit: Limit = 50,
@@ -54,7 +57,7 @@ async def list_transactions(
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Lists the transactions of the key's customer, newest first."""
-    payer = payer_to_read(caller, choice, billing.settings.stripe_charge_by)
+    payer = payer_to_read(caller, choice, settings.stripe_charge_by)
     query = TransactionQuery(
         limit=limit,
         before_id=decode_cursor(cursor),
@@ -62,7 +65,7 @@ async def list_transactions(
         since=_with_zone(since),
         until=_with_zone(until),
     )
-    transactions = await billing.ledger.transactions(payer, query)
+    transactions = await ledger.transactions(payer, query)
     lines = [TransactionLine.of(transaction) for transaction in transactions]
     behind = next_cursor(transactions, limit)
     headers = {**_NO_STORE, **({"x-next-cursor": behind} if behind else {})}
@@ -78,11 +81,11 @@ async def list_transactions(
     responses=errors(400, 401, 403, 503),
 )
 async def list_balances(
-    billing: BillingDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
+    ledger: LedgerDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
 ) -> BalancePage:
     """Lists all customers, oldest account first."""
     require_reads_all(caller)
-    accounts = await billing.ledger.accounts(limit=limit, after_id=decode_cursor(cursor) or 0)
+    accounts = await ledger.accounts(limit=limit, after_id=decode_cursor(cursor) or 0)
     return BalancePage(
         data=[Balance.of(account) for account in accounts], next_cursor=next_cursor(accounts, limit)
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from billing.database import Pool, load_statements
 from billing.metrics import instruments
-from billing.metrics.schemas import Enforcing, Waiting
-from billing.reconcile.schedule import ReconcileSchedule
+from billing.metrics.schemas import Enforcing, Reconciling, Waiting
 
 _SQL = load_statements("billing.metrics")
 
@@ -13,9 +12,7 @@ _SQL = load_statements("billing.metrics")
 class Sampler:
     """Sets the gauges of one process."""
 
-    def __init__(
-        self, pool: Pool, ledger: Waiting, enforcing: Enforcing, schedule: ReconcileSchedule
-    ) -> None:
+    def __init__(self, pool: Pool, ledger: Waiting, enforcing: Enforcing, schedule: Reconciling) -> None:
         self._pool = pool
         self._ledger = ledger
         self._enforcing = enforcing

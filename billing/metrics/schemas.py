@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,3 +27,20 @@ class Enforcing(Protocol):
     """A component that knows the calls of this process."""
 
     def standing(self) -> ProcessStanding: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStanding:
+    """How a book stood when it was last compared. `finished_at` is seconds since 1970."""
+
+    book: str
+    differences: int
+    drift_nanos: int
+    failed: bool
+    finished_at: float | None
+
+
+class Reconciling(Protocol):
+    """What knows how each book stood when it was last compared."""
+
+    async def standings(self) -> Sequence[SourceStanding]: ...

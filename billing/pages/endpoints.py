@@ -6,26 +6,26 @@ from __future__ import annotations
 
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
 from billing.api.http import BillingRoute
-from billing.api.services import BillingDep
+from billing.api.services import SettingsDep, service_of
 from billing.money import format_nanos, parse_amount
 from billing.pages.rendering import render
 from billing.pages.topup_return import CANCELED, LOOKS_MAX, UNKNOWN, notice_for
 from billing.settings import CustomerType
+from billing.topups.fulfilment import Fulfilment
 
 router = APIRouter(route_class=BillingRoute, include_in_schema=False)
 
 
 @router.get("/billing", response_class=HTMLResponse)
-async def show_billing(billing: BillingDep) -> HTMLResponse:
+async def show_billing(settings: SettingsDep) -> HTMLResponse:
     """Shows balance, top-up and transactions.
 
     The page is public and loads its data with the reader's own key.
     """
-    settings = billing.settings
     least, most = (
         format_nanos(parse_amount(amount))
         for amount in (settings.billing_topup_min, settings.billing_topup_max)
@@ -34,9 +34,8 @@ async def show_billing(billing: BillingDep) -> HTMLResponse:
 
 
 @router.get("/billing/admin", response_class=HTMLResponse)
-async def show_admin(billing: BillingDep) -> HTMLResponse:
+async def show_admin(settings: SettingsDep) -> HTMLResponse:
     """Shows all balances and a form to grant credit. Public and empty like the customer's page."""
-    settings = billing.settings
     return render(
         "admin.html",
         currency=settings.billing_currency.upper(),
@@ -48,7 +47,7 @@ async def show_admin(billing: BillingDep) -> HTMLResponse:
 
 @router.get("/billing/topup/return", response_class=HTMLResponse)
 async def show_topup_return(
-    billing: BillingDep,
+    fulfilment: Annotated[Fulfilment, Depends(service_of(Fulfilment))],
     session_id: str | None = None,
     canceled: bool = False,
     looks: Annotated[int, Query(ge=0, le=LOOKS_MAX)] = 0,
@@ -59,7 +58,7 @@ async def show_topup_return(
     elif session_id is None:
         notice = UNKNOWN
     else:
-        notice = await notice_for(billing.fulfilment, session_id, looks)
+        notice = await notice_for(fulfilment, session_id, looks)
     return render(
         "topup_return.html", status=notice.status, notice=notice, session_id=session_id, looks=looks + 1
     )

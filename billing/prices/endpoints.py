@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from billing.api.caller import CustomerChoice, customer_of, require_admin, require_reads_all
 from billing.api.http import BillingRoute, errors
 from billing.api.paging import Cursor, Limit, decode_cursor, next_cursor
 from billing.api.request_fields import Text
-from billing.api.services import Billing, BillingDep, CallerDep, ChoiceDep
+from billing.api.services import CallerDep, ChoiceDep, SettingsDep, service_of
 from billing.ledger.schemas import Payer
 from billing.prices.schemas import (
     PriceAnswer,
@@ -18,14 +18,18 @@ from billing.prices.schemas import (
     PricePage,
     PriceRequest,
 )
-from billing.prices.service import HistoryQuery, StoredRule
+from billing.prices.service import HistoryQuery, Prices, StoredRule
+from billing.settings import Settings
+
+PricesDep = Annotated[Prices, Depends(service_of(Prices))]
 
 router = APIRouter(route_class=BillingRoute, tags=["billing"])
 
 
 @router.get("/stripe/prices", summary="Price rules (admins)", responses=errors(400, 401, 403, 503))
 async def list_prices(
-    billing: BillingDep,
+    settings: SettingsDep,
+    prices: PricesDep,
     caller: CallerDep,
     choice: ChoiceDep,
     limit: Limit = 50,
@@ -34,15 +38,15 @@ async def list_prices(
 ) -> PricePage:
     """Lists the rules of the configuration file on the first page, then those of the API, newest first."""
     require_reads_all(caller)
-    customer = _customer(billing, choice)
+    customer = _customer(settings, choice)
     before_id = decode_cursor(cursor)
-    stored = await billing.prices.history(HistoryQuery(limit, before_id, ended, customer))
-    lines = [_line(billing, one) for one in stored]
+    stored = await prices.history(HistoryQuery(limit, before_id, ended, customer))
+    lines = [_line(prices, one) for one in stored]
     if before_id is None:
-        at = billing.prices.now()
+        at = prices.now()
         lines[:0] = [
             PriceLine.of(rule, at)
-            for rule in billing.prices.configured
+            for rule in prices.configured
             if (ended or rule.valid_until is None or rule.valid_until > at)
             and customer in (None, rule.scope.customer)
         ]
@@ -55,7 +59,8 @@ async def list_prices(
     responses=errors(400, 401, 403, 503),
 )
 async def read_effective_price(
-    billing: BillingDep,
+    settings: SettingsDep,
+    prices: PricesDep,
     caller: CallerDep,
     choice: ChoiceDep,
     model: Text,
@@ -64,9 +69,9 @@ async def read_effective_price(
 ) -> PriceAnswer:
     """Returns the rule that wins for this customer, team, model group and provider."""
     require_reads_all(caller)
-    customer = _customer(billing, choice) or Payer(billing.settings.stripe_charge_by, "")
-    rule = billing.prices.prices_for(customer, team_id).rule_for((model,), provider)
-    return PriceAnswer(rule=PriceLine.of(rule, billing.prices.now()), formula=rule.formula)
+    customer = _customer(settings, choice) or Payer(settings.stripe_charge_by, "")
+    rule = prices.prices_for(customer, team_id).rule_for((model,), provider)
+    return PriceAnswer(rule=PriceLine.of(rule, prices.now()), formula=rule.formula)
 
 
 @router.post(
@@ -74,11 +79,13 @@ async def read_effective_price(
     summary="Create a price rule (admins)",
     responses=errors(400, 401, 403, 409, 413, 503),
 )
-async def make_price(billing: BillingDep, caller: CallerDep, body: PriceRequest) -> PriceLine:
+async def make_price(
+    settings: SettingsDep, prices: PricesDep, caller: CallerDep, body: PriceRequest
+) -> PriceLine:
     """Prices calls admitted from `valid_from` on. Running calls and existing charges do not change."""
     require_admin(caller)
-    made = await billing.prices.make(body, billing.settings.stripe_charge_by, caller.name)
-    return _line(billing, made)
+    made = await prices.make(body, settings.stripe_charge_by, caller.name)
+    return _line(prices, made)
 
 
 @router.delete(
@@ -86,20 +93,20 @@ async def make_price(billing: BillingDep, caller: CallerDep, body: PriceRequest)
     summary="End a price rule (admins)",
     responses=errors(400, 401, 403, 404, 409, 503),
 )
-async def end_price(billing: BillingDep, caller: CallerDep, rule_id: Text) -> PriceLine:
+async def end_price(prices: PricesDep, caller: CallerDep, rule_id: Text) -> PriceLine:
     """Ends a rule immediately. It stays in the history; ending it again changes nothing."""
     require_admin(caller)
-    return _line(billing, await billing.prices.end(rule_id, caller.name))
+    return _line(prices, await prices.end(rule_id, caller.name))
 
 
-def _customer(billing: Billing, choice: CustomerChoice) -> Payer | None:
+def _customer(settings: Settings, choice: CustomerChoice) -> Payer | None:
     if choice.customer_id is None:
         return None
-    return customer_of(choice.customer_type, choice.customer_id, billing.settings.stripe_charge_by)
+    return customer_of(choice.customer_type, choice.customer_id, settings.stripe_charge_by)
 
 
-def _line(billing: Billing, stored: StoredRule) -> PriceLine:
-    line = PriceLine.of(stored.rule, billing.prices.now())
+def _line(prices: Prices, stored: StoredRule) -> PriceLine:
+    line = PriceLine.of(stored.rule, prices.now())
     return line.model_copy(
         update={
             "reason": stored.reason,

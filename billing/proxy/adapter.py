@@ -5,27 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
-
 from billing.database.pool import Pool
 from billing.errors import BillingError
 from billing.jobs.background import Repeated
 from billing.ledger.service import Ledger
 from billing.metrics.schemas import ProcessStanding
+from billing.proxy.admitted.ledger import CallLedger
 from billing.proxy.calls.admission import Admissions
 from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.payer import Key
 from billing.proxy.calls.request_end import RequestEnds
 from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.proxy.calls.shadow import Shadow
-from billing.proxy.calls.sources import Pricing
+from billing.proxy.calls.sources import Pricing, Sources
 from billing.proxy.calls.success import Successes
 from billing.proxy.calls.sweeper import Sweeper
 from billing.proxy.litellm.hooks import _PROXY_BillingLogger
-from billing.proxy.litellm.mount import keep_mounted, mount_hooks, unmount_hooks
+from billing.proxy.litellm.mcp_servers import McpServers
+from billing.proxy.litellm.mount import (
+    current_router,
+    flush_events,
+    keep_mounted,
+    mount_hooks,
+    unmount_hooks,
+)
 from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -51,8 +56,9 @@ class Enforcement:
         self._shadow = Shadow(pool, settings) if settings.billing_mode == "shadow" else None
         calls: CallLedger = ledger if self._shadow is None else self._shadow.ledger
         self._open_calls = OpenCalls(calls, self._settlement_queue, settings)
-        self.credit_check = CreditCheck(calls, settings, _router, prices)
-        admissions = Admissions(calls, self._open_calls, settings, _router, prices, self.credit_check)
+        self.credit_check = CreditCheck(calls, settings, current_router, prices)
+        sources = Sources(router=current_router, mcp_servers=McpServers(), prices=prices)
+        admissions = Admissions(calls, self._open_calls, settings, sources, self.credit_check)
         if self._shadow is not None:
             self._shadow.look_with(admissions, self._open_calls, prices)
         self._request_ends = RequestEnds(self._open_calls, settings)
@@ -85,7 +91,7 @@ class Enforcement:
     async def stop(self) -> None:
         """Waits for events and settlements under way; what is left then is the sweeper's, on any replica."""
         try:
-            await asyncio.wait_for(GLOBAL_LOGGING_WORKER.flush(), _FLUSH_S)
+            await asyncio.wait_for(flush_events(), _FLUSH_S)
         except TimeoutError:
             logger.warning("LiteLLM's logging queue was not empty at the end")
         left = await self._settlement_queue.drain(_DRAIN_S)
@@ -109,9 +115,3 @@ class Enforcement:
         """For the route guard in shadow mode, where enforcing mode would refuse."""
         if self._shadow is not None:
             self._shadow.refuse(call, key, body, refusal)
-
-
-def _router() -> object:
-    from litellm.proxy import proxy_server
-
-    return proxy_server.llm_router

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from billing.database import Pool
+from billing.metrics.schemas import SourceStanding
 from billing.reconcile import spend_logs, stripe_book
 from billing.reconcile.schemas import PENDING, Findings, Source, Window, floor
 from billing.reconcile.service import Reconciliation
@@ -23,17 +24,6 @@ _OVERLAP = timedelta(hours=1)
 _LENGTHS = {Source.SPEND_LOGS: spend_logs.SLICE, Source.STRIPE: stripe_book.SLICE}
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStanding:
-    """The state of a book after its last comparison. `finished_at` is seconds since 1970."""
-
-    book: str
-    differences: int
-    drift_nanos: int
-    failed: bool
-    finished_at: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from billing.api.caller import require_admin, require_reads_all
 from billing.api.http import BillingRoute, errors
 from billing.api.paging import Cursor, Limit, decode_cursor, next_cursor
 from billing.api.request_fields import Text
-from billing.api.services import BillingDep, CallerDep
+from billing.api.services import CallerDep, LedgerDep
 from billing.money import format_nanos
 from billing.review.repricing import parse_cost, price_by_hand, unpriced_calls
 from billing.review.schemas import CallPriceRequest, CallsToPrice, CallToPrice, PricedCall
@@ -22,11 +22,11 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
     responses=errors(400, 401, 403, 503),
 )
 async def list_calls_to_price(
-    billing: BillingDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
+    ledger: LedgerDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
 ) -> CallsToPrice:
     """Lists calls that were charged an estimate because LiteLLM could not determine their cost."""
     require_reads_all(caller)
-    calls = await unpriced_calls(billing.ledger, limit=limit, before_id=decode_cursor(cursor))
+    calls = await unpriced_calls(ledger, limit=limit, before_id=decode_cursor(cursor))
     return CallsToPrice(
         data=[
             CallToPrice(
@@ -50,12 +50,12 @@ async def list_calls_to_price(
     responses=errors(400, 401, 403, 404, 409, 413, 503),
 )
 async def price_call(
-    billing: BillingDep, caller: CallerDep, call_id: Text, body: CallPriceRequest
+    ledger: LedgerDep, caller: CallerDep, call_id: Text, body: CallPriceRequest
 ) -> PricedCall:
     """Replaces the estimate by the real cost, charged by the price rule of the call's admission."""
     require_admin(caller)
     resolution = await price_by_hand(
-        billing.ledger,
+        ledger,
         call_id,
         parse_cost(body.cost),
         reason=body.reason,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Header
 from starlette.requests import Request
 
 from billing.api.http import WebhookRoute, errors
-from billing.api.services import BillingDep
+from billing.api.services import service_of
 from billing.webhooks.schemas import WebhookReceipt
+from billing.webhooks.service import Webhooks
 
 router = APIRouter(route_class=WebhookRoute, tags=["billing"])
 _EVENT_BODY = {
@@ -29,8 +30,8 @@ _EVENT_BODY = {
 )
 async def receive_event(
     request: Request,
-    billing: BillingDep,
+    webhooks: Annotated[Webhooks, Depends(service_of(Webhooks))],
     stripe_signature: Annotated[str | None, Header(description="Stripe's signature of the body.")] = None,
 ) -> WebhookReceipt:
     """Receives a signed event. A 2xx means that it is stored and applied; otherwise Stripe sends it again."""
-    return await billing.webhooks.receive(await request.body(), stripe_signature)
+    return await webhooks.receive(await request.body(), stripe_signature)

@@ -6,8 +6,8 @@ from tests.mutation.mutant import Mutant
 
 _QUERIES = "billing/webhooks/queries.sql"
 _PARKED = "billing/webhooks/parked.py"
-_TRIES = ("tests/integration/endpoints/test_parked_events.py",)
-_PAUSES = ("tests/integration/endpoints/test_parked_event_pauses.py",)
+_TRIES = ("tests/integration/webhooks/test_parked_events.py",)
+_PAUSES = ("tests/integration/webhooks/test_parked_event_pauses.py",)
 
 EVENT_MUTANTS = [
     Mutant(
@@ -19,8 +19,8 @@ EVENT_MUTANTS = [
     ),
     Mutant(
         "nobody tries parked events again",
-        "billing/api/services.py",
-        "*webhook_jobs(services.parked_events),",
+        "billing/features.py",
+        "*webhook_jobs(self.parked_events),",
         "",
         _TRIES,
     ),

@@ -14,9 +14,10 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Protocol
 
+from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
 from billing.prices.settlement import reduced_settlement
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.success_event import SuccessEvent
 
@@ -31,14 +32,14 @@ class Part(Enum):
 
 def part_of(call: Call, admission: Admission, event: SuccessEvent) -> Part:
     """What the event is. Nothing is asked of its metadata that a client can write."""
-    if call.main_id is None or event.id == call.main_id:  # not known: the first
+    if call.upstream.main_id is None or event.id == call.upstream.main_id:  # not known: the first
         is_own = is_bound = True
     else:  # Gemini's API on another provider: a chat call beside the router, unnamed (max_cost/bridges.py)
-        is_bridge = call.may_be_bridged and event.is_chat
+        is_bridge = call.upstream.may_be_bridged and event.is_chat
         is_nameless = not event.group and not event.deployment_id
         is_bound = is_bridge if is_nameless else admission.was_bound_for(event.group, event.deployment_id)
         is_own = is_bridge and is_bound
-    if is_own and not call.heard:
+    if is_own and not call.charges.success_received:
         return Part.OWN
     return Part.ADDITIONAL if is_bound else Part.BACKGROUND
 
@@ -59,23 +60,23 @@ class AdditionalCharges:
 
     def knows(self, call: Call, event_id: str) -> bool:
         """Whether this event has come before."""
-        return event_id in call.success_events or event_id in call.additional_charges
+        return event_id in call.charges.event_nanos or event_id in call.charges.waiting
 
     def note_own(self, call: Call, event_id: str, settlement: Settlement) -> None:
         """Remembers what the call's own event comes to."""
-        call.success_events[event_id] = _known_nanos(settlement)
+        call.charges.event_nanos[event_id] = _known_nanos(settlement)
 
     def keep(self, call: Call, event_id: str, settlement: Settlement) -> None:
         """Lets a further event wait for the call's own ending."""
-        call.additional_charges[event_id] = settlement
+        call.charges.waiting[event_id] = settlement
 
     def charge_kept(self, call: Call, admission: Admission) -> None:
         """Charges what has waited. Together they cost at most what is due for all events of the call."""
-        while call.additional_charges:
-            event_id = next(iter(call.additional_charges))
-            settlement = call.additional_charges.pop(event_id)
+        while call.charges.waiting:
+            event_id = next(iter(call.charges.waiting))
+            settlement = call.charges.waiting.pop(event_id)
             due_before_nanos = _due_nanos(call, admission)
-            call.success_events[event_id] = _known_nanos(settlement)
+            call.charges.event_nanos[event_id] = _known_nanos(settlement)
             more_nanos = _due_nanos(call, admission) - due_before_nanos
             if more_nanos > 0:
                 reduced = reduced_settlement(settlement, more_nanos)
@@ -83,12 +84,14 @@ class AdditionalCharges:
 
 
 def _known_nanos(settlement: Settlement) -> int | None:
+    if settlement.ending is Ending.CUT_BEFORE_FIRST_CHUNK:
+        return settlement.amount_nanos  # an estimate of all that the call itself costs
     return None if settlement.estimate else settlement.amount_nanos
 
 
 def _due_nanos(call: Call, admission: Admission) -> int:
     """What the events of a call come to. Count and hold bound all of them: due once for the unpriced."""
-    charges = call.success_events.values()
+    charges = call.charges.event_nanos.values()
     known_nanos = sum(charge for charge in charges if charge is not None)
     if None not in charges:
         return known_nanos

@@ -12,25 +12,25 @@ from billing.ledger.schemas import Hold, HoldRequest, Json, Payer
 from billing.prices.book import CallPrices
 from billing.prices.detail import rules_detail
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
+from billing.proxy.admitted.ledger import CallLedger
 from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_ledger import CallLedger
-from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.output_plan import OutputPlan
 from billing.proxy.calls.payer import Key, payer_of
-from billing.proxy.calls.sources import Pricing, RouterSource
-from billing.proxy.http.client_fields import check_retries, with_key_fallbacks
+from billing.proxy.calls.session_cost import cost_so_far
+from billing.proxy.calls.sources import Sources
 from billing.proxy.max_cost import MaxCost, max_cost_of
+from billing.proxy.max_cost.call_rules import CallRules
 from billing.proxy.max_cost.mcp import CALL_TYPE as TOOL_CALL
-from billing.proxy.max_cost.mcp import known_servers, max_cost_of_tool_call
+from billing.proxy.max_cost.mcp import max_cost_of_tool_call
 from billing.proxy.max_cost.moderation import check_moderation
 from billing.proxy.max_cost.realtime import RealtimePrices, max_cost_of_session
 from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
 from billing.proxy.max_cost.search import max_cost_of_search
-from billing.proxy.realtime.cost import cost_so_far
 from billing.proxy.realtime.session import RealtimeSession
+from billing.proxy.requests.client_fields import check_retries, with_key_fallbacks
 from billing.proxy.routes import Handling, check_call
 from billing.settings import Settings
 
@@ -46,16 +46,14 @@ class Admissions:
         ledger: CallLedger,
         open_calls: OpenCalls,
         settings: Settings,
-        router: RouterSource,
-        prices: Pricing,
+        sources: Sources,
         credit_check: CreditCheck,
     ) -> None:
         self._credit_check = credit_check
         self._ledger = ledger
         self._open_calls = open_calls
         self._settings = settings
-        self._router = router
-        self._prices = prices
+        self._sources = sources
 
     async def admit(self, call: Call, key: Key, body: Body, call_type: str) -> None:
         """Sets aside the most the call can cost, or raises a BillingError: nothing is served then.
@@ -65,13 +63,13 @@ class Admissions:
         """
         if check_call(call.route, call.path, call_type).handling is Handling.FREE:
             if call_type == "moderation":
-                check_moderation(body, self._router())
+                check_moderation(body, self._sources.router())
             return
         if call_type == TOOL_CALL and call.admission is not None:
             return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
         check_retries(body)  # which LiteLLM reads from headers, too
         payer = payer_of(key, self._settings)
-        prices = self._prices.prices_for(payer, key.team_id)
+        prices = self._sources.prices.prices_for(payer, key.team_id)
         bound, session_prices = await self._bound(call, body, call_type, prices)
         detail = _detail(key, body, bound, call)
         if bound.free:
@@ -102,16 +100,16 @@ class Admissions:
     ) -> tuple[MaxCost, RealtimePrices | None]:
         """The most that the call can cost; for a session also what each of its responses can."""
         if call.is_websocket:
-            return max_cost_of_session(with_key_fallbacks(body), self._router(), prices)
+            return max_cost_of_session(with_key_fallbacks(body), self._sources.router(), prices)
         if call_type == TOOL_CALL:
-            return max_cost_of_tool_call(body, known_servers(), prices), None
+            return max_cost_of_tool_call(body, self._sources.mcp_servers, prices), None
         if call_type == SEARCH:
-            return max_cost_of_search(with_key_fallbacks(body), self._router(), prices), None
+            return max_cost_of_search(with_key_fallbacks(body), self._sources.router(), prices), None
         bound = await max_cost_of(
             with_key_fallbacks(body),
             call_type=call_type,
             route=call.path,
-            router=self._router(),
+            router=self._sources.router(),
             rule=prices,
             settings=self._settings,
         )

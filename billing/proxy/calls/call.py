@@ -3,6 +3,8 @@
 The middleware puts a `Call` into a ContextVar. LiteLLM copies the context into every task of the request and
 into its queued success event, so each hook reaches the same object. Our id is made here; LiteLLM's call id
 is not used: a client can choose it.
+
+What becomes of a call is kept in parts, by who writes them; everybody may read all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from billing.errors import BillingError
 from billing.ledger.schemas import Settlement
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.success_event import Served
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Route
@@ -28,59 +30,100 @@ current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
 
 
 @dataclass(slots=True)
-class Call:
-    """Facts of one request. Beside each stands who writes it."""
+class Entry:
+    """What the door and the request guard found and did. They write it."""
 
-    path: str  # middleware; then the route guard, as LiteLLM reads it
-    is_websocket: bool = False  # middleware
-    entered_as_exempt: bool = False  # door: neither read nor checked, for an admin's or exempt user's key
-    fields_checked: bool = False  # door: of a billed HTTP call
-    route: Route | None = None  # route guard: what is declared of the route, for a billed key
+    exempt: bool = False  # neither read nor checked: the key of an admin or exempt user
+    fields_checked: bool = False  # of a billed HTTP call
+    filters_headers: bool = False  # a provider sees only some of the client's headers
+    cache_namespace: str | None = None  # whose cached answers it may have; None: as LiteLLM does
+
+
+@dataclass(slots=True)
+class Upstream:
+    """What LiteLLM did with the call. Its hooks and its HTTP client write it."""
+
+    logging_obj: object | None = None  # LiteLLM's own, where it has made one
+    main_id: str | None = None  # LiteLLM's id of the call, where its own event brings it
+    may_be_bridged: bool = False  # LiteLLM may make a call with an id of its own of it
+    dispatched: bool = False  # a provider was about to be called
+    client_set_timeout: bool = False  # the time that a provider had was the client's choice
+    timed_out: bool = False  # a provider did not answer in time
+    rejected: bool = False  # a guardrail or limit of the gateway's said no, not a provider
+    answer_rejected: bool = False  # a provider answered, and LiteLLM then failed the call
+    recovered_cost: Decimal | None = None  # what LiteLLM says a failed stream used
+    recovered_from: Served = (None, None, None)  # whose stream that was
+    provider_streams: list[httpx.Response] = field(default_factory=list)  # those opened for the call
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What reached the client. The HTTP and WebSocket exchanges write it, and the door for who left early."""
+
+    body_bytes: int = 0
+    status: int | None = None
+    client_gone: bool = False
+    in_full: bool = False  # the response was sent to its end
+    credit_ended: bool = False  # we ended it where the credit was
+    ended_at: float | None = None  # `time.monotonic()` when the response was over
+
+
+@dataclass(slots=True)
+class Charges:
+    """How the call's charges stand. `Successes`, `AdditionalCharges` and `OpenCalls` write it."""
+
+    success_received: bool = False  # the event of the call itself has come
+    event_nanos: dict[str, int | None] = field(default_factory=dict)  # cost of each event; None: not priced
+    waiting: dict[str, Settlement] = field(default_factory=dict)  # additional ones, for the call's ending
+    resolving: bool = False  # an ending was chosen
+
+
+@dataclass(slots=True)
+class ShadowMarks:
+    """What shadow mode notes, which lets every call through."""
+
+    is_let_through: bool = False  # a session is not held to what was admitted
+    would_be_refused: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """One request."""
+
+    path: str  # as LiteLLM reads it, once the route guard has seen it
+    is_websocket: bool = False
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
+    route: Route | None = None  # what is declared of the route, for a billed key (route guard)
+    refusal: BillingError | None = None  # by whoever refused the call
     admission: Admission | None = None  # pre-call hook, or shadow mode
-    refusal: BillingError | None = None  # pre-call hook, route guard or request guard
-    filters_headers: bool = False  # request guard: a provider sees only some of the client's headers
-    cache_namespace: str | None = (
-        None  # request guard: whose cached answers it may have; None: as LiteLLM does
-    )
-    logging_obj: object | None = None  # pre-call or deployment hook: LiteLLM's, where it has made one
-    main_id: str | None = None  # pre-call hook: LiteLLM's id of the call, where its own event brings it
-    may_be_bridged: bool = False  # pre-call hook: LiteLLM may make a call with an id of its own of it
-    stream: CreditedStream | None = None  # pre-call hook: where the hold grows; shadow mode drops it
-    session: RealtimeSession | None = None  # pre-call hook: of a billed WebSocket; shadow mode drops it
-    dispatched: bool = False  # deployment hook: a provider was about to be called
-    heard: bool = False  # success hook: the event of the call itself has come
-    success_events: dict[str, int | None] = field(default_factory=dict)  # what each costs; None: not priced
-    additional_charges: dict[str, Settlement] = field(default_factory=dict)  # that wait for its ending
-    client_set_timeout: bool = False  # pre-call hook: the time that a provider had was the client's choice
-    timed_out: bool = False  # failure hook: a provider did not answer in time
-    rejected: bool = False  # failure hook: a guardrail or limit of the gateway's said no, not a provider
-    answer_rejected: bool = False  # failure hook: a provider answered, and LiteLLM then failed the call
-    recovered_cost: Decimal | float | None = None  # failure hook, or session: what LiteLLM says it used
-    recovered_from: Served = (None, None, None)  # failure hook: whose stream that was
-    provider_streams: list[httpx.Response] = field(default_factory=list)  # HTTP client: those opened for it
-    body_bytes: int = 0  # middleware: delivered to the client so far
-    status: int | None = None  # middleware
-    client_gone: bool = False  # middleware or realtime exchange
-    answered_in_full: bool = False  # middleware: the response was sent to its end
-    credit_ended: bool = False  # middleware or realtime exchange: we ended it where the credit was
-    ended_at: float | None = None  # open calls: when the response was over
-    is_let_through: bool = False  # shadow mode: a session is not held to what was admitted
-    would_be_refused: bool = False  # shadow mode: route guard or pre-call hook
-    resolving: bool = False  # open calls: an ending was chosen
+    stream: CreditedStream | None = None  # where the hold grows (pre-call hook; shadow mode drops it)
+    session: RealtimeSession | None = None  # of a billed WebSocket (pre-call hook; shadow mode drops it)
+    entry: Entry = field(default_factory=Entry)
+    upstream: Upstream = field(default_factory=Upstream)
+    delivery: Delivery = field(default_factory=Delivery)
+    charges: Charges = field(default_factory=Charges)
+    shadow: ShadowMarks = field(default_factory=ShadowMarks)
 
     @property
     def success_pending(self) -> bool:
         """Whether LiteLLM has queued a success event that has not reached us yet, or is about to."""
-        if self.heard:
+        if self.charges.success_received:
             return False
-        details = getattr(self.logging_obj, "model_call_details", None)
+        logging_obj = self.upstream.logging_obj
+        details = getattr(logging_obj, "model_call_details", None)
         dispatched = ("has_dispatched_final_stream_success", "realtime_session_success_logged")
         streamed = isinstance(details, dict) and any(details.get(name) for name in dispatched)
-        return streamed or getattr(self.logging_obj, "async_success_log_enqueued", False) is True
+        return streamed or getattr(logging_obj, "async_success_log_enqueued", False) is True
 
     @property
     def counted_nanos(self) -> int | None:
         """What a stream or session has cost by our own count, where we counted it."""
         counted = self.stream or self.session
         return counted.likely_nanos if counted is not None else None
+
+    @property
+    def recovered_cost(self) -> Decimal | None:
+        """What LiteLLM says that a failed stream or a session used, where no success event says it."""
+        if self.upstream.recovered_cost is not None or self.session is None:
+            return self.upstream.recovered_cost
+        return self.session.recovered_cost

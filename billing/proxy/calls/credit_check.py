@@ -12,7 +12,7 @@ from typing import cast
 
 from billing.errors import InsufficientCredits, ModelNotPriced, NoPayer
 from billing.ledger.schemas import Payer
-from billing.proxy.calls.call_ledger import CallLedger
+from billing.proxy.admitted.ledger import CallLedger
 from billing.proxy.calls.payer import Key, payer_of
 from billing.proxy.calls.sources import Pricing, RouterSource
 from billing.proxy.max_cost.deployments import Router, deployments_of

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Literal
 
 from billing.ledger.endings import Ending
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.settings import FailedCallCharge, Settings
 
@@ -57,34 +57,34 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
     """Decides how an admitted call ended whose success event has not come by the end of its response."""
     if call.success_pending:
         return Wait()
-    if call.timed_out and not _delivered(call):
+    if call.upstream.timed_out and not _delivered(call):
         return _timed_out(call, admission, settings)
     if call.recovered_cost is not None:
         return ChargeCost(Ending.BROKEN_MID_STREAM, call.recovered_cost)
-    if not call.dispatched:
+    if not call.upstream.dispatched:
         return Release(Ending.NOT_DISPATCHED)
-    if call.answer_rejected:
+    if call.upstream.answer_rejected:
         return ChargeEstimate(Ending.FINISHED_UNPRICED, admission.hold_nanos, "hold")
     counted_nanos = call.stream.likely_nanos if call.stream is not None else None
     if counted_nanos is not None and not _may_be_finished(call):
-        cut = call.client_gone or call.credit_ended
+        cut = call.delivery.client_gone or call.delivery.credit_ended
         return ChargeEstimate(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos, "count")
     showed_nothing = call.stream is not None and not _may_be_finished(call)  # and broke off
-    if call.logging_obj is None or (_delivered(call) and not showed_nothing):
+    if call.upstream.logging_obj is None or (_delivered(call) and not showed_nothing):
         return Wait()
-    if call.client_gone:
+    if call.delivery.client_gone:
         return _by_setting(settings.billing_charge_cut_before_first, Ending.CUT_BEFORE_FIRST_CHUNK, admission)
-    ending = Ending.REJECTED if call.rejected else Ending.FAILED
+    ending = Ending.REJECTED if call.upstream.rejected else Ending.FAILED
     return _by_setting(settings.billing_charge_failed, ending, admission)
 
 
 def cut_by(call: Call) -> Ending:
     """Who ended a stream before its end: its client, or we."""
-    return Ending.CREDIT_EXHAUSTED if call.credit_ended else Ending.CUT_MID_STREAM
+    return Ending.CREDIT_EXHAUSTED if call.delivery.credit_ended else Ending.CUT_MID_STREAM
 
 
 def _timed_out(call: Call, admission: Admission, settings: Settings) -> Decision:
-    own_choice = call.client_set_timeout
+    own_choice = call.upstream.client_set_timeout
     setting = settings.billing_charge_cut_before_first if own_choice else settings.billing_charge_failed
     if setting == "input" and call.recovered_cost is not None:
         return ChargeCost(Ending.TIMED_OUT, call.recovered_cost)
@@ -94,12 +94,12 @@ def _timed_out(call: Call, admission: Admission, settings: Settings) -> Decision
 def _may_be_finished(call: Call) -> bool:
     """Whether the stream went on to its own end, so that an event may still come."""
     failed = call.stream is not None and call.stream.failed
-    return call.answered_in_full and not call.credit_ended and not failed
+    return call.delivery.in_full and not call.delivery.credit_ended and not failed
 
 
 def _delivered(call: Call) -> bool:
     """Whether content went out: then a success or failure event names the usage, perhaps after the end."""
-    return call.body_bytes > 0 and call.status is not None and call.status < 400
+    return call.delivery.body_bytes > 0 and call.delivery.status is not None and call.delivery.status < 400
 
 
 def _by_setting(setting: FailedCallCharge, ending: Ending, admission: Admission) -> Decision:

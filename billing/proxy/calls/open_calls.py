@@ -16,9 +16,9 @@ from billing.errors import BillingError, Unavailable
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Resolution, Settlement
 from billing.prices.settlement import additional_charge
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
+from billing.proxy.admitted.ledger import CallLedger
 from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.settings import Settings
 
@@ -52,7 +52,7 @@ class OpenCalls:
 
     def settle(self, call: Call, settlement: Settlement) -> None:
         """A cost is known: charge it, whatever was decided before."""
-        call.resolving = True
+        call.charges.resolving = True
         self._settlement_queue.submit(
             call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call)
         )
@@ -67,21 +67,21 @@ class OpenCalls:
 
         async def resolve() -> Resolution | None:
             await asyncio.sleep(_EVENT_WITHIN_S)
-            if call.heard:
+            if call.charges.success_received:
                 return None
-            call.resolving = True
+            call.charges.resolving = True
             on_decided()
             return await self._ledger.settle(settlement)
 
         def done() -> None:
-            if not call.heard:
+            if not call.charges.success_received:
                 self.remove(call)
 
         self._settlement_queue.submit(call.id, resolve, done)
 
     def release(self, call: Call, ending: Ending) -> None:
         """The call costs nothing."""
-        call.resolving = True
+        call.charges.resolving = True
         self._settlement_queue.submit(
             call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
         )
@@ -132,4 +132,5 @@ class OpenCalls:
 
 
 def _given_up(call: Call, deadline: float) -> bool:
-    return call.ended_at is not None and call.ended_at < deadline and not call.resolving
+    ended_at = call.delivery.ended_at
+    return ended_at is not None and ended_at < deadline and not call.charges.resolving

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from billing.errors import InsufficientCredits
 from billing.money import format_nanos
+from billing.proxy.admitted.ledger import CallLedger
 from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_ledger import CallLedger
 from billing.proxy.max_cost import MaxCost
 from billing.proxy.streams import CreditedStream, GrowingHold, dialect_named
 from billing.settings import Settings

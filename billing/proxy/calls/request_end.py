@@ -9,8 +9,8 @@ from billing.errors import InvalidAmount
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
 from billing.prices.settlement import estimated_settlement, priced_settlement
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.additional_charges import AdditionalCharges
-from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.endings import (
     ChargeCost,
@@ -46,9 +46,9 @@ class RequestEnds:
         With its ending, what waited for it is charged. A sweeper needs no such thing: it finds all provider
         calls in LiteLLM's log.
         """
-        call.ended_at = time.monotonic()
+        call.delivery.ended_at = time.monotonic()
         admission = call.admission
-        if admission is None or call.resolving or call not in self._open_calls:
+        if admission is None or call.charges.resolving or call not in self._open_calls:
             return
         self._apply(call, admission, ending_at_request_end(call, admission, self._settings))
 
@@ -92,7 +92,7 @@ def _recovered(call: Call, admission: Admission, charge: ChargeCost) -> Settleme
             charge.ending,
             basis="provider_cost",
             cost=charge.cost,
-            rule=admission.rule_of(*call.recovered_from),
+            rule=admission.rule_of(*call.upstream.recovered_from),
             note=f"{_words(charge.ending)}, usage so far",
             facts={"provider_cost": str(charge.cost)},
         )

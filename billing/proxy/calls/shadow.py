@@ -13,14 +13,14 @@ from billing.errors import BillingError, NoPayer, Unavailable
 from billing.jobs.background import Repeated
 from billing.ledger.schemas import Payer
 from billing.prices.rule import DEFAULT
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.admission import Admissions
-from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.payer import Key, payer_of
 from billing.proxy.calls.sources import Pricing
-from billing.proxy.http.json_body import refuse_non_finite
+from billing.proxy.max_cost.call_rules import CallRules
+from billing.proxy.requests.json_body import refuse_non_finite
 from billing.settings import Settings
 from billing.shadow.ledger import ShadowLedger
 from billing.shadow.recorder import Recorder
@@ -73,7 +73,7 @@ class Shadow:
 
     async def look(self, call: Call, key: Key, body: Mapping[str, object], call_type: str) -> None:
         """Notes what enforcing mode would do with a call. Changes nothing of it, and never raises."""
-        if call.would_be_refused:
+        if call.shadow.would_be_refused:
             return
         copy = {name: dict(value) if type(value) is dict else value for name, value in body.items()}
         try:
@@ -86,11 +86,11 @@ class Shadow:
         except Exception:  # whatever is wrong with us, this mode lets the call through
             logger.exception("shadow mode could not look at call %s", call.id)
         call.stream = call.session = None  # they end a stream for want of credit
-        call.is_let_through = True
+        call.shadow.is_let_through = True
 
     def refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
         """Notes a refusal, and from here on what the call costs all the same."""
-        call.would_be_refused = True
+        call.shadow.would_be_refused = True
         asked = body.get("model") if isinstance(body, Mapping) else None
         model = asked if isinstance(asked, str) and asked else None
         payer = self._payer(key)

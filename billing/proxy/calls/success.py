@@ -11,13 +11,13 @@ from billing.ledger.schemas import Settlement
 from billing.prices.detail import Basis, charge_nanos_of
 from billing.prices.rule import PriceRule
 from billing.prices.settlement import estimated_settlement, priced_settlement
+from billing.proxy.admitted.call import Admission
+from billing.proxy.admitted.usage_check import Surroundings, is_absurd_charge, why_implausible
 from billing.proxy.calls.additional_charges import AdditionalCharges, Part, part_of
-from billing.proxy.calls.admitted import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.endings import cut_by
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.success_event import SuccessEvent
-from billing.proxy.calls.usage_check import Surroundings, is_absurd_charge, why_implausible
 from billing.settings import CacheHitCharge, FailedCallCharge
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,11 @@ class Successes:
             return True
         rule = admission.rule_of(*event.served)
         if part is Part.OWN:
-            call.heard = True
-            settlement = self._settlement(call, admission, event, rule)
+            call.charges.success_received = True
+            if _left_before_anything(call, event) and not rule.free:
+                settlement = self._input_only(call, admission, event, rule)
+            else:
+                settlement = self._settlement(call, admission, event, rule)
             self._additional.note_own(call, event.id, settlement)
             if call.session is not None and settlement.ending is not Ending.FINISHED_FREE:
                 self._keep_what_broke_off(call, admission, event, settlement)
@@ -69,7 +72,7 @@ class Successes:
         else:
             further = replace(rule, fee_nanos=0, floor_nanos=0)  # a call pays them once
             self._additional.keep(call, event.id, self._settlement(call, admission, event, further))
-        if call.heard or call.resolving:
+        if call.charges.success_received or call.charges.resolving:
             self._additional.charge_kept(call, admission)
         return True
 
@@ -86,15 +89,6 @@ class Successes:
         if basis == "provider_cost" and (why := _why_not_believed(call, admission, event, rule, cost)):
             logger.warning("call %s: its usage is not believed: %s", call.id, why)
             cost, facts["implausible_usage"] = None, why
-        if _left_before_anything(call, event) and not rule.free:
-            return estimated_settlement(
-                charged,
-                Ending.CUT_BEFORE_FIRST_CHUNK,
-                basis="input",
-                amount_nanos=admission.input_charge_nanos if self._cut_before_first == "input" else 0,
-                rule=rule,
-                note="cut before first chunk, input only",
-            )
         ending = Ending.FINISHED_FREE if rule.free else _ending_of(call, event)
         try:
             return priced_settlement(charged, ending, basis=basis, cost=cost, rule=rule, facts=facts)
@@ -108,6 +102,18 @@ class Successes:
             rule=rule,
             note=f"price unknown, charged {'as counted' if counted_nanos else 'at the hold'}",
             facts=facts,
+        )
+
+    def _input_only(
+        self, call: Call, admission: Admission, event: SuccessEvent, rule: PriceRule
+    ) -> Settlement:
+        return estimated_settlement(
+            admission.charged_call(call.id, event.group),
+            Ending.CUT_BEFORE_FIRST_CHUNK,
+            basis="input",
+            amount_nanos=admission.input_charge_nanos if self._cut_before_first == "input" else 0,
+            rule=rule,
+            note="cut before first chunk, input only",
         )
 
     def _priced(
@@ -167,19 +173,21 @@ def _left_before_anything(call: Call, event: SuccessEvent) -> bool:
 
     LiteLLM 1.108 sends one, with a usage that it has guessed: the provider reported none.
     """
-    nothing_came = event.is_streamed and call.body_bytes == 0 and not call.is_websocket
-    return nothing_came and call.client_gone and call.stream is not None and call.counted_nanos is None
+    left = call.delivery.client_gone and call.delivery.body_bytes == 0 and not call.is_websocket
+    return left and event.is_streamed and call.stream is not None and call.counted_nanos is None
 
 
 def _ending_of(call: Call, event: SuccessEvent) -> Ending:
     if call.is_websocket:  # to leave is how a session ends
-        return cut_by(call) if call.credit_ended else Ending.FINISHED
-    if not (event.is_streamed and (event.is_cut or call.client_gone or call.credit_ended)):
+        return cut_by(call) if call.delivery.credit_ended else Ending.FINISHED
+    if not (event.is_streamed and (event.is_cut or call.delivery.client_gone or call.delivery.credit_ended)):
         return Ending.FINISHED
     return cut_by(call)
 
 
 def _ending_without_cost(call: Call, counted_nanos: int | None) -> Ending:
     """A stream that was cut costs what it showed, also where LiteLLM sends an event without a cost for it."""
-    cut = counted_nanos and not call.is_websocket and (call.client_gone or call.credit_ended)
-    return cut_by(call) if cut else Ending.FINISHED_UNPRICED
+    is_cut = call.delivery.client_gone or call.delivery.credit_ended
+    if counted_nanos and is_cut and not call.is_websocket:
+        return cut_by(call)
+    return Ending.FINISHED_UNPRICED

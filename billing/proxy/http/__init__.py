@@ -1,1 +1,1 @@
-"""Validates requests before LiteLLM sees them: the caller, the size, and a single JSON document or form."""
+"""The ASGI layers around LiteLLM's app: checks of requests, responses and WebSockets, and refusals."""

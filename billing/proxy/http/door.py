@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from litellm.proxy.auth.auth_utils import get_request_route
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,13 +17,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from billing.errors import BadRequest, BillingError, TooLarge, Unauthorized, UnsupportedBody
 from billing.proxy.calls.call import Call, current_call
 from billing.proxy.calls.credit_check import CreditCheck
-from billing.proxy.http.control_headers import check_control_headers
-from billing.proxy.http.form import PARTS_MAX, read_form
-from billing.proxy.http.identity import NO_VALID_KEY, Asker, credential_of, has_other_ways, identify
-from billing.proxy.http.json_document import Document, parse_document
-from billing.proxy.http.media_type import BodyKind, body_kind, is_form, is_json, refuse_repeated_headers
-from billing.proxy.http.off_loop import off_loop
-from billing.proxy.http.request_body import (
+from billing.proxy.litellm.identity import (
+    NO_VALID_KEY,
+    Asker,
+    credential_of,
+    has_other_ways,
+    identify,
+    path_of,
+)
+from billing.proxy.requests.control_headers import check_control_headers
+from billing.proxy.requests.form import PARTS_MAX, read_form
+from billing.proxy.requests.json_document import Document, parse_document
+from billing.proxy.requests.media_type import BodyKind, body_kind, is_form, is_json, refuse_repeated_headers
+from billing.proxy.requests.off_loop import off_loop
+from billing.proxy.requests.request_body import (
     REPLAYED_BYTES,
     BodyBudget,
     BodyLimits,
@@ -33,9 +39,9 @@ from billing.proxy.http.request_body import (
     read_body,
     replaying,
 )
-from billing.proxy.http.request_fields import check_fields, needs_body, prepare_types, refuse_nul
-from billing.proxy.http.structure import Structure, StructureLimits
-from billing.proxy.http.url import check_url
+from billing.proxy.requests.request_fields import check_fields, needs_body, prepare_types, refuse_nul
+from billing.proxy.requests.structure import Structure, StructureLimits
+from billing.proxy.requests.url import check_url
 from billing.proxy.routes.checks import check_route
 from billing.proxy.routes.matching import checked_route, is_ours, needs_key, prepare_patterns, refused_route
 from billing.proxy.routes.route import Handling, Route
@@ -85,7 +91,7 @@ class Door:
         try:
             receive = await self._enter(call, Request(scope), receive)
         except ClientLeft:
-            call.client_gone = True
+            call.delivery.client_gone = True
             await Response(status_code=CLIENT_CLOSED_REQUEST)(scope, receive, send)
         except BillingError as refusal:
             call.refusal = refusal
@@ -95,7 +101,7 @@ class Door:
 
     async def _enter(self, call: Call, request: Request, receive: Receive) -> Receive:
         """Returns a `receive` with the messages that LiteLLM may see. Raises BillingError to refuse."""
-        path, method = get_request_route(request), request.method
+        path, method = path_of(request), request.method
         if is_ours(path):
             return receive
         check_url(request.scope)
@@ -108,7 +114,7 @@ class Door:
             return receive
         asker = await identify(credential, self._settings)
         if asker.is_exempt:
-            call.entered_as_exempt = True
+            call.entry.exempt = True
             return receive
         if asker.key is None and not others:
             return await self._stranger(request, receive, route)
@@ -139,7 +145,7 @@ class Door:
         self, call: Call, request: Request, receive: Receive, asker: Asker, route: Route | None
     ) -> Receive:
         if route is None and self._settings.billing_mode == "enforce":
-            refuse_early(request.method, get_request_route(request))
+            refuse_early(request.method, path_of(request))
         check_control_headers(request.headers)
         as_form = body_kind(request.headers) is BodyKind.FORM
         if as_form and not _takes_form(request, route):
@@ -154,7 +160,7 @@ class Door:
         if route is not None and route.handling is Handling.BILLED:
             await self._credit_check().refuse_without_credit(asker.key, document, len(body))
         await off_loop(elements, lambda: _check(route, document, as_form=as_form))
-        call.fields_checked = route is not None
+        call.entry.fields_checked = route is not None
         return replaying(body, receive, REPLAYED_BYTES if as_form else None)
 
     async def _json(self, request: Request, receive: Receive) -> tuple[bytes, Document, int]:
@@ -184,7 +190,7 @@ def _takes_form(request: Request, route: Route | None) -> bool:
     """Whether LiteLLM reads a form here: calls with files, and routes without a key, like logins."""
     if route is not None:
         return bool(route.call_types & _WITH_FILES)
-    method, path = request.method, get_request_route(request)
+    method, path = request.method, path_of(request)
     return not needs_key(method, path) or refused_route(method, path) is not None
 
 

@@ -13,9 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from billing.proxy.calls.call import Call
-from billing.proxy.http.json_body import not_an_object
 from billing.proxy.http.refusal import Refusals
 from billing.proxy.http.response_headers import billing_headers, customers_headers
+from billing.proxy.requests.json_body import not_an_object
 from billing.proxy.streams import CreditedStream
 from billing.runtime.event_loop import give_way
 
@@ -55,7 +55,7 @@ class HttpExchange:
         """Returns the next message for LiteLLM; records whether the client has disconnected."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._complete:
-            self._call.client_gone = True
+            self._call.delivery.client_gone = True
         if self._body_start is None and message["type"] == "http.request":
             self._body_start = message.get("body", b"")
         return message
@@ -63,7 +63,7 @@ class HttpExchange:
     async def refuse_body(self) -> bool:
         """Answers 400 if LiteLLM failed on a body that is not a valid request; returns whether it did."""
         refusal = not_an_object(self._body_start or b"", Headers(scope=self._scope))
-        if self._call.status is not None or refusal is None:
+        if self._call.delivery.status is not None or refusal is None:
             return False
         await self._refusals.answer(refusal)
         return True
@@ -76,10 +76,10 @@ class HttpExchange:
         if self._refused:
             return
         if message["type"] == "http.response.body":
-            if self._stream is not None and self._call.body_bytes == 0 and await self._has_left():
+            if self._stream is not None and self._call.delivery.body_bytes == 0 and await self._has_left():
                 await self._until_cancelled("The client disconnected before the stream began.")
             await self._deliver(await self._covered(message) if self._stream else message)
-            if self._call.credit_ended:
+            if self._call.delivery.credit_ended:
                 await self._until_cancelled("The stream was ended because the credit ran out.")
             return
         await self._send(message)
@@ -90,7 +90,7 @@ class HttpExchange:
             self._refused = self._complete = True
             await self._refusals.answer(call.refusal, _cors(Headers(raw=message["headers"])))
             return
-        call.status = message["status"]
+        call.delivery.status = message["status"]
         if call.route is not None:  # the key is neither exempt nor an admin's
             message["headers"] = customers_headers(list(message["headers"]))
         headers = Headers(raw=message["headers"])
@@ -107,7 +107,7 @@ class HttpExchange:
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
                 await self.receive()
-        return self._call.client_gone
+        return self._call.delivery.client_gone
 
     async def _covered(self, message: Message) -> Message:
         """Returns the part of a chunk that the hold covers after extending it; ends the stream with it."""
@@ -117,7 +117,7 @@ class HttpExchange:
         refusal = self._stream.refusal
         if refusal is None:
             return {**message, "body": body}
-        self._call.credit_ended = True
+        self._call.delivery.credit_ended = True
         ending = self._stream.ending(self._refusals.error(refusal))
         return {**message, "body": body + ending, "more_body": False}
 
@@ -135,10 +135,10 @@ class HttpExchange:
         try:
             await self._send(message)
         except OSError:
-            self._call.client_gone = True
+            self._call.delivery.client_gone = True
             raise
-        self._call.body_bytes += len(message.get("body", b""))
-        self._call.answered_in_full = self._complete
+        self._call.delivery.body_bytes += len(message.get("body", b""))
+        self._call.delivery.in_full = self._complete
         if not self._complete:
             await give_way()
 

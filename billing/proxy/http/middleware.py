@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing.proxy.calls.call import Call, current_call
 from billing.proxy.http.exchange import HttpExchange
+from billing.proxy.http.websocket_exchange import WebSocketExchange
 from billing.proxy.litellm.provider_streams import AbandonedStreams
-from billing.proxy.realtime.exchange import WebSocketExchange
 
 _CLIENT_CALL_ID = b"x-litellm-call-id"
 

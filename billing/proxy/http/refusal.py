@@ -51,7 +51,7 @@ class Refusals:
         error = self.error(refusal)
         body: JsonValue = {"type": "error", "error": error} if self._speaks_anthropic else {"error": error}
         ours = {**error_headers(refusal), "x-billing-call-id": self._call.id}
-        self._call.status = refusal.status
+        self._call.delivery.status = refusal.status
         response = JSONResponse(body, refusal.status, {**ours, **(headers or {})})
         await response(self._scope, self._receive, self._send)
 

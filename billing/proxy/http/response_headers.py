@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 
 from billing.errors import InvalidAmount
 from billing.money import format_nanos, nanos_from_cost
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 
 _LITELLM_COST = b"x-litellm-response-cost"

@@ -45,7 +45,7 @@ def guard_cache() -> None:
     def owned(self: Cache, hash_hex: str, **kwargs: object) -> str:
         key: str = namespaced(self, hash_hex, **kwargs)
         call = current_call.get()
-        owner = call.cache_namespace if call is not None else None
+        owner = call.entry.cache_namespace if call is not None else None
         return key if owner is None else f"{owner}:{key}"
 
     Cache._add_namespace_to_cache_key = owned

@@ -26,8 +26,8 @@ from billing.proxy.calls.payer import is_exempt
 from billing.proxy.calls.shadow import Shadow
 from billing.proxy.calls.success import Successes
 from billing.proxy.calls.success_event import Served
-from billing.proxy.http.client_fields import drop_asked_version
 from billing.proxy.litellm.success_events import success_event
+from billing.proxy.requests.client_fields import drop_asked_version
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
 
     def _follow(self, call: Call, data: dict[str, object], call_type: str) -> None:
         """Prepares what the call's events and LiteLLM's spend log will need."""
-        call.logging_obj = data.get("litellm_logging_obj")
-        call.may_be_bridged = call_type in _BRIDGED
-        if call.may_be_bridged or call_type in _KNOWN_BEFORE:
-            call.main_id = getattr(call.logging_obj, "litellm_call_id", None)
-        call.client_set_timeout = any(data.get(field) is not None for field in _TIMEOUT_FIELDS)
+        call.upstream.logging_obj = data.get("litellm_logging_obj")
+        call.upstream.may_be_bridged = call_type in _BRIDGED
+        if call.upstream.may_be_bridged or call_type in _KNOWN_BEFORE:
+            call.upstream.main_id = getattr(call.upstream.logging_obj, "litellm_call_id", None)
+        call.upstream.client_set_timeout = any(data.get(field) is not None for field in _TIMEOUT_FIELDS)
         if call_type in _LOGGED_APART:
             data.setdefault("litellm_metadata", {})
         label_spend_log(data, call)
@@ -108,9 +108,9 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         """A provider is about to be called: from here on the call may cost something."""
         call = current_call.get()
         if call is not None:
-            call.dispatched = True
-            if call.logging_obj is None:  # images, audio, rerank: created only now
-                call.logging_obj = kwargs.get("litellm_logging_obj")
+            call.upstream.dispatched = True
+            if call.upstream.logging_obj is None:  # images, audio, rerank: made only now
+                call.upstream.logging_obj = kwargs.get("litellm_logging_obj")
         return None
 
     async def async_log_success_event(
@@ -142,15 +142,15 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         call = current_call.get()
         if call is None:
             return
-        call.answer_rejected = call.answer_rejected or isinstance(
+        call.upstream.answer_rejected = call.upstream.answer_rejected or isinstance(
             original_exception, JSONSchemaValidationError
         )
-        call.timed_out = is_timeout(original_exception)
-        call.rejected = isinstance(original_exception, _REJECTIONS)
+        call.upstream.timed_out = is_timeout(original_exception)
+        call.upstream.rejected = isinstance(original_exception, _REJECTIONS)
         cost = recovered_cost(request_data)
         if cost > 0:
-            call.recovered_cost = cost
-            call.recovered_from = served_in(request_data)
+            call.upstream.recovered_cost = cost
+            call.upstream.recovered_from = served_in(request_data)
 
 
 def refused(call: Call | None, refusal: BillingError) -> ProxyException:

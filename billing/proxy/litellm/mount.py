@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from billing.proxy.litellm.patches import CALLBACKS, NO_LOG, SUCCESS_CALLBACKS, check_known
 
@@ -58,3 +59,15 @@ def assert_mounted(hook: CustomLogger) -> None:
     """Raises RuntimeError unless the hook will be called."""
     if hook not in litellm.callbacks or hook not in litellm._async_success_callback:
         raise RuntimeError("LiteLLM did not accept billing's hooks; refusing to serve unbilled.")
+
+
+def current_router() -> object:
+    """LiteLLM's router now; it is replaced when models change."""
+    from litellm.proxy import proxy_server
+
+    return proxy_server.llm_router
+
+
+async def flush_events() -> None:
+    """Waits until LiteLLM has handed on the events that it has queued."""
+    await GLOBAL_LOGGING_WORKER.flush()

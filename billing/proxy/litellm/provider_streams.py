@@ -36,7 +36,7 @@ def follow_provider_streams() -> None:
         response = await send(self, request, stream=stream, **options)  # type: ignore[arg-type]  # passed on
         call = current_call.get()
         if stream and call is not None:
-            call.provider_streams.append(response)
+            call.upstream.provider_streams.append(response)
         return response
 
     httpx.AsyncClient.send = followed  # type: ignore[method-assign]
@@ -53,9 +53,9 @@ class AbandonedStreams:
 
         A call that was answered in full keeps its streams: LiteLLM may still read them in the background.
         """
-        if call.answered_in_full and not call.credit_ended:
+        if call.delivery.in_full and not call.delivery.credit_ended:
             return
-        if any(not response.is_closed for response in call.provider_streams):
+        if any(not response.is_closed for response in call.upstream.provider_streams):
             task = asyncio.get_running_loop().create_task(_close(call))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
@@ -63,7 +63,7 @@ class AbandonedStreams:
 
 async def _close(call: Call) -> None:
     await asyncio.sleep(_LITELLM_CLOSES_WITHIN_S)
-    for response in call.provider_streams:
+    for response in call.upstream.provider_streams:
         if response.is_closed:
             continue
         try:

@@ -17,15 +17,15 @@ from litellm.proxy.litellm_pre_call_utils import LiteLLMProxyRequestSetup
 from billing.errors import BillingError
 from billing.proxy.calls.call import Call, current_call
 from billing.proxy.calls.payer import is_exempt
-from billing.proxy.http.client_fields import drop_ignored, refuse_steering
-from billing.proxy.http.client_headers import forwarded_headers, refuse_own_credentials
-from billing.proxy.http.client_metadata import strip_litellm_metadata
 from billing.proxy.litellm.answer_cache import own_namespace
 from billing.proxy.litellm.hooks import refused
 from billing.proxy.litellm.patches import FORWARD_HEADERS, PREPARE_REQUEST, check_known
 from billing.proxy.litellm.route_guard import NoteRefusal
 from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
 from billing.proxy.max_cost.search import OF_A_SEARCH
+from billing.proxy.requests.client_fields import drop_ignored, refuse_steering
+from billing.proxy.requests.client_headers import forwarded_headers, refuse_own_credentials
+from billing.proxy.requests.client_metadata import strip_litellm_metadata
 from billing.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
         call = current_call.get()
         is_billed = not is_exempt(user_api_key_dict, settings)
         if call is not None:
-            call.filters_headers = is_billed
-            call.cache_namespace = own_namespace(user_api_key_dict, settings) if is_billed else None
+            call.entry.filters_headers = is_billed
+            call.entry.cache_namespace = own_namespace(user_api_key_dict, settings) if is_billed else None
         if is_billed:
             try:
                 check_request(call, request_data, headers)
@@ -77,7 +77,7 @@ def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
     def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
         call = current_call.get()
         kept: dict[str, str] = forwardable(headers)
-        return kept if call is None or not call.filters_headers else forwarded_headers(kept)
+        return kept if call is None or not call.entry.filters_headers else forwarded_headers(kept)
 
     LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call = staticmethod(prepared)
     LiteLLMProxyRequestSetup._get_forwardable_headers = staticmethod(forwarded)

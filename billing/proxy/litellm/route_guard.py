@@ -14,10 +14,10 @@ from starlette.requests import Request
 from billing.errors import BillingError, Forbidden, RouteNotBillable, Unavailable
 from billing.proxy.calls.call import Call, current_call
 from billing.proxy.calls.payer import TRUSTED_BACKEND, VIEWER_ROLES, Key, is_exempt, role_of
-from billing.proxy.http.key_fields import check_key_fields
 from billing.proxy.litellm.hooks import refused
 from billing.proxy.litellm.model_guard import check_models
 from billing.proxy.litellm.patches import AUTHORIZE, check_known
+from billing.proxy.requests.key_fields import check_key_fields
 from billing.proxy.routes import Handling, Route, check_route, route_of
 from billing.settings import Settings
 
@@ -55,7 +55,7 @@ def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
     ) -> UserAPIKeyAuth | None:
         if not is_exempt(user_api_key_auth_obj, settings):
             call = current_call.get()
-            if call is not None and call.entered_as_exempt:
+            if call is not None and call.entry.exempt:
                 raise refused(call, Unavailable("The rights of your key are changing; try again shortly."))
             try:
                 reads_all = role_of(user_api_key_auth_obj) in VIEWER_ROLES
@@ -106,7 +106,7 @@ def _check_door(call: Call | None) -> None:
     """Raises Unavailable for a billed call whose fields were not checked because it bypassed the door."""
     if call is None or call.route is None or call.is_websocket:
         return
-    if call.route.handling is Handling.BILLED and not call.fields_checked:
+    if call.route.handling is Handling.BILLED and not call.entry.fields_checked:
         raise Unavailable("This request bypassed billing's checks, so it cannot be billed.")
 
 

@@ -48,7 +48,12 @@ def success_event(kwargs: Mapping[str, object], call: Call | None) -> SuccessEve
     event_id = str(kwargs.get("litellm_call_id"))
     group, deployment_id = _text(payload.get("model_group")), _text(payload.get("model_id"))
     buckets = [_mapping(params.get(bucket)) for bucket in _BUCKETS]
-    if deployment_id is None and call is not None and call.may_be_bridged and event_id != call.main_id:
+    if (
+        deployment_id is None
+        and call is not None
+        and call.upstream.may_be_bridged
+        and event_id != call.upstream.main_id
+    ):
         group, buckets = None, [_NOTHING, _NOTHING]
     model = _mapping(_mapping(payload.get("model_map_information")).get("model_map_value"))
     context = model.get("max_input_tokens")

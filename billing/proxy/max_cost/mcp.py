@@ -29,18 +29,10 @@ class Server(Protocol):
 
 
 class McpServers(Protocol):
-    """The part of LiteLLM's `MCPServerManager` that we use."""
+    """Finds MCP servers (`billing/proxy/litellm/mcp_servers.py`)."""
 
-    def get_mcp_server_by_id(self, server_id: str) -> Server | None: ...
-    def get_mcp_server_by_name(self, server_name: str) -> Server | None: ...
-
-
-def known_servers() -> McpServers:
-    """Returns LiteLLM's own server manager; imported late, as LiteLLM does."""
-    from litellm.proxy._experimental.mcp_server.mcp_server_manager import global_mcp_server_manager
-
-    servers: McpServers = global_mcp_server_manager
-    return servers
+    def find(self, id_or_name: str) -> Server | None: ...
+    def is_virtual(self, tool: str) -> bool: ...
 
 
 def max_cost_of_tool_call(
@@ -50,16 +42,14 @@ def max_cost_of_tool_call(
 
     Raises BadRequest and ModelNotPriced.
     """
-    from litellm.proxy._experimental.mcp_server.tool_search import VIRTUAL_TOOL_NAMES
-
     tool, server_id = body.get("name"), body.get("server_id")
     if not isinstance(tool, str) or not tool:
         raise BadRequest("`name` must name the tool to call.", param="name")
-    if tool in VIRTUAL_TOOL_NAMES:
+    if servers.is_virtual(tool):
         raise ModelNotPriced(f"{tool} can call tools of unnamed servers, so it cannot be billed.")
     if not isinstance(server_id, str) or not server_id:
         raise BadRequest("`server_id` must name the server whose tool is called.", param="server_id")
-    server = servers.get_mcp_server_by_id(server_id) or servers.get_mcp_server_by_name(server_id)
+    server = servers.find(server_id)
     if server is None:
         raise ModelNotPriced(f"The MCP server {server_id} is unknown here, so its tools cannot be billed.")
     default, highest = _prices(server)

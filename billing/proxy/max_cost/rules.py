@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call_rules import provider_name
+from billing.proxy.max_cost.call_rules import provider_name
 from billing.proxy.max_cost.deployments import Deployment
 
 

@@ -16,8 +16,8 @@ from billing.errors import BadRequest, ModelNotPriced
 from billing.money import ceil_nanos, nanos_from_cost, round_nanos
 from billing.prices.book import CallPrices
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.call_rules import provider_name
 from billing.proxy.max_cost import MaxCost
+from billing.proxy.max_cost.call_rules import provider_name
 from billing.proxy.max_cost.deployments import Router, fallback_groups
 from billing.proxy.max_cost.limits import positive_int
 from billing.proxy.max_cost.price_map import Table, cost_adjustment

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing.errors import TooLarge
-from billing.proxy.http.json_document import Document, read_document
-from billing.proxy.http.structure import StructureLimits
+from billing.proxy.requests.json_document import Document, read_document
+from billing.proxy.requests.structure import StructureLimits
 from billing.settings import Settings
 
 _DEPTH_MAX = 64

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from billing.errors import BadRequest, BillingError, RouteNotBillable
-from billing.proxy.http.json_document import Document
 from billing.proxy.realtime.frame_document import FrameLimits, read_frame_document
+from billing.proxy.requests.json_document import Document
 
 _KINDS = frozenset(
     (

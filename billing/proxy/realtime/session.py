@@ -16,9 +16,9 @@ from decimal import Decimal
 
 from billing.errors import BadRequest, BillingError, Conflict, InsufficientCredits, NotFound, Unavailable
 from billing.money import format_nanos, nanos_from_cost
-from billing.proxy.calls.admitted import Admission, Admitted, admission_of
-from billing.proxy.calls.call_ledger import CallLedger
-from billing.proxy.calls.usage_check import Surroundings, why_implausible
+from billing.proxy.admitted.call import Admission, Admitted, admission_of
+from billing.proxy.admitted.ledger import CallLedger
+from billing.proxy.admitted.usage_check import Surroundings, why_implausible
 from billing.proxy.max_cost.candidate import MEDIA_TOKENS_ESTIMATE
 from billing.proxy.max_cost.realtime import START_TOKENS, RealtimePrices
 from billing.proxy.realtime.frame_document import FrameLimits, frame_limits
@@ -62,9 +62,9 @@ class RealtimeSession:
         self._sent_tokens = 0  # everything the client added
         self._marks = (0, 0)  # _sent_tokens when the last two responses began
         self._plain = True  # no response had an input of its own: the usage of one limits the next
-        self._asked: dict[
-            str, str | None
-        ] = {}  # our id of a requested response that has not begun → the client's
+        # our id of a request for a response that has not begun → the client's
+        self._asked: dict[str, str | None] = {}
+        self.recovered_cost: Decimal | None = None  # of the finished responses, as LiteLLM prices them
         self.running: dict[str, bool] = {}  # responses in progress → whether it runs alone
         self._shown: dict[str, ShownAnswer] = {}  # by response id
         self.implausible_usage: str | None = None  # why the reported usage of an answer was rejected
@@ -225,7 +225,7 @@ class RealtimeSession:
     def _spend(self, usage: Mapping[str, object]) -> None:
         cost = self._cost_so_far(self._events)
         if cost is not None:
-            self._call.recovered_cost = Decimal(str(cost))  # the session's cost if no success event arrives
+            self.recovered_cost = Decimal(str(cost))
             self._spent_nanos = nanos_from_cost(cost)
             return
         self._spent_nanos += self._highest_nanos(usage)

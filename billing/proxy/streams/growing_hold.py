@@ -15,8 +15,8 @@ from billing.errors import (
     Unavailable,
 )
 from billing.money import ceil_nanos
-from billing.proxy.calls.admitted import Admitted, admission_of
-from billing.proxy.calls.call_ledger import CallLedger
+from billing.proxy.admitted.call import Admitted, admission_of
+from billing.proxy.admitted.ledger import CallLedger
 from billing.proxy.max_cost.call import MaxCost
 from billing.proxy.max_cost.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.streams.dialects import Output

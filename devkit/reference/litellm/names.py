@@ -16,7 +16,7 @@ EVENT_READERS = (
     "billing/proxy/litellm/hooks.py",
     "billing/proxy/litellm/success_events.py",
     "billing/proxy/calls/call.py",
-    "billing/proxy/realtime/cost.py",
+    "billing/proxy/calls/session_cost.py",
     "billing/proxy/max_cost/deployments.py",
     "billing/proxy/max_cost/price_map.py",
 )

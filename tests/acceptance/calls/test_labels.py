@@ -11,7 +11,7 @@ import httpx
 import pytest
 from litellm.types.utils import StandardCallbackDynamicParams
 
-from billing.proxy.http.client_metadata import BUCKETS, NAMES
+from billing.proxy.requests.client_metadata import BUCKETS, NAMES
 from tests.acceptance.conftest import Running
 from tests.acceptance.customers import Customer, NewCustomer, detail_of, making_customers, spent
 from tests.acceptance.routes.requests_of import BY_CALL_TYPE, Request

@@ -13,9 +13,9 @@ from typing import get_type_hints
 import httpx
 import pytest
 
-from billing.proxy.http.client_fields import ALLOWED
-from billing.proxy.http.field_types import BY_CALL_TYPE
-from billing.proxy.http.free_types import BY_PATH, OF_FREE_CALLS
+from billing.proxy.requests.client_fields import ALLOWED
+from billing.proxy.requests.field_types import BY_CALL_TYPE
+from billing.proxy.requests.free_types import BY_PATH, OF_FREE_CALLS
 from billing.proxy.routes import Handling, route_of
 from tests.acceptance.conftest import Running
 from tests.acceptance.customers import HELLO, Customer

@@ -18,6 +18,8 @@ from billing.proxy.calls.call import Call
 from billing.proxy.calls.credit_check import CreditCheck
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.settlement_queue import SettlementQueue
+from billing.proxy.calls.sources import Sources
+from billing.proxy.litellm.mcp_servers import McpServers
 from billing.proxy.routes import route_of
 from billing.settings import CustomerType, Settings
 
@@ -46,9 +48,9 @@ async def admit(ledger: Ledger, charge_by: CustomerType, key: UserAPIKeyAuth) ->
     body: dict[str, object] = {"model": "priced", "messages": [{"role": "user", "content": "hello"}]}
     call = Call(PATH, route=route_of("POST", PATH))
     credit = CreditCheck(ledger, settings, lambda: router, NoRules())
-    await Admissions(ledger, open_calls, settings, lambda: router, NoRules(), credit).admit(
-        call, key, body, "acompletion"
-    )
+    sources = Sources(lambda: router, McpServers(), NoRules())
+    admissions = Admissions(ledger, open_calls, settings, sources, credit)
+    await admissions.admit(call, key, body, "acompletion")
 
 
 @pytest.mark.parametrize("charge_by", ["user_id", "team_id", "api_key"])

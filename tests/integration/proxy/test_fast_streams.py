@@ -95,8 +95,8 @@ async def test_a_stream_leaves_others_their_turn_and_ends_when_its_client_leaves
                 await asyncio.sleep(0)
         assert upstream.said < PIECES
     gone = next(call for call in ended if call.path == "/stream")
-    assert gone.client_gone
-    assert not gone.answered_in_full
+    assert gone.delivery.client_gone
+    assert not gone.delivery.in_full
 
 
 async def test_a_session_whose_client_does_not_read_waits_for_it(upstream: Upstream) -> None:

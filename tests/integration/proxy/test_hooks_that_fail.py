@@ -79,9 +79,13 @@ async def test_at_its_success_leaves_it_to_the_watchdog_and_the_sweeper(
     await litellm.acompletion(**QUESTION, mock_response="hello")
     async with asyncio.timeout(30):
         await bug.asked.wait()
-    process.call.dispatched, process.call.status, process.call.body_bytes = True, 200, 10
+    process.call.upstream.dispatched, process.call.delivery.status, process.call.delivery.body_bytes = (
+        True,
+        200,
+        10,
+    )
     RequestEnds(process.open_calls, settings).request_ended(process.call)
-    process.call.ended_at = -1e9
+    process.call.delivery.ended_at = -1e9
     await process.open_calls.renew_leases()
     assert len(process.open_calls) == 0
     async with pool.connection() as connection:

@@ -17,7 +17,7 @@ from billing.ledger.schemas import (
     TransactionQuery,
 )
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.settlement_queue import SettlementQueue
@@ -141,7 +141,7 @@ class TestSuccessEvent:
         self, held: Ledger, pool: Pool, run_out: Callable[[], Awaitable[None]]
     ) -> None:
         process = Process(held)
-        process.call.ended_at = -1e9
+        process.call.delivery.ended_at = -1e9
         process.call.stream = Showed(5_000)  # type: ignore[assignment]  # all that is asked of it
         await process.open_calls.renew_leases()
         assert len(process.open_calls) == 0
@@ -154,7 +154,7 @@ class TestSuccessEvent:
     ) -> None:
         await admit(ledger, no_event_charge_nanos=0)  # as an admission does by this setting
         process = Process(ledger, Settings(billing_charge_no_event="nothing"))
-        process.call.ended_at = -1e9
+        process.call.delivery.ended_at = -1e9
         process.call.stream = Showed(5_000)  # type: ignore[assignment]  # all that is asked of it
         await process.open_calls.renew_leases()
         await run_out()

@@ -66,7 +66,7 @@ async def test_a_stream_of_a_call_whose_client_left_is_closed(
     provider: Provider, client: httpx.AsyncClient, call: Call
 ) -> None:
     stream = await begun(client, provider)
-    call.client_gone = True
+    call.delivery.client_gone = True
     AbandonedStreams().close_behind(call)
     await closed(stream)
     await asyncio.to_thread(eventually, lambda: len(provider.left_at) == 1, SOON_S)
@@ -76,7 +76,7 @@ async def test_so_is_one_whose_credit_has_ended(
     provider: Provider, client: httpx.AsyncClient, call: Call
 ) -> None:
     stream = await begun(client, provider)
-    call.answered_in_full = call.credit_ended = True
+    call.delivery.in_full = call.delivery.credit_ended = True
     AbandonedStreams().close_behind(call)
     await closed(stream)
 
@@ -97,7 +97,7 @@ async def test_one_of_a_call_that_was_answered_in_full_stays_open(
     provider: Provider, client: httpx.AsyncClient, call: Call
 ) -> None:
     stream = await begun(client, provider)
-    call.answered_in_full = True
+    call.delivery.in_full = True
     AbandonedStreams().close_behind(call)
     other = Call("/v1/responses")
     current_call.set(other)

@@ -17,7 +17,7 @@ from billing.errors import InsufficientCredits, KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Entry, HoldRequest, LedgerLimits, Payer, TransactionKind
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.max_cost.realtime import RealtimePrices
 from billing.proxy.realtime.frame_document import FrameLimits
@@ -185,7 +185,7 @@ class TestHold:
         provider = Provider()
         await session.after_event(provider.create())
         await session.after_event(provider.finish("resp_1", 7))
-        assert call.recovered_cost is not None
+        assert session.recovered_cost is not None
         assert (await ledger.hold_of(call.id)).no_event_charge_nanos == 0
 
     async def test_that_a_sweeper_has_ended_ends_the_session(
@@ -320,7 +320,7 @@ class TestResponses:
         provider = Provider()
         await session.after_event(provider.create())
         await session.after_event(provider.finish("resp_1", 7))
-        assert call.recovered_cost is None
+        assert session.recovered_cost is None
         hold = await ledger.hold_of(call.id)
         assert hold.no_event_charge_nanos == RULE.charge_nanos(Decimal(10 * 100 + 20 * 7))
         await session.after_event(provider.create())

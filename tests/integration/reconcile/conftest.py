@@ -13,20 +13,19 @@ from uuid import uuid4
 
 import pytest
 
-from billing.api.caller import Caller
-from billing.api.services import Billing, open_billing
 from billing.database import Pool, open_pool
+from billing.features import Features, open_features
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
 from billing.ledger.service import Ledger
 from billing.reconcile.schemas import Difference, Findings, Report, Source, Window
 from billing.reconcile.service import Reconciliation, open_reconciliation
 from billing.settings import Settings
 from gateway.litellm_database import migrations as litellm_migrations
-from tests.integration.endpoints.conftest import API_KEY, sandbox
-from tests.integration.endpoints.gateway import SECRET, Sandbox
+from tests.integration.conftest import API_KEY, sandbox
+from tests.integration.plain_gateway import SECRET, Sandbox
 from tests.postgres_server import PostgresServer, database_of
 
-__all__ = ["sandbox"]
+__all__ = ["sandbox"]  # one of its own: what is at Stripe is compared
 
 KEY_HASH = "hash-of-alices-key"
 INSERT_LOG = b"""
@@ -44,7 +43,7 @@ class World:
     pool: Pool
     ledger: Ledger
     reconciliation: Reconciliation
-    billing: Billing
+    billing: Features
     alice: Payer
 
     async def execute(self, statement: bytes, *values: object) -> list[tuple[object, ...]]:
@@ -177,15 +176,11 @@ async def world(settings: Settings) -> AsyncIterator[World]:
 @asynccontextmanager
 async def open_world(settings: Settings) -> AsyncIterator[World]:
     """One gateway's parts on these settings."""
-
-    async def nobody(_request: object) -> Caller:
-        raise AssertionError("no endpoint is called here")
-
     pool = await open_pool(settings, wait_s=10.0)
     try:
         async with (
             Ledger(pool, owner="test") as ledger,
-            open_billing(settings, pool, ledger, nobody) as billing,
+            open_features(settings, pool, ledger) as billing,
             open_reconciliation(settings, pool, ledger) as reconciliation,
         ):
             alice = Payer("user_id", f"alice-{uuid4().hex[:8]}")

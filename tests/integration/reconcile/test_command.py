@@ -10,8 +10,8 @@ import pytest
 
 from billing.settings import Settings
 from tests.acceptance.launch import PROGRAM
-from tests.integration.endpoints.conftest import API_KEY
-from tests.integration.endpoints.gateway import Sandbox
+from tests.integration.conftest import API_KEY
+from tests.integration.plain_gateway import Sandbox
 from tests.integration.reconcile.conftest import World
 
 

@@ -19,7 +19,7 @@ from billing.reconcile.schemas import PENDING, Repair, Source, Window
 from billing.reconcile.stripe_book import StripeBook
 from billing.settings import Settings
 from billing.stripe_api import connect_stripe
-from tests.integration.endpoints.gateway import Sandbox, _serve
+from tests.integration.plain_gateway import Sandbox, _serve
 from tests.integration.reconcile.conftest import World, open_world
 
 STRIPE = Source.STRIPE

@@ -8,8 +8,8 @@ from billing.database import Pool
 from billing.ledger import Ledger
 from billing.ledger.schemas import Entry, HoldRequest, Payer, TransactionKind
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
-from billing.proxy.calls.call import Call
+from billing.proxy.admitted.call import Admission
+from billing.proxy.calls.call import Call, Delivery, Upstream
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.request_end import RequestEnds
 from billing.proxy.calls.settlement_queue import SettlementQueue
@@ -39,7 +39,11 @@ class TestAnotherRoundBeforeTheCallsOwnEnding:
         settings, queue = Settings(_env_file=None, billing_charge_failed="input"), SettlementQueue()
         open_calls = OpenCalls(shadow, queue, settings)
         successes = Successes(open_calls)
-        call = Call("/v1/chat/completions", main_id="own", dispatched=True, logging_obj=object(), status=500)
+        call = Call(
+            "/v1/chat/completions",
+            upstream=Upstream(main_id="own", dispatched=True, logging_obj=object()),
+            delivery=Delivery(status=500),
+        )
         call.admission = Admission(ADA, PriceRule(), False, HELD, INPUT, 0, {"model": "m"})
         await shadow.hold(HoldRequest(call.id, ADA, HELD, INPUT, 60, {"model": "m", "route": call.path}))
         open_calls.add(call)

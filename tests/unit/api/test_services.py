@@ -6,7 +6,7 @@ import stripe
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from billing.api.router import build_router
+from billing.features import build_router
 from billing.settings import Settings
 from billing.stripe_api import STRIPE_API_VERSION, connect_stripe
 

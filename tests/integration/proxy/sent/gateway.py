@@ -12,9 +12,9 @@ import litellm
 
 from billing.errors import BillingError
 from billing.prices.rule import PriceRule
-from billing.proxy.http.client_fields import refuse_steering, with_key_fallbacks
-from billing.proxy.http.field_types import BY_CALL_TYPE, check_types
 from billing.proxy.max_cost import max_cost_of
+from billing.proxy.requests.client_fields import refuse_steering, with_key_fallbacks
+from billing.proxy.requests.field_types import BY_CALL_TYPE, check_types
 from billing.settings import Settings
 from tests.integration.proxy.sent import arrived
 from tests.integration.proxy.sent.recorder import Recorder

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.errors import BadRequest, Forbidden
-from billing.proxy.http.client_fields import refuse_steering
+from billing.proxy.requests.client_fields import refuse_steering
 from tests.integration.proxy.sent.calls import CONVERSATIONS, SCHEMA, TEXT, said, tool, without_system
 from tests.integration.proxy.sent.conftest import Send
 from tests.integration.proxy.sent.fields import accepted_names, some_values_of, values_of

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.book import PriceBook
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.calls.admitted import Admission
-from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_rules import CallRules
+from billing.proxy.admitted.call import Admission
+from billing.proxy.calls.call import Call, Upstream
+from billing.proxy.max_cost.call_rules import CallRules
 from tests.unit.proxy.deployments import deployment
 from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
 
@@ -76,7 +77,7 @@ def successes(registry: Registry) -> Successes:
 
 @pytest.fixture
 def call() -> Call:
-    return Call("/v1/chat/completions", admission=PLAIN, main_id="own")
+    return Call("/v1/chat/completions", admission=PLAIN, upstream=Upstream(main_id="own"))
 
 
 class TestBackgroundWork:
@@ -87,13 +88,13 @@ class TestBackgroundWork:
         self, served: tuple[str, str], call: Call, successes: Successes, registry: Registry
     ) -> None:
         assert not successes.charge(call, event("mirror", 6e-05, served))
-        assert (registry.charged, call.heard, successes.without_call) == ([], False, 1)
+        assert (registry.charged, call.charges.success_received, successes.without_call) == ([], False, 1)
         assert successes.charge(call, event("own"))
         assert not successes.charge(call, event("late", 6e-05, served))
         assert registry.charged == [("settled", 2_000)]
 
     def test_does_not_count_as_an_answer_that_is_on_its_way(self, call: Call, successes: Successes) -> None:
-        call.logging_obj = type("Logging", (), {"async_success_log_enqueued": True})()
+        call.upstream.logging_obj = type("Logging", (), {"async_success_log_enqueued": True})()
         successes.charge(call, event("mirror", served=("shadow", "x1")))
         assert call.success_pending
         successes.charge(call, event("own"))
@@ -118,7 +119,7 @@ class TestTheCallsOwnEvent:
     def test_is_the_first_where_the_id_is_not_known_before(
         self, call: Call, successes: Successes, registry: Registry
     ) -> None:
-        call.main_id = None
+        call.upstream.main_id = None
         successes.charge(call, event("one", served=("", "")))
         successes.charge(call, event("two", served=("elsewhere", "e1")))
         assert registry.charged == [("settled", 2_000), ("two", 2_000)]
@@ -127,7 +128,7 @@ class TestTheCallsOwnEvent:
     def test_is_the_chat_call_that_a_bridge_makes_of_it(
         self, served: tuple[str, str], call: Call, successes: Successes, registry: Registry
     ) -> None:
-        call.may_be_bridged = True
+        call.upstream.may_be_bridged = True
         assert not successes.charge(call, event("cache", 6e-05, ("", ""), "aembedding"))
         assert not successes.charge(call, event("judge", 6e-05, ("judge", "j1")))
         assert successes.charge(call, event("bridge", served=served))
@@ -142,7 +143,7 @@ class TestTheCallsOwnEvent:
         gift = PriceRule(free=True, scope=Scope(model="gift"), ordinal=1)
         prices = PriceBook([rule, gift]).prices_for(PAYER, None, datetime(2026, 1, 1, tzinfo=UTC))
         call.admission = replace(PLAIN, rule=rule, rules=CallRules(prices, {}, SERVERS))
-        call.may_be_bridged = True
+        call.upstream.may_be_bridged = True
         metadata = {"model_group": "gift", "model_info": {"billing": "free"}}
         forged = {**event("bridge", 2e-06, ("gift", "")), "litellm_params": {"metadata": metadata}}
         assert successes.charge(call, forged)
@@ -178,6 +179,15 @@ class TestAnotherRoundOnTheCallsOwnDeployments:
         successes.charge(call, event("own", 2e-06))
         assert registry.charged == [("settled", 2_000), ("round", HOLD_NANOS - 2_000)]
 
+    def test_costs_what_it_cost_where_the_call_was_left_before_anything_came(
+        self, call: Call, successes: Successes, registry: Registry
+    ) -> None:
+        call.stream = SimpleNamespace(likely_nanos=None, shown_tokens=0)  # type: ignore[assignment]  # as far as asked
+        call.delivery.client_gone = True
+        successes.charge(call, {**event("own"), "stream": True})
+        successes.charge(call, {**event("two", 3e-06), "stream": True})
+        assert registry.charged == [("settled", 50), ("two", 3_000)]
+
 
 class TestTheRuleOfAnEventThatNamesNobody:
     @pytest.mark.parametrize(("provider", "times"), [("together_ai", 3), ("openai", 2), ("groq", 3)])
@@ -193,7 +203,7 @@ class TestTheRuleOfAnEventThatNamesNobody:
         rule = PriceRule(Decimal(3), scope=Scope(model="main"))
         prices = PriceBook([rule]).prices_for(PAYER, None, datetime(2026, 1, 1, tzinfo=UTC))
         call.admission = replace(PLAIN, rule=rule, rules=CallRules(prices, {("main", "m1"): rule}, SERVERS))
-        call.may_be_bridged = True
+        call.upstream.may_be_bridged = True
         successes.charge(call, event("bridge", 2e-06, ("", "")))
         assert registry.charged == [("settled", 6_000)]
 

@@ -17,6 +17,8 @@ from billing.prices.rule import PriceRule, Scope
 from billing.proxy.calls.admission import Admissions
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.credit_check import CreditCheck
+from billing.proxy.calls.sources import Sources
+from billing.proxy.litellm.mcp_servers import McpServers
 from billing.proxy.routes import route_of
 from billing.settings import Settings
 from tests.unit.proxy.calls.test_payer import FakeKey
@@ -95,7 +97,7 @@ def admissions(router: Router) -> Build:
     def build(ledger: ScriptedLedger, *rules: PriceRule, settings: Settings | None = None) -> Admissions:
         prices, wanted = RulesNow(PriceBook(rules)), settings or Settings()
         credit = CreditCheck(ledger, wanted, lambda: router, prices)  # type: ignore[arg-type]  # scripted
-        return Admissions(ledger, Registered(), wanted, lambda: router, prices, credit)  # type: ignore[arg-type]
+        return Admissions(ledger, Registered(), wanted, Sources(lambda: router, McpServers(), prices), credit)  # type: ignore[arg-type]
 
     return build
 

@@ -6,7 +6,7 @@ import pytest
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.calls.endings import (
     ChargeCost,
@@ -34,9 +34,11 @@ def logging_obj(*, enqueued: bool = False, streamed: bool = False) -> object:
 
 
 def dispatched_call(**facts: object) -> Call:
-    call = Call(path="/v1/chat/completions", dispatched=True, logging_obj=logging_obj(), status=200)
-    for name, value in facts.items():
-        setattr(call, name, value)
+    call = Call(path="/v1/chat/completions")
+    started = {"dispatched": True, "logging_obj": logging_obj(), "status": 200}
+    for name, value in {**started, **facts}.items():
+        parts = (call.upstream, call.delivery, call.charges, call)
+        setattr(next(part for part in parts if name in part.__slots__), name, value)
     return call
 
 
@@ -103,7 +105,7 @@ class TestStreams:
         ("facts", "ending"),
         [
             ({"client_gone": True}, Ending.CUT_MID_STREAM),
-            ({"credit_ended": True, "answered_in_full": True}, Ending.CREDIT_EXHAUSTED),
+            ({"credit_ended": True, "in_full": True}, Ending.CREDIT_EXHAUSTED),
             ({}, Ending.BROKEN_MID_STREAM),
         ],
         ids=str,
@@ -116,13 +118,13 @@ class TestStreams:
 
     def test_that_say_themselves_that_they_broke_cost_what_they_showed(self) -> None:
         stream = stream_that_showed(33, failed=True)
-        call = dispatched_call(body_bytes=99, stream=stream, answered_in_full=True)
+        call = dispatched_call(body_bytes=99, stream=stream, in_full=True)
         assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeEstimate(
             Ending.BROKEN_MID_STREAM, 33, "count"
         )
 
     def test_that_went_to_their_end_wait_for_the_event(self) -> None:
-        call = dispatched_call(body_bytes=99, stream=stream_that_showed(33), answered_in_full=True)
+        call = dispatched_call(body_bytes=99, stream=stream_that_showed(33), in_full=True)
         assert ending_at_request_end(call, ADMISSION, Settings()) == Wait()
 
     def test_that_broke_off_before_any_output_are_as_if_none_had_begun(self) -> None:

@@ -10,8 +10,8 @@ import pytest
 from billing.ledger.schemas import Payer, Settlement
 from billing.ledger.service import Ledger
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
-from billing.proxy.calls.call import Call
+from billing.proxy.admitted.call import Admission
+from billing.proxy.calls.call import Call, Charges, Delivery
 from billing.proxy.calls.open_calls import OpenCalls
 from billing.proxy.calls.settlement_queue import SettlementQueue
 from billing.settings import Settings
@@ -94,6 +94,11 @@ class TestLeases:
     def test_of_a_call_that_ended_long_ago_are_not_unless_its_ending_is_under_way(
         self, open_calls: OpenCalls, resolving: bool
     ) -> None:
-        call = Call("/v1/chat/completions", admission=ADMISSION, ended_at=-1e9, resolving=resolving)
+        call = Call(
+            "/v1/chat/completions",
+            admission=ADMISSION,
+            delivery=Delivery(ended_at=-1e9),
+            charges=Charges(resolving=resolving),
+        )
         open_calls.add(call)
         assert open_calls.running() == ([call.id] if resolving else [])

@@ -4,7 +4,7 @@ import pytest
 
 from billing.errors import KeyConflict, LedgerUnavailable
 from billing.ledger.schemas import Resolution
-from billing.proxy.calls import settlement_queue as settler_module
+from billing.proxy.calls import settlement_queue as settlement_queue_module
 from billing.proxy.calls.settlement_queue import SettlementQueue
 
 
@@ -55,7 +55,7 @@ class TestSettler:
         assert await settlement_queue.drain(timeout_s=0.05) == 1
 
     def test_waits_longer_each_time_but_not_forever(self) -> None:
-        assert settler_module._RETRY_S_FIRST < settler_module._RETRY_S_MAX <= 10
+        assert settlement_queue_module._RETRY_S_FIRST < settlement_queue_module._RETRY_S_MAX <= 10
 
 
 class TestUnexpectedErrors:
@@ -67,7 +67,7 @@ class TestUnexpectedErrors:
     async def test_a_bug_that_stays_leaves_the_call_to_the_sweeper(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(settler_module, "_RETRY_S_FIRST", 0.0)
+        monkeypatch.setattr(settlement_queue_module, "_RETRY_S_FIRST", 0.0)
         resolving = Resolving(*[RuntimeError("a bug")] * 1000)
         assert await run(resolving)
-        assert resolving.tries == settler_module._BUGS_MAX
+        assert resolving.tries == settlement_queue_module._BUGS_MAX

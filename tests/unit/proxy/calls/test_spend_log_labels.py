@@ -8,7 +8,7 @@ import pytest
 
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.litellm.hooks import label_spend_log, unlabel_spend_log
 

@@ -6,10 +6,10 @@ import pytest
 from billing.ledger.endings import Ending
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
-from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_rules import CallRules
+from billing.proxy.admitted.call import Admission
+from billing.proxy.calls.call import Call, Delivery
 from billing.proxy.litellm.success_events import cost_of
+from billing.proxy.max_cost.call_rules import CallRules
 from billing.settings import FailedCallCharge
 from tests.unit.proxy.deployments import deployment
 from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
@@ -118,7 +118,7 @@ class TestSeveralEvents:
         self, left: bool, ending: Ending
     ) -> None:
         registry = Registry()
-        call = Call("/v1/responses", admission=ADMISSION, client_gone=left)
+        call = Call("/v1/responses", admission=ADMISSION, delivery=Delivery(client_gone=left))
         call.stream = SimpleNamespace(likely_nanos=1_234, shown_tokens=20)  # type: ignore[assignment]  # as above
         Successes(registry).charge(call, event(None))  # type: ignore[arg-type]  # as above
         assert registry.charged == [("settled", 1_234, True)]
@@ -136,7 +136,11 @@ class TestSeveralEvents:
         self, setting: FailedCallCharge, body_bytes: int, charged: Charged
     ) -> None:
         registry = Registry()
-        call = Call("/v1/chat/completions", admission=ADMISSION, client_gone=True, body_bytes=body_bytes)
+        call = Call(
+            "/v1/chat/completions",
+            admission=ADMISSION,
+            delivery=Delivery(client_gone=True, body_bytes=body_bytes),
+        )
         call.stream = SimpleNamespace(likely_nanos=None, shown_tokens=0)  # type: ignore[assignment]  # as above
         successes = Successes(registry, cut_before_first=setting)  # type: ignore[arg-type]  # as above
         successes.charge(call, event(2e-06, stream=True))

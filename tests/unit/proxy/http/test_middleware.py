@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable
 from billing.ledger.schemas import Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
-from billing.proxy.calls.call import Call, current_call
+from billing.proxy.admitted.call import Admission
+from billing.proxy.calls.call import Call, Delivery, current_call
 from billing.proxy.http.middleware import BillingMiddleware
 
 ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 10, 5, 2_500_000_000, {})
@@ -165,9 +165,7 @@ class TestEndOfRequest:
             return StreamingResponse(iter([b"data: 1\n\n", b"data: 2\n\n"]))
 
         await post(app_that(respond), "/v1/chat/completions", ended)
-        assert [(call.status, call.body_bytes, call.client_gone) for call in ended.calls] == [
-            (200, 18, False)
-        ]
+        assert [call.delivery for call in ended.calls] == [Delivery(18, 200, in_full=True)]
 
     async def test_is_told_when_the_app_fails_too(self) -> None:
         ended = Ended()
@@ -190,8 +188,8 @@ class TestEndOfRequest:
             json.dumps({"never": "called"})
 
         await middleware({"type": "http", "path": "/v1/messages", "headers": []}, receive, send)
-        assert ended.calls[0].client_gone is True
-        assert ended.calls[0].status is None
+        assert ended.calls[0].delivery.client_gone is True
+        assert ended.calls[0].delivery.status is None
 
     async def test_lifespan_passes_through(self) -> None:
         seen: list[str] = []
@@ -246,4 +244,4 @@ class TestAStreamThatIsEndedForWantOfCredit:
         assert not went_on.is_set()
         [_, last] = delivered
         assert (last["body"], last["more_body"]) == (b"paid forno credit", False)
-        assert [call.credit_ended for call in ended.calls] == [True]
+        assert [call.delivery.credit_ended for call in ended.calls] == [True]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from litellm.caching.caching import Cache
 
-from billing.proxy.calls.call import Call, current_call
+from billing.proxy.calls.call import Call, Entry, current_call
 from billing.proxy.litellm.answer_cache import guard_cache, own_namespace
 from billing.settings import Settings
 
@@ -29,7 +29,7 @@ def key_of(
 ) -> str:
     settings = Settings(billing_cache_shared=shared)
     key = SimpleNamespace(token="t", user_id=user_id, team_id=None, end_user_id=None, metadata={})
-    call = Call("/v1/chat/completions", cache_namespace=own_namespace(key, settings))
+    call = Call("/v1/chat/completions", entry=Entry(cache_namespace=own_namespace(key, settings)))
     current_call.set(call)
     return str(store.get_cache_key(**{**QUESTION, **fields}))
 

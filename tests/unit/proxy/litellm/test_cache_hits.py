@@ -10,10 +10,10 @@ import pytest
 
 from billing.ledger.schemas import Payer, Settlement
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
-from billing.proxy.calls.call_rules import CallRules
 from billing.proxy.calls.open_calls import OpenCalls
+from billing.proxy.max_cost.call_rules import CallRules
 from billing.settings import CacheHitCharge
 from tests.unit.proxy.deployments import deployment
 from tests.unit.proxy.litellm_events import HookedSuccesses as Successes

@@ -40,7 +40,7 @@ class TestTheDoor:
         call = Call("/v1/chat/completions", route=route)
         with pytest.raises(Unavailable):
             _check_door(call)
-        call.fields_checked = True
+        call.entry.fields_checked = True
         _check_door(call)
 
     def test_what_has_no_body_of_a_call_is_left_alone(self) -> None:

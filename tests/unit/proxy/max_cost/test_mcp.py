@@ -30,11 +30,11 @@ class Servers:
     def __init__(self, cost_info: object) -> None:
         self._server = Server("tools", {"mcp_server_cost_info": cost_info})
 
-    def get_mcp_server_by_id(self, server_id: str) -> Server | None:
-        return self._server if server_id == "id" else None
+    def find(self, id_or_name: str) -> Server | None:
+        return self._server if id_or_name in ("id", "tools") else None
 
-    def get_mcp_server_by_name(self, server_name: str) -> Server | None:
-        return self._server if server_name == "tools" else None
+    def is_virtual(self, tool: str) -> bool:
+        return tool == "mcp_tool_call"
 
 
 def bound(cost_info: object, body: Mapping[str, object] | None = None, rule: PriceRule = RULE) -> MaxCost:

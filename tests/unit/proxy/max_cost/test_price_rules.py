@@ -16,7 +16,7 @@ from billing.ledger.schemas import Payer
 from billing.money import nanos_from_cost
 from billing.prices.book import CallPrices, PriceBook
 from billing.prices.rule import PriceRule, Scope
-from billing.proxy.calls.call_rules import CallRules
+from billing.proxy.max_cost.call_rules import CallRules
 from tests.unit.proxy.max_cost.conftest import MaxCostOf, row
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.errors import BadRequest, BillingError, TooLarge
-from billing.proxy.http.json_document import Document
 from billing.proxy.realtime.frame_document import FrameLimits, read_frame_document
+from billing.proxy.requests.json_document import Document
 
 LIMITS = FrameLimits(bytes_max=16 * 1024 * 1024, elements_max=10_000)
 JSON = st.recursive(

@@ -12,7 +12,7 @@ import pytest
 from billing.errors import BillingError, InsufficientCredits
 from billing.ledger.schemas import Hold, HoldStatus, Payer
 from billing.prices.rule import PriceRule
-from billing.proxy.calls.admitted import Admission
+from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.streamed import StreamedOutput

@@ -1,0 +1,1 @@
+"""What a request may hold: size, structure, types, fields and headers, checked before LiteLLM sees it."""
