@@ -96,7 +96,7 @@ async def connect(conninfo: str) -> Connection:
         raise _unreachable(error) from error
 
 
-async def connect_beside(pool: Pool) -> Connection:
+async def open_additional_connection(pool: Pool) -> Connection:
     """Opens an additional connection to the pool's database, outside the pool, with the same settings.
 
     Raises LedgerUnavailable with Postgres's own message.

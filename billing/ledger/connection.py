@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from billing.database import Pool, connect_beside, is_pooled
+from billing.database import Pool, is_pooled, open_additional_connection
 from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavailable
 from billing.ledger.wire import Rows, Wire
 
@@ -116,7 +116,7 @@ class LedgerConnection:
         raise LedgerUnavailable("The connection to Postgres broke repeatedly.")
 
     async def _connect(self) -> Wire:
-        connection = await connect_beside(self._pool)
+        connection = await open_additional_connection(self._pool)
         # An account that someone keeps locked must not use up the time of all others in its batch.
         lock_timeout_ms = max(1, round(self._wait_s * 250))
         wire = self._wire = Wire(connection, lock_timeout_ms)  # first, so that a failure below closes it

@@ -120,7 +120,7 @@ class LedgerReader:
             cursor = await connection.execute(SQL["transactions"], values)
             return [transaction_from(row) for row in await cursor.fetchall()]
 
-    async def prove(self, *, limit: int = 100, timeout_s: int = 600) -> list[Discrepancy]:
+    async def verify(self, *, limit: int = 100, timeout_s: int = 600) -> list[Discrepancy]:
         """Checks every rule of `proof.sql` on one snapshot of all books.
 
         Returns up to `limit` (1 to 1,000) violating rows per rule; an empty list means that the books agree.

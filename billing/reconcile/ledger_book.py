@@ -15,7 +15,7 @@ _WORDS = frozenset(("open_holds_are_listed",))  # rules whose numbers are not mo
 async def compare_ledger(books: LedgerReader, overdue_slack_s: float) -> Findings:
     """Checks all rules on all rows. A hold is overdue if its lease expired `overdue_slack_s` seconds ago."""
     findings = Findings(Source.LEDGER)
-    findings.differences += [_difference(one) for one in await books.prove(limit=FOUND_MAX)]
+    findings.differences += [_difference(one) for one in await books.verify(limit=FOUND_MAX)]
     async with books.connection() as connection:
         values = {"slack_s": overdue_slack_s, "limit": FOUND_MAX}
         cursor = await connection.execute(SQL["overdue"], values)

@@ -25,7 +25,7 @@ class Admission:
     rules: CallRules | None = None  # None: `rule` is the only one
     output_tokens_max: int | None = None  # that all its answers may have by its limit; None: it has none
 
-    def was_bound_for(self, group: str | None, deployment_id: str | None) -> bool:
+    def was_admitted_for(self, group: str | None, deployment_id: str | None) -> bool:
         """Whether this is one of the deployments that may serve the call, as it was admitted."""
         return self.rules is None or self.rules.knows(group, deployment_id)
 

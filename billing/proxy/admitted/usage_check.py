@@ -23,7 +23,7 @@ _COUNTS = frozenset(
     )
 )  # fmt: skip
 # Under these names input that came from a cache may stand beside the prompt instead of in it.
-_CACHE_BESIDE = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_ADDITIONAL_CACHE_FIELDS = ("cache_read_input_tokens", "cache_creation_input_tokens")
 _TOKENS_MAX = 1_000_000_000
 _CONTEXTS_MAX = 4  # an answer in several rounds reads its input again in each
 _SHOWN_TIMES_MAX = 10
@@ -102,7 +102,11 @@ def _why_details_exceed(
     usage: Mapping[str, object], prompt: int | None, completion: int | None
 ) -> str | None:
     cached = _detail(usage, _PROMPT, "cached_tokens")
-    if prompt is not None and cached > prompt and not any(usage.get(name) for name in _CACHE_BESIDE):
+    if (
+        prompt is not None
+        and cached > prompt
+        and not any(usage.get(name) for name in _ADDITIONAL_CACHE_FIELDS)
+    ):
         return "more tokens came from a cache than the prompt had"
     reasoning = _detail(usage, _COMPLETION, "reasoning_tokens")
     if completion is None or reasoning <= completion or usage.get("citation_tokens") is not None:

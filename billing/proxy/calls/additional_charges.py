@@ -33,15 +33,17 @@ class Part(Enum):
 def part_of(call: Call, admission: Admission, event: SuccessEvent) -> Part:
     """What the event is. Nothing is asked of its metadata that a client can write."""
     if call.upstream.main_id is None or event.id == call.upstream.main_id:  # not known: the first
-        is_own = is_bound = True
+        is_own = is_admitted = True
     else:  # Gemini's API on another provider: a chat call beside the router, unnamed (max_cost/bridges.py)
         is_bridge = call.upstream.may_be_bridged and event.is_chat
         is_nameless = not event.group and not event.deployment_id
-        is_bound = is_bridge if is_nameless else admission.was_bound_for(event.group, event.deployment_id)
-        is_own = is_bridge and is_bound
+        is_admitted = (
+            is_bridge if is_nameless else admission.was_admitted_for(event.group, event.deployment_id)
+        )
+        is_own = is_bridge and is_admitted
     if is_own and not call.charges.success_received:
         return Part.OWN
-    return Part.ADDITIONAL if is_bound else Part.BACKGROUND
+    return Part.ADDITIONAL if is_admitted else Part.BACKGROUND
 
 
 class ChargesMore(Protocol):

@@ -19,8 +19,8 @@ from billing.settings import Settings
 class OutputPlan:
     """The output of one call, as its hold is to cover it."""
 
-    def __init__(self, bound: MaxCost, call_type: str, settings: Settings) -> None:
-        self._bound = bound
+    def __init__(self, max_cost: MaxCost, call_type: str, settings: Settings) -> None:
+        self._max_cost = max_cost
         self._settings = settings
         self._dialect = dialect_named(call_type)
 
@@ -29,26 +29,26 @@ class OutputPlan:
         """Whether the hold may begin with a portion: the stream shows all that is billed, and we read it."""
         return (
             self._settings.billing_stream_hold == "growing"
-            and self._bound.streamed is not None
+            and self._max_cost.streamed is not None
             and self._dialect is not None
-            and self._bound.output_tokens > self._settings.billing_stream_portion_tokens
+            and self._max_cost.output_tokens > self._settings.billing_stream_portion_tokens
         )
 
     @property
     def first_tokens(self) -> int:
         """Output tokens that the hold is first asked to cover."""
-        return self._settings.billing_stream_portion_tokens if self.grows else self._bound.output_tokens
+        return self._settings.billing_stream_portion_tokens if self.grows else self._max_cost.output_tokens
 
     def smaller_tokens(self, refusal: InsufficientCredits) -> int:
         """What the balance covers instead. Raises InsufficientCredits where that is too little."""
-        bound = self._bound
-        affordable = bound.affordable_output_tokens(refusal.available_nanos)
-        if bound.output_limit_field is None:
+        max_cost = self._max_cost
+        affordable = max_cost.affordable_output_tokens(refusal.available_nanos)
+        if max_cost.output_limit_field is None:
             raise self.refused(refusal, "") from refusal
-        if bound.client_set_limit and not self.grows:
+        if max_cost.client_set_limit and not self.grows:
             hint = f" It would cover an output of {affordable} tokens." if affordable > 0 else ""
             raise self.refused(refusal, hint) from refusal
-        smallest = min(self._settings.billing_output_tokens_min, bound.output_tokens)
+        smallest = min(self._settings.billing_output_tokens_min, max_cost.output_tokens)
         if affordable < smallest:
             raise self.refused(refusal, "", smallest) from refusal
         return min(affordable, self.first_tokens)
@@ -57,9 +57,9 @@ class OutputPlan:
         self, refusal: InsufficientCredits, hint: str, output_tokens: int | None = None
     ) -> InsufficientCredits:
         """The refusal in the call's own figures."""
-        required_nanos = self._bound.amount_nanos(output_tokens)
+        required_nanos = self._max_cost.amount_nanos(output_tokens)
         return InsufficientCredits(
-            f"This call to {self._bound.model} may cost up to {format_nanos(required_nanos)}, and "
+            f"This call to {self._max_cost.model} may cost up to {format_nanos(required_nanos)}, and "
             f"{format_nanos(max(refusal.available_nanos, 0))} is available.{hint} Top up to go on.",
             available_nanos=refusal.available_nanos,
             required_nanos=required_nanos,
@@ -67,11 +67,11 @@ class OutputPlan:
 
     def limit(self, covered_tokens: int) -> int:
         """The output limit to write into the request."""
-        return self._bound.output_tokens if self.grows else covered_tokens
+        return self._max_cost.output_tokens if self.grows else covered_tokens
 
     def stream(self, ledger: CallLedger, call: Call, covered_tokens: int) -> CreditedStream | None:
         """What watches the answer if it is streamed; None where we do not read its events."""
         if self._dialect is None:
             return None
-        hold = GrowingHold(ledger, call, self._bound, covered_tokens, self._settings)
+        hold = GrowingHold(ledger, call, self._max_cost, covered_tokens, self._settings)
         return CreditedStream(self._dialect, hold)

@@ -75,14 +75,18 @@ def _has_token_prices(deployment: Deployment) -> bool:
 
 def _by_tokens(deployment: Deployment, recording: Recording, prompt_tokens: int) -> Decimal:
     context = max_input_tokens(deployment.prices)
-    written = deployment.prices.get("max_output_tokens")
-    if context is None or not isinstance(written, int):
+    output_tokens = deployment.prices.get("max_output_tokens")
+    if context is None or not isinstance(output_tokens, int):
         raise ModelNotPriced(
             f"The output of {deployment.model} has no limit: the operator must set "
             "`model_info: {max_input_tokens: …, max_output_tokens: …}`."
         )
-    heard = min(context, TOKENS_A_SECOND * recording.seconds_max + prompt_tokens + TOKENS_A_SECOND)
-    usage = Usage(heard, written, 1, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False)
+    input_tokens = min(context, TOKENS_A_SECOND * recording.seconds_max + prompt_tokens + TOKENS_A_SECOND)
+    usage = Usage(
+        input_tokens, output_tokens, 1, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False
+    )
     table = {key: value for key, value in deployment.prices.items() if not key.endswith("_per_second")}
     prices = ceiling(table, usage, deployment.model, makes_output=True)
-    return prices.input_per_token * heard + prices.output_per_token * written + prices.per_request
+    return (
+        prices.input_per_token * input_tokens + prices.output_per_token * output_tokens + prices.per_request
+    )

@@ -35,22 +35,22 @@ class GrowingHold:
     """Extends one call's hold ahead of its output; reports when there is nothing left to extend it with."""
 
     def __init__(
-        self, ledger: CallLedger, call: Admitted, bound: MaxCost, covered_tokens: int, settings: Settings
+        self, ledger: CallLedger, call: Admitted, max_cost: MaxCost, covered_tokens: int, settings: Settings
     ) -> None:
         self._ledger = ledger
         self._call = call
-        self._bound = bound
+        self._max_cost = max_cost
         self._covered = covered_tokens
         self._portion = settings.billing_stream_portion_tokens
         self._strict = settings.billing_strict
         self._wait_s = settings.billing_stream_wait_s
         self._exhausted = False
-        self._meter = OutputMeter(bound.streamed or _NOT_GROWING, by_bytes=settings.bounds_by_bytes)
+        self._meter = OutputMeter(max_cost.streamed or _NOT_GROWING, by_bytes=settings.bounds_by_bytes)
 
     @property
     def covers_everything(self) -> bool:
         """Whether the hold covers the whole output limit: nothing that follows can cost more."""
-        return self._covered >= self._bound.output_tokens
+        return self._covered >= self._max_cost.output_tokens
 
     @property
     def tokens_likely(self) -> int:
@@ -60,15 +60,15 @@ class GrowingHold:
     @property
     def shown_tokens(self) -> int | None:
         """The same if all billed output is visible, else None."""
-        return self._meter.tokens_likely if self._bound.streamed is not None else None
+        return self._meter.tokens_likely if self._max_cost.streamed is not None else None
 
     @property
     def likely_nanos(self) -> int:
         """The call's cost so far by our own count; at most its hold."""
-        admission, bound = admission_of(self._call), self._bound
-        output_nanos = ceil_nanos(bound.output_nanos_per_token * self.tokens_likely / bound.answers)
-        spent_nanos = admission.input_charge_nanos + bound.fixed_nanos + output_nanos
-        return min(admission.hold_nanos, max(bound.floor_nanos, spent_nanos))
+        admission, max_cost = admission_of(self._call), self._max_cost
+        output_nanos = ceil_nanos(max_cost.output_nanos_per_token * self.tokens_likely / max_cost.answers)
+        spent_nanos = admission.input_charge_nanos + max_cost.fixed_nanos + output_nanos
+        return min(admission.hold_nanos, max(max_cost.floor_nanos, spent_nanos))
 
     async def cover(self, output: Output) -> BillingError | None:
         """Makes the hold cover this output before it is delivered; else returns why the stream ends here."""
@@ -115,14 +115,14 @@ class GrowingHold:
     async def _take(self, wanted_tokens: int) -> InsufficientCredits | None:
         """Extends the hold to this many tokens, or to what the balance covers; then returns the refusal."""
         refusal: InsufficientCredits | None = None
-        tokens = min(wanted_tokens, self._bound.output_tokens)
+        tokens = min(wanted_tokens, self._max_cost.output_tokens)
         for _ in range(_ATTEMPTS):
-            amount_nanos = self._bound.amount_nanos(tokens)
+            amount_nanos = self._max_cost.amount_nanos(tokens)
             try:
                 await self._ledger.resize(self._call.id, amount_nanos)
             except InsufficientCredits as error:
                 refusal = _used_up(error)
-                tokens = self._bound.affordable_output_tokens(error.available_nanos)
+                tokens = self._max_cost.affordable_output_tokens(error.available_nanos)
                 if tokens <= self._covered:
                     break
             else:

@@ -88,7 +88,7 @@ class TestRefusedRoutes:
         assert provider_requests() == before
 
 
-class TestWhatHasNoBound:
+class TestWhatHasNoCostLimit:
     @pytest.mark.parametrize(("path", "body", "status", "words"), UNBOUNDED)
     def test_is_refused_before_the_provider_hears_of_it(
         self,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from billing.database import Pool, connect_beside, open_pool
+from billing.database import Pool, open_additional_connection, open_pool
 from billing.errors import BadRequest, KeyConflict, LedgerUnavailable
 from billing.ledger import Ledger
 from billing.ledger.connection import LedgerConnection
@@ -30,7 +30,7 @@ async def link(pool: Pool) -> AsyncIterator[LedgerConnection]:
 
 @pytest.fixture
 async def wire(pool: Pool) -> AsyncIterator[Wire]:
-    opened = Wire(await connect_beside(pool), 250)
+    opened = Wire(await open_additional_connection(pool), 250)
     yield opened
     await opened.close()
 
@@ -134,7 +134,7 @@ class TestAWire:
     async def test_through_a_pooler_tells_why_a_statement_was_not_run(self, database_url: str) -> None:
         joined = "&" if "?" in database_url else "?"
         pool = await open_pool(f"{database_url}{joined}pgbouncer=true", wait_s=1.0)
-        wire = Wire(await connect_beside(pool), lock_timeout_ms=-5)
+        wire = Wire(await open_additional_connection(pool), lock_timeout_ms=-5)
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="lock_timeout"):
             await wire.rows(b"SELECT 1", ())
         await wire.close()
