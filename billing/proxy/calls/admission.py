@@ -1,4 +1,4 @@
-"""Admits a call: who pays, the most it can cost, the hold. No hold, no call."""
+"""Admits a call: finds the payer and the maximum cost, and creates the hold. No hold, no call."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ATTEMPTS = 3  # to fit the output limit to a balance that other calls change me
 
 
 class Admissions:
-    """Decides whether a call may go on, and writes what was priced into its body."""
+    """Decides whether a call may proceed, and writes the priced limit into its body."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Admissions:
         self._sources = sources
 
     async def admit(self, call: Call, key: Key, body: Body, call_type: str) -> None:
-        """Sets aside the most the call can cost, or raises a BillingError: nothing is served then.
+        """Creates a hold for the call's maximum cost, or raises a BillingError: then nothing is served.
 
         May run twice for one request (LiteLLM retries its pre-call hooks with a fallback model after a rate
         limit); the second time resizes the hold.
@@ -66,14 +66,16 @@ class Admissions:
                 check_moderation(body, self._sources.router())
             return
         if call_type == TOOL_CALL and call.admission is not None:
-            return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
-        check_retries(body)  # which LiteLLM reads from headers, too
+            return  # for guardrails LiteLLM calls its hooks again for a call that already has a hold
+        check_retries(body)  # LiteLLM also reads them from headers
         payer = payer_of(key, self._settings)
         prices = self._sources.prices.prices_for(payer, key.team_id)
         max_cost, session_prices = await self._max_cost(call, body, call_type, prices)
         detail = _detail(key, body, max_cost, call)
         if max_cost.free:
-            if call.admission is None:  # else LiteLLM fell back to a free model: its hold is settled at 0
+            if (
+                call.admission is None
+            ):  # otherwise LiteLLM fell back to a free model: its hold is settled at 0
                 call.admission = await self._free(payer, max_cost, detail)
             return
         plan = OutputPlan(max_cost, call_type, self._settings)
@@ -98,7 +100,7 @@ class Admissions:
     async def _max_cost(
         self, call: Call, body: Body, call_type: str, prices: PriceRule | CallPrices
     ) -> tuple[MaxCost, RealtimePrices | None]:
-        """The most that the call can cost; for a session also what each of its responses can."""
+        """Returns the maximum cost of the call; for a session also the prices of its responses."""
         if call.is_websocket:
             return max_cost_of_session(with_key_fallbacks(body), self._sources.router(), prices)
         if call_type == TOOL_CALL:
