@@ -1,4 +1,4 @@
-"""`proxyllm review`: calls charged an estimate, and the price of one, named by hand."""
+"""`proxyllm review`: lists calls charged an estimate, and sets the cost of one."""
 
 from __future__ import annotations
 

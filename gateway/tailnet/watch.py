@@ -1,7 +1,7 @@
-"""Whether the other end of open connections is still there: TCP alone would not say so for hours.
+"""Checks whether the other end of open connections is still there: TCP alone would take hours to notice.
 
-Who waits for an answer sends nothing, so no packet of his is ever missed. And a device that was away for a
-moment, or whose tailscaled started anew, knows nothing of the connection any more.
+A client that waits for an answer sends nothing, so no packet is missed. And a device that was briefly away,
+or whose tailscaled restarted, no longer knows the connection.
 """
 
 from __future__ import annotations
