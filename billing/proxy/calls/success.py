@@ -82,18 +82,22 @@ class Successes:
         is_declared_free = admission.declared_free(event.group, event.deployment_id)
         basis, cost, rule = self._priced(event, rule, is_declared_free)
         counted_nanos = call.counted_nanos
-        if cost == 0 and basis == "provider_cost" and counted_nanos:
-            cost = None  # LiteLLM reports no tokens for a stream that we saw pass
         charged = admission.charged_call(call.id, event.group)
         facts = {**event.facts, "model": charged.model}
-        if basis == "provider_cost" and (why := _why_not_believed(call, admission, event, rule, cost)):
+        if basis == "provider_cost" and event.is_streamed and call.usage_is_guessed:
+            cost = None
+            facts |= {"usage_reported": False, "tokens": None, "provider_cost": None}
+        if cost == 0 and basis == "provider_cost" and counted_nanos:
+            cost = None  # LiteLLM reports no tokens for a stream that we saw pass
+        is_reported = basis == "provider_cost" and "usage_reported" not in facts
+        if is_reported and (why := _why_not_believed(call, admission, event, rule, cost)):
             logger.warning("call %s: implausible usage: %s", call.id, why)
             cost, facts["implausible_usage"] = None, why
         ending = Ending.FINISHED_FREE if rule.free else _ending_of(call, event)
         try:
             return priced_settlement(charged, ending, basis=basis, cost=cost, rule=rule, facts=facts)
         except InvalidAmount as error:
-            logger.error("call %s has no cost (%s): charged by rule", call.id, error)
+            logger.warning("call %s has no cost (%s): charged an estimate", call.id, error)
         return estimated_settlement(
             charged,
             _ending_without_cost(call, counted_nanos),
