@@ -43,7 +43,10 @@ TOOLS: list[dict[str, object]] = [
 ]
 SYSTEM = "Answer in plain words, and say where you know it from. " * 600
 LONG: dict[str, tuple[str, dict[str, object]]] = {
-    "chat with tools": ("/v1/chat/completions", {"messages": HELLO, "tools": TOOLS}),
+    "chat with tools": (
+        "/v1/chat/completions",
+        {"messages": HELLO, "tools": TOOLS, "tool_choice": "none"},
+    ),
     "messages with system": ("/v1/messages", {"messages": HELLO, "system": SYSTEM}),
     "messages with tools": (
         "/v1/messages",
