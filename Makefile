@@ -33,7 +33,7 @@ run: $(VENV)/ready-run ## Serves gateway, database, Stripe sandbox and demo mode
 
 .PHONY: test
 test: $(VENV)/installed-dev browser-hint ## Installs everything and runs the tests; slow ones have targets of their own
-	@$(BIN)/python -m pytest -n 3 $(ARGS)
+	@$(BIN)/python -m pytest -n 4 $(ARGS)
 
 .PHONY: test-unit
 test-unit: $(VENV)/installed-dev ## Runs the tests without I/O, with 4 workers

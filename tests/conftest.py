@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
@@ -22,6 +24,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("proxyllm")
 
+
+# No test speaks TLS, but every HTTP client makes a context for it: 20 ms and more to read 140 certificates.
+pytest.MonkeyPatch().setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
 
 gc.disable()  # while tests are collected, which imports LiteLLM
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or that import asks the network for prices
