@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. Both set up what they need; the second time that costs nothing.
+# Two commands: `make run` and `make test`. Both install what they need, and only once.
 # Works with GNU make 3.81 (macOS). `PYTHON=/path/to/python3` chooses another Python than the newest on PATH.
 .DEFAULT_GOAL := help
 VENV := .venv
@@ -10,7 +10,7 @@ NOT_IN_IMAGE := $(addprefix --no-emit-package ,granian polars polars-runtime-32 
 IMAGE_FOLDER ?= .image
 NEWCOMER_FOLDER ?= .newcomer
 INPUTS := pyproject.toml requirements/install.sh requirements/build.txt
-# The LiteLLM to test with; another than the locked one gets a virtual environment of its own.
+# The LiteLLM version to test with; any but the locked one gets a virtual environment of its own.
 LOCKED_LITELLM := $(shell sed -n 's/^litellm==\([^ ]*\).*/\1/p' requirements/dev.txt)
 LITELLM ?= $(LOCKED_LITELLM)
 LITELLM_VENV := $(if $(filter $(LOCKED_LITELLM),$(LITELLM)),$(VENV),$(VENV)/litellm-$(LITELLM))
@@ -32,7 +32,7 @@ run: $(VENV)/ready-run ## Serves gateway, database, Stripe sandbox and demo mode
 	@exec $(BIN)/proxyllm run --with-parent
 
 .PHONY: test
-test: $(VENV)/installed-dev browser-hint ## Sets everything up and runs the tests; slow ones have targets of their own
+test: $(VENV)/installed-dev browser-hint ## Installs everything and runs the tests; slow ones have targets of their own
 	@$(BIN)/python -m pytest -n 4 $(ARGS)
 
 .PHONY: test-unit
@@ -44,7 +44,7 @@ test-integration: $(VENV)/installed-dev ## Runs the tests that use a real Postgr
 	@$(BIN)/python -m pytest tests/integration $(ARGS)
 
 .PHONY: test-faults
-test-faults: $(VENV)/installed-dev ## Starts, kills, cuts and drains gateways of its own: some minutes
+test-faults: $(VENV)/installed-dev ## Starts, kills, disconnects and drains gateways; takes some minutes
 	@$(BIN)/python -m pytest -n 3 tests/faults tests/acceptance/run $(ARGS)
 
 # PROXYLLM_IMAGE_FOLDER=$PWD/.image runs the gateway as the image that `make test-image` has built there.
@@ -54,7 +54,7 @@ test-tailnet: $(VENV)/installed-dev ## Calls a model over a real tailnet, in net
 	@$(MAKE) --no-print-directory $(VENV)/tailnet/built
 	@PROXYLLM_TAILNET_PROGRAMS="$(CURDIR)/$(VENV)/tailnet" unshare --net -- $(BIN)/python -m pytest tests/tailnet $(ARGS)
 
-# Minutes the first time, on one core, then Go's build cache. go.sum pins every source by hash.
+# Takes minutes the first time, on one core, then uses Go's build cache. go.sum pins every source by hash.
 $(VENV)/tailnet/built: tests/tailnet/tools/go.mod tests/tailnet/tools/go.sum
 	@echo "Building tailscale and headscale"
 	@mkdir -p $(@D)
@@ -62,33 +62,33 @@ $(VENV)/tailnet/built: tests/tailnet/tools/go.mod tests/tailnet/tools/go.sum
 	@touch $@
 
 .PHONY: test-image
-test-image: $(VENV)/installed-dev ## Builds the image without any image registry and runs it (Linux, root, buildah, Go)
+test-image: $(VENV)/installed-dev ## Builds and runs the image without an image registry (Linux, root, buildah, Go)
 	@why=$$(deploy/image/possible.sh) || { echo "proxyllm: cannot run test-image here: $$why" >&2; exit 1; }
 	@$(MAKE) --no-print-directory $(VENV)/tailnet/built
 	@deploy/image/build_on_stand_ins.sh $(IMAGE_FOLDER) $(VENV)/tailnet
 	@PROXYLLM_IMAGE_FOLDER="$$(cd $(IMAGE_FOLDER) && pwd)" $(BIN)/python -m pytest tests/acceptance/image/check_image.py $(ARGS)
 
 .PHONY: test-newcomer
-test-newcomer: ## Runs and pays on a bare Debian, as root and as a user (Linux, root, debootstrap; ARGS=all)
+test-newcomer: ## Installs, runs and pays on a bare Debian, as root and as a user (Linux, root, debootstrap; ARGS=all)
 	@why=$$(tests/newcomer/possible.sh) || { echo "proxyllm: cannot run test-newcomer here: $$why" >&2; exit 1; }
 	@tests/newcomer/run.sh "$(NEWCOMER_FOLDER)" $(ARGS)
 
 .PHONY: test-litellm
-test-litellm: $(LITELLM_READY) browser-hint ## Tests all that touches LiteLLM, on another version (LITELLM=1.108.7)
+test-litellm: $(LITELLM_READY) browser-hint ## Tests everything that uses LiteLLM on another version (LITELLM=1.108.7)
 	@$(LITELLM_VENV)/bin/python -m pytest -n 3 $(LITELLM_TESTS) $(ARGS)
 
 .PHONY: test-litellm-short
-test-litellm-short: $(LITELLM_READY) ## The same in a minute: names, patches, routes, prices, a gateway and its calls
+test-litellm-short: $(LITELLM_READY) ## Runs a one-minute selection of test-litellm: names, patches, routes, prices, calls
 	@$(LITELLM_VENV)/bin/python -m pytest -n 2 $(LITELLM_TESTS_SHORT) $(ARGS)
 
-# `.ci/run` measures while it runs `make test`, and checks what that wrote.
+# `.ci/run` measures coverage during `make test` and checks it afterwards.
 .PHONY: coverage
-coverage: $(VENV)/installed-dev ## Runs the tests that need no gateway and checks which branches they take
+coverage: $(VENV)/installed-dev ## Runs the tests that need no gateway and checks their branch coverage
 	@$(BIN)/python -m pytest -n 3 --cov --cov-report= $(WITHOUT_GATEWAY) $(ARGS)
 	@tests/check_coverage.sh
 
 .PHONY: check-coverage
-check-coverage: $(VENV)/installed-dev ## Checks what the last run with --cov measured, folder by folder
+check-coverage: $(VENV)/installed-dev ## Checks the coverage of the last run with --cov, folder by folder
 	@tests/check_coverage.sh
 
 .PHONY: browser-hint
@@ -105,7 +105,7 @@ lint-ruff: $(VENV)/installed-dev ## Checks style and formatting
 	@$(BIN)/ruff format --check .
 
 .PHONY: lint-imports
-lint-imports: $(VENV)/installed-dev ## Checks who imports whom: the contracts in pyproject.toml
+lint-imports: $(VENV)/installed-dev ## Checks imports against the contracts in pyproject.toml
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 .PHONY: lint-mypy
@@ -142,34 +142,34 @@ bench: $(VENV)/installed-dev ## Measures the ledger and the gateway; prints JSON
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: race
-race: $(VENV)/installed-dev ## A million holds of four processes on accounts that cannot pay for all (ARGS="--holds 100000")
+race: $(VENV)/installed-dev ## Runs a million holds of four processes on accounts that cannot pay for all (ARGS="--holds 100000")
 	@$(BIN)/python -m tests.concurrency.race $(ARGS)
 
 .PHONY: mutation
-mutation: $(VENV)/installed-dev ## Takes each guard of the money path away, and sees a test fail (ARGS="--only lone_path")
+mutation: $(VENV)/installed-dev ## Removes each guard of the money path and checks that a test fails (ARGS="--only commit_batch")
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
 .PHONY: fault-run
-fault-run: $(VENV)/installed-dev ## Fails three gateways, Postgres and the network under load (ARGS="--minutes 10 --seed 7")
+fault-run: $(VENV)/installed-dev ## Makes three gateways, Postgres and the network fail under load (ARGS="--minutes 10 --seed 7")
 	@$(BIN)/python -m tests.faults.fault_run $(ARGS)
 
 .PHONY: docs
-docs: $(VENV)/installed-dev ## Renews the pages that are made from code
+docs: $(VENV)/installed-dev ## Regenerates the reference pages made from code
 	@$(BIN)/python -m devkit.reference.settings > docs/reference/settings.md
 	@$(BIN)/python -m devkit.reference.routes > docs/reference/routes.md
 	@$(BIN)/python -m devkit.reference.litellm > docs/reference/litellm.md
 
 .PHONY: install-dev
-install-dev: $(VENV)/installed-dev ## Installs everything that development needs
+install-dev: $(VENV)/installed-dev ## Installs everything for development
 
 .PHONY: install-test-deps
 install-test-deps: $(VENV)/installed-dev ## Installs what the tests need (the same lock as install-dev)
 
 .PHONY: install-proxy-dev
-install-proxy-dev: $(VENV)/installed-proxy ## Installs the gateway without what make run starts beside it
+install-proxy-dev: $(VENV)/installed-proxy ## Installs the gateway without the other programs of make run
 
 .PHONY: lock
-lock: $(UV) ## Renews requirements/*.txt from pyproject.toml; keeps versions (ARGS=--upgrade raises them)
+lock: $(UV) ## Regenerates requirements/*.txt from pyproject.toml; keeps versions (ARGS=--upgrade raises them)
 	$(COMPILE) $(ARGS) pyproject.toml --extra local --extra test --extra dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra local -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/proxy.txt
@@ -180,7 +180,7 @@ clean: ## Removes .venv and caches; keeps .proxyllm, where your balances are
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis dist
 	find . -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What is installed for development serves `run` too: switching between the two commands reinstalls nothing.
+# A development installation also serves `run`: switching between the two commands reinstalls nothing.
 $(VENV)/ready-run: requirements/run.txt requirements/dev.txt $(INPUTS)
 	@if [ -e $(VENV)/installed-dev ]; then requirements/install.sh dev; else requirements/install.sh run; fi
 	@touch $@
@@ -193,7 +193,7 @@ $(VENV)/installed-proxy: requirements/proxy.txt $(INPUTS)
 	@requirements/install.sh proxy
 	@rm -f $(VENV)/ready-run
 
-# What Prisma needs from npm is the same for each LiteLLM: it is installed once.
+# Prisma's npm packages are the same for each LiteLLM and are installed once.
 $(VENV)/litellm-%/installed-$(LITELLM).whole: requirements/litellm/%.txt requirements/dev.txt $(INPUTS) | $(VENV)/installed-dev
 	@mkdir -p $(VENV)/share/proxyllm
 	@$(BIN)/python requirements/litellm/differences.py whole requirements/dev.txt $< > requirements/litellm/$*.whole.txt

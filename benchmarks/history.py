@@ -85,7 +85,7 @@ async def measure(server: PostgresServer, histories: tuple[int, ...], rounds: in
             rows += [_row(past, number, account) for past, account in accounts.items()]
             print(f"round {number + 1}: {rows[-len(accounts) :]}", file=sys.stderr)
         for account in accounts.values():
-            if discrepancies := await account.ledger.prove():
+            if discrepancies := await account.ledger.verify():
                 raise AssertionError(f"the books do not agree: {discrepancies}")
     return Measured(_summary(rows, histories, rounds, pairs), rows)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from psycopg_pool import AsyncConnectionPool
 
-from billing.database import Pool, connect_beside
+from billing.database import Pool, open_additional_connection
 from billing.ledger import Ledger
 from billing.ledger.rows import json_text, number_array, text_array
 from billing.ledger.schemas import Entry, HoldRequest, Json, LedgerLimits, Payer, Settlement, TransactionKind
@@ -101,7 +101,7 @@ async def ledger(pool: Pool, callers: int, accounts: int, seconds: float) -> Run
             await books.settle(Settlement(key, CHARGE_NANOS, "finished", DESCRIPTION, detail=CHARGE_DETAIL))
 
         done, took = await _race(callers, seconds, pair)
-        if discrepancies := await books.prove():
+        if discrepancies := await books.verify():
             raise AssertionError(f"the books do not agree: {discrepancies}")
     return Run(done, took, done - await _spent_pairs(pool))
 
@@ -183,7 +183,7 @@ async def floor(pool: Pool, callers: int, accounts: int, seconds: float) -> Run:
     batch = max(1, min(callers, LedgerLimits().batch_max) // 2)
     pairs = 0
     started = time.perf_counter()
-    async with await connect_beside(pool) as connection:
+    async with await open_additional_connection(pool) as connection:
         while time.perf_counter() - started < seconds:
             keys = [_key() for _ in range(batch)]
             owners = [ids[(pairs + number) % accounts] for number in range(batch)]

@@ -1,9 +1,9 @@
-"""The ASGI app: LiteLLM's own, with billing around it. Serve it with uvicorn, granian or gunicorn.
+"""The ASGI app: LiteLLM's own app with billing around it. Serve it with uvicorn, granian or gunicorn.
 
     proxyllm serve --config proxy_server_config.yaml
     uvicorn billing.app:app            # CONFIG_FILE_PATH and DATABASE_URL in the environment
 
-Every worker process is a whole gateway; they agree through Postgres alone.
+Every worker process is a complete gateway; they coordinate only through Postgres.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else prices come from the network at start
+os.environ.setdefault(
+    "LITELLM_LOCAL_MODEL_COST_MAP", "True"
+)  # otherwise prices come from the network at start
 os.environ.setdefault("SPEND_LOG_WRITE_BATCH_MAX_ROWS", "20")  # a row stops the event loop for 0.3 ms
 _import_began = time.monotonic()
 
@@ -85,7 +87,7 @@ __all__ = ["LITELLM_IMPORT_S", "app"]
 
 @asynccontextmanager
 async def _billing(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    """Billing's life inside LiteLLM's: pool, ledger, services, hooks, background work."""
+    """Runs billing inside LiteLLM's lifespan: pool, ledger, services, hooks, background work."""
     async with AsyncExitStack() as stack:
         pool = await open_pool(settings)
         stack.push_async_callback(pool.close)
@@ -169,14 +171,14 @@ def _mount(app: FastAPI, settings: Settings) -> None:
 
 
 def _prepare(app: FastAPI) -> None:
-    """What the first calls would wait for."""
+    """Does in advance what the first calls would wait for."""
     prepare_calls()
     warm_routes(app)
     load_encodings()
 
 
 def _mount_door(app: FastAPI, settings: Settings) -> None:
-    """Outside of LiteLLM's own middleware, but inside what finds out below which prefix it is served."""
+    """Mounts the door outside of LiteLLM's own middleware, but inside the one that strips the root path."""
     layers = app.user_middleware
     cors = next(layer for layer in layers if getattr(layer, "cls", None) is CORSMiddleware)
     door = Middleware(
@@ -195,7 +197,7 @@ def _top_up_url(settings: Settings) -> str | None:
 
 
 def _checked_settings() -> Settings:
-    """The settings, or one line and the end: an operator reads no stack trace."""
+    """Returns the settings, or exits with one line instead of a stack trace."""
     try:
         settings = get_settings()
         warnings = check_settings(settings)

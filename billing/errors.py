@@ -1,40 +1,40 @@
-"""Every expected failure of billing, and what a caller can do about it.
+"""The exceptions of billing, one class for every expected failure.
 
     BillingError
     ├── BadRequest (400)
-    │   ├── InvalidAmount          an amount that is no amount of money
+    │   ├── InvalidAmount          an amount that is malformed or out of range
     │   └── InvalidSignature       a webhook that Stripe did not sign
-    ├── Unauthorized (401)         no key, or one that is unknown, blocked or expired
-    ├── InsufficientCredits (402)  the balance cannot cover the most this call can cost
+    ├── Unauthorized (401)         the key is missing, unknown, blocked or expired
+    ├── InsufficientCredits (402)  the balance does not cover the maximum cost of the call
     ├── Forbidden (403)
-    │   ├── NoPayer                the key names no customer to bill
+    │   ├── NoPayer                the key has no customer to bill
     │   ├── RouteNotBillable       billing cannot price this route
-    │   ├── ModelNotPriced         billing cannot price or bound this call
+    │   ├── ModelNotPriced         billing cannot price this call or limit its cost
     │   └── AdminOnly              the endpoint is for the operator
     ├── NotFound (404)
-    ├── Conflict (409)             what is there stands in the way
-    │   ├── KeyConflict            an idempotency key was used before for something else
+    ├── Conflict (409)             the request conflicts with the current state
+    │   ├── KeyConflict            an idempotency key was already used with different content
     │   └── TooManyOpenTopups      the customer has too many unpaid Checkout Sessions
-    ├── RequestTimeout (408)       a body that does not arrive
-    ├── TooLarge (413)             a body beyond a limit of size, keys or depth
-    ├── UnsupportedBody (415)      a body in a content type or encoding that is not read here
+    ├── RequestTimeout (408)       the body did not arrive in time
+    ├── TooLarge (413)             the body exceeds a limit of size, keys or depth
+    ├── UnsupportedBody (415)      the content type or encoding is not supported
     └── Unavailable (503)
         ├── LedgerUnavailable      Postgres did not answer in time
         ├── LedgerBusy             the queue in front of Postgres is full
-        ├── StripeUnavailable      Stripe did not answer, or refused our request
-        └── NotConfigured          a setting that this needs is missing
-            ├── DatabaseUrlInvalid     DATABASE_URL cannot be understood
-            └── MigrationConflict      the database's migrations are not ours
+        ├── StripeUnavailable      Stripe did not answer, or rejected our request
+        └── NotConfigured          a required setting is missing
+            ├── DatabaseUrlInvalid     DATABASE_URL cannot be parsed
+            └── MigrationConflict      the database's migrations differ from ours
 
-Each class says when it is raised and carries its HTTP status. The message is written for the person who
-reads it. `BillingError.code` is the stable word for programs (the `code` of the JSON error).
+Each class documents when it is raised and carries its HTTP status. Messages are written for people;
+`BillingError.code` is the stable identifier for programs (the `code` of the JSON error).
 """
 
 from __future__ import annotations
 
 
 class BillingError(Exception):
-    """Root of all expected failures. Never raised itself."""
+    """Base class of all expected failures. Never raised itself."""
 
     status = 500
     code = "billing_error"
@@ -43,11 +43,11 @@ class BillingError(Exception):
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.param = param  # the field of the request that is wrong
+        self.param = param  # the invalid field of the request
 
 
 class BadRequest(BillingError):
-    """The request cannot be understood; sending it again changes nothing."""
+    """The request is invalid; do not retry it unchanged."""
 
     status = 400
     code = "invalid_request"
@@ -55,7 +55,7 @@ class BadRequest(BillingError):
 
 
 class InvalidAmount(BadRequest):
-    """Not a finite amount of money in the precision that the currency has, or beyond the limits."""
+    """The amount is not finite, has too many decimals, or is out of range."""
 
     code = "invalid_amount"
 
@@ -67,7 +67,7 @@ class InvalidSignature(BadRequest):
 
 
 class Unauthorized(BillingError):
-    """No key, or a key that is unknown, blocked or expired."""
+    """The key is missing, unknown, blocked or expired."""
 
     status = 401
     code = "invalid_api_key"
@@ -75,7 +75,7 @@ class Unauthorized(BillingError):
 
 
 class InsufficientCredits(BillingError):
-    """The balance does not cover the most that this call can cost.
+    """The balance does not cover the maximum cost of this call.
 
     Amounts are nanos (10⁻⁹ of the currency's major unit).
     """
@@ -91,7 +91,7 @@ class InsufficientCredits(BillingError):
 
 
 class Forbidden(BillingError):
-    """The key is known, but may not do this."""
+    """The key is valid but not allowed to do this."""
 
     status = 403
     code = "forbidden"
@@ -99,7 +99,7 @@ class Forbidden(BillingError):
 
 
 class NoPayer(Forbidden):
-    """The key names no customer of the kind that STRIPE_CHARGE_BY asks for."""
+    """The key has no customer of the type that STRIPE_CHARGE_BY asks for."""
 
     code = "no_payer"
 
@@ -111,7 +111,7 @@ class RouteNotBillable(Forbidden):
 
 
 class ModelNotPriced(Forbidden):
-    """Billing cannot price or bound this call, so a billed key may not make it."""
+    """Billing cannot price this call or limit its cost, so a billed key may not make it."""
 
     code = "model_not_priced"
 
@@ -123,7 +123,7 @@ class AdminOnly(Forbidden):
 
 
 class NotFound(BillingError):
-    """No such object, or it belongs to somebody else."""
+    """The object does not exist or belongs to someone else."""
 
     status = 404
     code = "not_found"
@@ -131,7 +131,7 @@ class NotFound(BillingError):
 
 
 class Conflict(BillingError):
-    """What is there already stands in the way of the request."""
+    """The request conflicts with the current state."""
 
     status = 409
     code = "conflict"
@@ -139,13 +139,13 @@ class Conflict(BillingError):
 
 
 class KeyConflict(Conflict):
-    """An idempotency key was used before with other content."""
+    """An idempotency key was already used with different content."""
 
     code = "key_conflict"
 
 
 class TooManyOpenTopups(Conflict):
-    """The customer has as many unpaid Checkout Sessions as it may have at once."""
+    """The customer has reached the limit of unpaid Checkout Sessions."""
 
     code = "too_many_open_topups"
 
@@ -159,7 +159,7 @@ class RequestTimeout(BillingError):
 
 
 class UnsupportedBody(BillingError):
-    """The body is in a content type or encoding that is not read here."""
+    """The content type or encoding of the body is not supported."""
 
     status = 415
     code = "unsupported_body"
@@ -167,7 +167,7 @@ class UnsupportedBody(BillingError):
 
 
 class TooLarge(BillingError):
-    """The body is beyond a limit of this endpoint: of bytes, keys or depth."""
+    """The body exceeds a limit of this endpoint: bytes, keys or depth."""
 
     status = 413
     code = "request_too_large"
@@ -175,7 +175,7 @@ class TooLarge(BillingError):
 
 
 class Unavailable(BillingError):
-    """Something billing depends on is missing now; the same request may work later."""
+    """A dependency is temporarily unavailable; the same request may succeed later."""
 
     status = 503
     code = "unavailable"
@@ -189,30 +189,30 @@ class LedgerUnavailable(Unavailable):
 
 
 class LedgerBusy(Unavailable):
-    """The bounded queue in front of Postgres is full, or the wait in it too long."""
+    """The queue in front of Postgres is full, or the wait in it was too long."""
 
     code = "ledger_busy"
 
 
 class StripeUnavailable(Unavailable):
-    """Stripe did not answer, or refused a request of ours."""
+    """Stripe did not answer, or rejected a request of ours."""
 
     code = "stripe_unavailable"
 
 
 class NotConfigured(Unavailable):
-    """A setting that this needs is missing; the message names it."""
+    """A required setting is missing; the message names it."""
 
     code = "not_configured"
 
 
 class DatabaseUrlInvalid(NotConfigured):
-    """DATABASE_URL cannot be understood; the message says which part, without the password."""
+    """DATABASE_URL cannot be parsed; the message says which part is wrong, without the password."""
 
     code = "database_url_invalid"
 
 
 class MigrationConflict(NotConfigured):
-    """A migration that the database has applied is not the one in our files, or failed half-way."""
+    """An applied migration differs from the one in our files, or failed half-way."""
 
     code = "migration_conflict"

@@ -1,6 +1,6 @@
-"""The features that customers and operators ask for: their services, routes and background work.
+"""The features for customers and operators: their services, routes and background work.
 
-The one place that knows them all. A new feature adds itself here, and is found nowhere else.
+This is the only place that knows all of them. A new feature is added here and nowhere else.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ROUTERS = (accounts, topups, credits_endpoints, prices, review, webhooks, pages)
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The services of one process, put together once at start-up."""
+    """The services of one process, built once at start-up."""
 
     settings: Settings
     ledger: Ledger
@@ -57,7 +57,7 @@ class Features:
     poller: TopupPoller
 
     def services(self, authenticate: Authenticate) -> Services:
-        """Those that endpoints ask for, to be kept at `app.state.billing`."""
+        """Returns the services for endpoints, to be stored at `app.state.billing`."""
         services = Services(authenticate)
         services.add(Settings, self.settings)
         services.add(Ledger, self.ledger)
@@ -69,7 +69,7 @@ class Features:
         return services
 
     def jobs(self) -> tuple[Repeated, ...]:
-        """What the features do again and again."""
+        """Returns the periodic jobs of all features."""
         return (
             *prices_jobs(self.settings, self.prices),
             *topup_jobs(self.settings, self.poller),
@@ -79,10 +79,10 @@ class Features:
 
 @asynccontextmanager
 async def open_features(settings: Settings, pool: Pool, ledger: Ledger) -> AsyncIterator[Features]:
-    """Builds the services on an open pool and ledger, and closes the way to Stripe at the end.
+    """Builds the services on an open pool and ledger, and closes the Stripe client at the end.
 
-    Starts no task: whoever opens them starts their `jobs()`. Raises LedgerUnavailable where the price rules
-    cannot be read, and NotConfigured where those of the configuration are wrong.
+    Starts no task: the caller starts their `jobs()`. Raises LedgerUnavailable if the price rules cannot be
+    read, and NotConfigured if those of the configuration are invalid.
     """
     prices = Prices(pool, configured_rules(settings), stale_max_s=settings.billing_prices_stale_max_s)
     await prices.refresh()
@@ -103,7 +103,7 @@ async def open_features(settings: Settings, pool: Pool, ledger: Ledger) -> Async
 
 
 def build_router() -> APIRouter:
-    """The routes of all features. Their endpoints find the services at `app.state.billing`."""
+    """Builds the router of all features. Its endpoints use the services at `app.state.billing`."""
     router = APIRouter()
     for feature in ROUTERS:
         router.include_router(feature.router)

@@ -1,7 +1,7 @@
-"""Money as integers of 10⁻⁹ of the currency's major unit ("nanos"). No float touches an amount.
+"""Money as integers of 10⁻⁹ of the currency's major unit ("nanos"). Amounts are never floats.
 
 Sources: Stripe amounts are integers of the currency's minor unit
-(https://docs.stripe.com/currencies#zero-decimal); PostgreSQL's BIGINT bounds what a ledger row can hold.
+(https://docs.stripe.com/currencies#zero-decimal); PostgreSQL's BIGINT limits what a ledger row can hold.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 
 
 def minor_unit_exponent(currency: str) -> int:
-    """How many decimals Stripe's minor unit of `currency` (lower case ISO 4217) has: 0, 2 or 3."""
+    """Returns the decimals of Stripe's minor unit of `currency` (lower case ISO 4217): 0, 2 or 3."""
     if currency in _ZERO_DECIMAL:
         return 0
     return 3 if currency in _THREE_DECIMAL else 2
 
 
 def nanos_from_minor(amount_minor: int, currency: str) -> int:
-    """Stripe's integer of minor units → nanos."""
+    """Converts Stripe's integer minor units to nanos."""
     return amount_minor * _nanos_per_minor(currency)
 
 
@@ -41,7 +41,7 @@ def _nanos_per_minor(currency: str) -> int:
 
 
 def minor_from_nanos(amount_nanos: int, currency: str) -> int:
-    """Nanos → Stripe's minor units. Raises InvalidAmount where a remainder would be lost."""
+    """Converts nanos to Stripe's minor units. Raises InvalidAmount if there would be a remainder."""
     amount_minor, rest = divmod(amount_nanos, _nanos_per_minor(currency))
     if rest:
         raise InvalidAmount(
@@ -51,14 +51,14 @@ def minor_from_nanos(amount_nanos: int, currency: str) -> int:
 
 
 def decimal_from_nanos(amount_nanos: int) -> Decimal:
-    """Nanos → an exact Decimal in major units."""
+    """Converts nanos to an exact Decimal in major units."""
     return Decimal(amount_nanos).scaleb(-9)
 
 
 def format_nanos(amount_nanos: int) -> str:
-    """Nanos → the decimal string of our JSON: `"10.00"`, `"9.998765432"`, `"-0.000000001"`.
+    """Formats nanos as the decimal string of our JSON: `"10.00"`, `"9.998765432"`, `"-0.000000001"`.
 
-    At least two decimals, at most nine, never an exponent.
+    Always two to nine decimals, never an exponent.
     """
     sign = "-" if amount_nanos < 0 else ""
     units, fraction = divmod(abs(amount_nanos), NANOS_PER_UNIT)
@@ -67,10 +67,10 @@ def format_nanos(amount_nanos: int) -> str:
 
 
 def parse_amount(value: object) -> int:
-    """A caller's amount in major units (string, int or Decimal, as JSON gives it) → nanos.
+    """Parses an amount in major units (string, int or Decimal, from JSON) into nanos.
 
-    Raises InvalidAmount for anything that is not a finite number of at most nine decimals within BIGINT:
-    NaN, infinities, booleans, floats (decode JSON with `parse_float=Decimal`), `1e400`, 60 digits.
+    Raises InvalidAmount for anything but a finite number with at most nine decimals within BIGINT: NaN,
+    infinities, booleans, floats (decode JSON with `parse_float=Decimal`), `1e400`, 60 digits.
     """
     amount = _decimal(value)
     if not amount.is_finite():
@@ -78,7 +78,7 @@ def parse_amount(value: object) -> int:
     if amount.adjusted() > 12:
         raise InvalidAmount("The amount is too large.")
     with localcontext(prec=60) as context:
-        context.traps[Inexact] = True  # a tail beyond the precision must not be rounded away unseen
+        context.traps[Inexact] = True  # never silently round digits beyond the precision
         try:
             nanos = int(amount.scaleb(9).to_integral_exact())
         except Inexact as error:
@@ -103,10 +103,10 @@ def _decimal(value: object) -> Decimal:
 
 
 def nanos_from_cost(cost: object) -> Decimal:
-    """A provider cost in major units → nanos as an *unrounded* Decimal, ready for the price rule.
+    """Converts a provider cost in major units to *unrounded* Decimal nanos, ready for the price rule.
 
-    A float enters as `Decimal(str(cost))`, which is the number LiteLLM meant. Raises InvalidAmount for
-    None, NaN, infinities and negative costs: an unknown cost is not zero.
+    A float is read as `Decimal(str(cost))`, the number LiteLLM meant. Raises InvalidAmount for None, NaN,
+    infinities and negative costs: an unknown cost is not zero.
     """
     if isinstance(cost, bool) or not isinstance(cost, _COSTS):
         raise InvalidAmount(f"A cost must be a number, not {type(cost).__name__}.")
@@ -120,7 +120,7 @@ def nanos_from_cost(cost: object) -> Decimal:
 
 
 def round_nanos(amount: Decimal) -> int:
-    """Rounds a charge half-even to whole nanos, once, after the price rule."""
+    """Rounds a charge half-even to whole nanos; applied once, after the price rule."""
     return _bounded(amount, ROUND_HALF_EVEN)
 
 
@@ -132,5 +132,5 @@ def ceil_nanos(amount: Decimal) -> int:
 def _bounded(amount: Decimal, rounding: str) -> int:
     nanos = int(amount.to_integral_value(rounding, _WIDE))
     if abs(nanos) > NANOS_MAX:
-        raise InvalidAmount("The amount is beyond what a ledger row can hold.")
+        raise InvalidAmount("The amount is beyond the range of a ledger row.")
     return nanos

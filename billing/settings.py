@@ -1,6 +1,6 @@
-"""Every setting of Proxyllm, read once from the environment.
+"""All settings of Proxyllm, read once from the environment.
 
-Names that other tools know (`STRIPE_…`, `LITELLM_…`, `DATABASE_URL`, `PORT`) keep them; ours begin with
+Names that other tools know (`STRIPE_…`, `LITELLM_…`, `DATABASE_URL`, `PORT`) are kept; ours begin with
 `BILLING_`. `docs/reference/settings.md` is made from this class (`make docs`).
 """
 
@@ -27,40 +27,40 @@ def _currency(value: str) -> str:
     return value.lower()
 
 
-@lru_cache(maxsize=64)  # some are asked at each call
+@lru_cache(maxsize=64)  # some are read in each call
 def words(text: str) -> tuple[str, ...]:
-    """The entries of a comma-separated setting, in order, without blanks around them."""
+    """Splits a comma-separated setting into its trimmed entries."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 class Settings(BaseSettings):
-    """What an operator can set. Amounts are decimal strings in the major unit of `billing_currency`."""
+    """The operator's settings. Amounts are decimal strings in the major unit of `billing_currency`."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     port: int = Field(4000, ge=1, le=65534, description="Where the gateway listens.")
     database_url: SecretStr | None = Field(
         None,
-        description="The PostgreSQL that LiteLLM and billing share: LiteLLM in `public`, billing in a "
-        "schema of its own. Prisma's `?schema=` with another one is refused.",
+        description="The PostgreSQL that LiteLLM and billing share: LiteLLM in `public`, billing in a schema "
+        "of its own. Another schema in Prisma's `?schema=` is refused.",
     )
 
     tailscale_auth_key: SecretStr | None = Field(
         None,
-        description="Joins the tailnet: an auth key or an OAuth client secret. The gateway process has "
-        "no sight of it.",
+        description="Joins the tailnet: an auth key or an OAuth client secret. The gateway process does not "
+        "see it.",
     )
     tailscale_hostname: str = Field("railway-proxy", description="The gateway's name in the tailnet.")
     tailscale_tags: str = Field(
-        "tag:railway-proxy", description="Tags it joins with, comma-separated; the auth key must allow them."
+        "tag:railway-proxy", description="Tags to join with, comma-separated; the auth key must allow them."
     )
     tailscale_login_server: str | None = Field(
-        None, description="Another control server than Tailscale's own, such as Headscale."
+        None, description="A control server other than Tailscale's own, such as Headscale."
     )
     tailscale_advertise_routes: str = Field(
         "",
-        description="Subnets that the tailnet may reach through the gateway, comma-separated. Where empty, "
-        "the gateway takes no connection from the tailnet.",
+        description="Subnets that the tailnet may reach through the gateway, comma-separated. If empty, the "
+        "gateway accepts no connections from the tailnet.",
     )
     tailscale_accept_routes: bool = Field(
         True, description="Whether nodes in subnets that other devices advertise can be reached."
@@ -74,17 +74,17 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65535,
-        description="Dials through a SOCKS5 port of tailscaled's on the loopback, for another version of it "
-        "than the pinned one. Where not set there is no proxy port.",
+        description="Dials through tailscaled's SOCKS5 port on the loopback, for versions other than the "
+        "pinned one. No proxy port if not set.",
     )
     tailnet_dial_timeout_s: float = Field(
-        8.0, gt=0, le=120, description="How long connecting to a node may take before it answers 503."
+        8.0, gt=0, le=120, description="How long connecting to a node may take before calls get 503."
     )
     tailnet_ping_interval_s: float = Field(
         3.0, gt=0, le=60, description="How often a node is pinged while connections to it are open."
     )
     tailnet_gone_after_s: float = Field(
-        10.0, gt=0, le=600, description="How long a node may answer no ping before its connections are ended."
+        10.0, gt=0, le=600, description="How long a node may miss pings before its connections are ended."
     )
     tailnet_connections_max: int = Field(
         256, ge=1, le=10_000, description="Connections that one node may have at once."
@@ -93,9 +93,9 @@ class Settings(BaseSettings):
     stripe_api_key: SecretStr | None = Field(None, description="Stripe's secret key (`sk_…` or `rk_…`).")
     stripe_webhook_secret: SecretStr | None = Field(
         None,
-        description="Signing secret of the webhook endpoint; several, comma-separated, while one is rotated.",
+        description="Signing secret of the webhook endpoint; comma-separated if several, during rotation.",
     )
-    stripe_api_base: str = Field("https://api.stripe.com", description="Another Stripe, like the sandbox.")
+    stripe_api_base: str = Field("https://api.stripe.com", description="Stripe's API, or a sandbox's.")
     stripe_charge_by: CustomerType = Field(
         "user_id",
         description="Which part of a virtual key pays. `end_user_id` needs keys whose metadata says "
@@ -113,14 +113,14 @@ class Settings(BaseSettings):
     )
     stripe_billing_method: str | None = Field(
         None,
-        description="`prepaid`; `meters` and `subscriptions`, joined by `+`, are refused as yet.",
+        description="`prepaid`; `meters` and `subscriptions`, joined by `+`, are not supported yet.",
     )
 
     billing_body_bytes_max: int = Field(
         32 * 1024 * 1024,
         ge=64 * 1024,
         le=1024**3,
-        description="The largest JSON body of a customer's request. Anthropic's limit is 32 MB too.",
+        description="The largest JSON body of a customer's request. Anthropic's limit is also 32 MB.",
     )
     billing_upload_bytes_max: int = Field(
         100 * 1024 * 1024, ge=64 * 1024, le=1024**3, description="The largest form, with its files."
@@ -129,39 +129,39 @@ class Settings(BaseSettings):
         50_000,
         ge=1_000,
         le=10_000_000,
-        description="Keys, objects and lists that a JSON body may have together. Each costs LiteLLM some 20 "
-        "microseconds, in which nobody else is served.",
+        description="Total of keys, objects and lists in a JSON body. Each takes LiteLLM some 20 "
+        "microseconds, during which it serves nobody else.",
     )
     billing_body_elements_max: int = Field(
         500_000,
         ge=1_000,
         le=100_000_000,
-        description="Elements of lists and keys that a JSON body may have together, like token ids to embed.",
+        description="Total of list elements and keys in a JSON body, such as token ids to embed.",
     )
     billing_body_depth_max: int = Field(
-        100, ge=10, le=1000, description="How deep objects and lists may be nested in a JSON body."
+        100, ge=10, le=1000, description="The nesting depth of objects and lists in a JSON body."
     )
     billing_body_wait_s: float = Field(
         30.0,
         gt=0,
         le=3600,
-        description="How long a body may take to arrive, in seconds, with one more for each 16 KiB of it.",
+        description="How long a body may take to arrive, in seconds, plus one for each 16 KiB of it.",
     )
     billing_bodies_bytes_max: int = Field(
         512 * 1024 * 1024,
         ge=1024 * 1024,
         le=64 * 1024**3,
-        description="Bytes of bodies that one worker may be receiving at the same time; beyond it 503.",
+        description="Bytes of bodies that one worker may be receiving at the same time; 503 beyond it.",
     )
     billing_currency: Annotated[str, AfterValidator(_currency)] = Field(
-        "usd", description="The one currency of the ledger."
+        "usd", description="The currency of the ledger."
     )
     billing_public_url: str | None = Field(
-        None, description="Where customers reach this gateway; top-up links and Checkout return there."
+        None, description="The public address of this gateway, for top-up links and the return from Checkout."
     )
     billing_return_hosts: str = Field(
         "",
-        description="Hosts that `success_url` and `cancel_url` may name, comma-separated, besides our own.",
+        description="Hosts allowed in `success_url` and `cancel_url` besides our own, comma-separated.",
     )
     billing_topup_min: str = Field("1.00", description="The smallest top-up.")
     billing_topup_max: str = Field("10000.00", description="The largest top-up.")
@@ -172,78 +172,80 @@ class Settings(BaseSettings):
         60.0,
         gt=0,
         le=3600,
-        description="How often Stripe is asked about open top-ups whose event did not come, in seconds.",
+        description="How often Stripe is asked about open top-ups without an event, in seconds.",
     )
     billing_hold_ttl_s: int = Field(60, ge=2, le=3600, description="The lease of a hold, in seconds.")
     billing_sweep_interval_s: float = Field(
-        5.0, gt=0, le=3600, description="How often leases are renewed at least, and dead ones ended."
+        5.0,
+        gt=0,
+        le=3600,
+        description="How often leases are renewed at least, and expired ones ended.",
     )
     billing_watchdog_s: float = Field(
-        30.0, gt=0, le=600, description="How long after a request's end its success event may arrive."
+        30.0, gt=0, le=600, description="How long after the end of a request its success event may arrive."
     )
     billing_output_tokens_min: int = Field(
-        256, ge=1, description="The smallest output limit set for a customer who named none."
+        256, ge=1, description="The smallest output limit set for a customer who set none."
     )
     billing_output_tokens_default: int = Field(
-        16384, ge=1, description="The output limit of a model that declares none, where the client set none."
+        16384, ge=1, description="The output limit if neither the model nor the client has one."
     )
     billing_input_bound: InputBound = Field(
         "tokens",
-        description="How the most tokens of a text are found: `tokens` counts and adds a margin where the "
-        "model's tokenizer is not public, `bytes` takes its UTF-8 bytes, which nothing exceeds.",
+        description="How the maximum tokens of a text are determined: `tokens` counts and adds a margin if "
+        "the model's tokenizer is not public, `bytes` uses its UTF-8 bytes, which nothing exceeds.",
     )
     billing_stream_hold: StreamHold = Field(
         "growing",
-        description="What a stream sets aside: `growing` covers a first portion of its output and is "
-        "extended ahead of it, where all output that is billed can be seen in the stream; `full` covers the "
-        "whole output limit from the start, and so does `growing` for everything else.",
+        description="The hold of a stream: `growing` covers a first portion of the output and is extended "
+        "ahead of it, if all billed output is visible in the stream; `full` (and `growing` otherwise) covers "
+        "the whole output limit from the start.",
     )
     billing_stream_portion_tokens: int = Field(
-        1024, ge=256, le=1_000_000, description="Output tokens by which a growing hold runs ahead at most."
+        1024, ge=256, le=1_000_000, description="The most output tokens by which a growing hold is ahead."
     )
     billing_stream_wait_s: float = Field(
         30.0,
         ge=0,
         le=600,
-        description="How long a stream waits, in seconds, where Postgres does not answer and its hold does "
-        "not cover what comes next; then it ends.",
+        description="How long a stream waits, in seconds, if Postgres does not answer and its hold does not "
+        "cover the next output; then it ends.",
     )
     billing_frame_bytes_max: int = Field(
         4 * 1024 * 1024,
         ge=64 * 1024,
         le=64 * 1024 * 1024,
-        description="The largest frame that a client may send in a realtime session; a larger one closes it "
-        "with 1009.",
+        description="The largest client frame of a realtime session; a larger one closes it with 1009.",
     )
     billing_frame_elements_max: int = Field(
         10_000,
         ge=100,
         le=10_000_000,
-        description="Keys, elements of lists, objects and lists that a frame of a realtime session may have.",
+        description="Total of keys, list elements, objects and lists in a realtime frame.",
     )
     billing_strict: bool = Field(
         False,
-        description="No call may take a balance below zero: input and output are bounded by their bytes, and "
-        "a cost beyond hold and balance is charged as far as they reach; the rest is the operator's.",
+        description="No call may take a balance below zero: input and output are limited by their bytes, and "
+        "a cost beyond hold and balance is charged as far as they reach; the operator pays the rest.",
     )
     billing_charge_failed: FailedCallCharge = Field(
-        "nothing", description="What a call costs that failed after dispatch with no byte delivered."
+        "nothing", description="The cost of a call that failed after dispatch with no byte delivered."
     )
     billing_charge_cut_before_first: FailedCallCharge = Field(
-        "input", description="What a call costs that its client cut before the first chunk."
+        "input", description="The cost of a call that its client cut before the first chunk."
     )
     billing_charge_no_event: FailedCallCharge = Field(
-        "input", description="What a call costs of whose end nothing was ever heard, nor found in spend logs."
+        "input", description="The cost of a call without a success event or spend log."
     )
     billing_charge_cache_hit: CacheHitCharge = Field(
         "nothing",
         description="What an answer from LiteLLM's cache costs: `rule` is fee and floor of the price rule, "
-        "`full` is what the provider would have asked, by the rule.",
+        "`full` is the provider's price, by the rule.",
     )
     billing_cache_shared: bool = Field(
         False,
-        description="Whether customers share LiteLLM's response cache, so that an answer to one is given to "
-        "all who ask the same. Where not, each payer has a cache of its own.",
+        description="Whether customers share LiteLLM's response cache, so that all who ask the same question "
+        "get the same answer. If not, each payer has a cache of its own.",
     )
     billing_mode: BillingMode = Field(
         "enforce",
@@ -255,10 +257,10 @@ class Settings(BaseSettings):
         description="YAML with a list `price_rules`; default: that list in LiteLLM's configuration file.",
     )
     billing_prices_refresh_s: float = Field(
-        5.0, gt=0, le=60, description="How often price rules are read anew, for changes by other replicas."
+        5.0, gt=0, le=60, description="How often price rules are re-read, for changes by other replicas."
     )
     billing_prices_stale_max_s: float = Field(
-        120.0, ge=10, le=3600, description="Without a reading of the price rules for so long: 503."
+        120.0, ge=10, le=3600, description="How old the price rules may be before calls get 503."
     )
     billing_exempt_users: str = Field(
         "", description="LiteLLM user ids that are not billed, comma-separated (besides proxy admins)."
@@ -274,8 +276,8 @@ class Settings(BaseSettings):
         25,
         ge=1,
         le=3600,
-        description="How long running calls may go on after SIGTERM, in seconds; then they are cut and their "
-        "holds resolved. The platform's own limit must be ten seconds more.",
+        description="How long running calls may continue after SIGTERM, in seconds; then they are cut and "
+        "their holds resolved. The platform's own limit must be ten seconds longer.",
     )
     billing_holds_keep_days: int = Field(
         30, ge=1, le=3650, description="How long resolved holds are kept before they are purged."
@@ -283,8 +285,8 @@ class Settings(BaseSettings):
 
     billing_reconcile_books: str = Field(
         "ledger,spend_logs,stripe",
-        description="What the gateway compares by itself, comma-separated: `ledger` with itself, "
-        "`spend_logs` of LiteLLM, `stripe`; or `none`. Stripe is left out without STRIPE_API_KEY.",
+        description="What the gateway compares regularly, comma-separated: `ledger` with itself, LiteLLM's "
+        "`spend_logs`, `stripe`; or `none`. Stripe is skipped without STRIPE_API_KEY.",
     )
     billing_reconcile_interval_s: float = Field(
         3600.0, ge=1, le=604_800, description="How often one of the replicas compares the books, in seconds."
@@ -293,13 +295,13 @@ class Settings(BaseSettings):
         300.0,
         ge=0,
         le=86_400,
-        description="How long after its end a call's spend log row, or a payment's event, may be missing, "
-        "in seconds.",
+        description="How long after its end a call's spend log row, or a payment's event, may be missing, in "
+        "seconds.",
     )
     billing_reconcile_repair: bool = Field(
         True,
-        description="Whether the gateway's own comparison repairs what is safe, as does "
-        "`proxyllm reconcile --apply`.",
+        description="Whether the gateway's own comparison makes safe repairs, like `proxyllm reconcile "
+        "--apply`.",
     )
 
     @field_validator("stripe_api_base")
@@ -324,39 +326,42 @@ class Settings(BaseSettings):
 
     @property
     def exempt_users(self) -> tuple[str, ...]:
-        """LiteLLM's ids of the users that are not billed."""
+        """LiteLLM's ids of users that are not billed."""
         return words(self.billing_exempt_users)
 
     @property
     def return_hosts(self) -> tuple[str, ...]:
-        """Hosts, in lower case, that the browser may go to after Checkout besides our own."""
+        """Hosts, in lower case, that the browser may return to after Checkout besides our own."""
         return words(self.billing_return_hosts.lower())
 
     @property
     def reconcile_books(self) -> tuple[str, ...]:
-        """What the gateway compares by itself."""
+        """The books that the gateway compares regularly."""
         return () if self.billing_reconcile_books.strip() == "none" else words(self.billing_reconcile_books)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """The configured signing secrets; empty where the webhook is not configured."""
+        """The configured signing secrets; empty if the webhook is not configured."""
         return words(self.stripe_webhook_secret.get_secret_value()) if self.stripe_webhook_secret else ()
 
     @property
     def livemode(self) -> bool:
-        """Whether the Stripe key is a live one."""
+        """Whether the Stripe key is a live key."""
         key = self.stripe_api_key.get_secret_value() if self.stripe_api_key else ""
         return key.startswith(("sk_live_", "rk_live_"))
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The process's settings, read once. Raises pydantic's ValidationError naming each bad variable."""
+    """Returns the process's settings, read once.
+
+    Raises pydantic's ValidationError naming each bad variable.
+    """
     return Settings()
 
 
 def frame_bytes_read_max() -> int:
-    """The largest WebSocket frame that the server reads: one beyond the limit is answered with the reason,
-    one of twice its size is not even read.
+    """The largest WebSocket frame that the server reads: one above the limit is refused with a reason, one of
+    twice its size is not read at all.
     """
     return 2 * get_settings().billing_frame_bytes_max

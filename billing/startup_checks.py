@@ -1,4 +1,4 @@
-"""What must hold before the gateway serves, besides each setting's own type."""
+"""Checks of the settings before the gateway serves, beyond each setting's type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from billing.settings import Settings
 
 
 def check_settings(settings: Settings) -> list[str]:
-    """Returns warnings for the operator. Raises NotConfigured where serving would lose money."""
+    """Returns warnings for the operator. Raises NotConfigured if serving would lose money."""
     if settings.livemode and not settings.webhook_secrets:
         raise NotConfigured(
             "STRIPE_API_KEY is a live key but STRIPE_WEBHOOK_SECRET is not set: real payments would not be "
@@ -18,8 +18,8 @@ def check_settings(settings: Settings) -> list[str]:
         )
     if not settings.stripe_use_prepaid_balance or settings.stripe_billing_method not in {None, "prepaid"}:
         raise NotConfigured(
-            "Only prepaid billing is there yet: leave STRIPE_USE_PREPAID_BALANCE and STRIPE_BILLING_METHOD "
-            "out, or set them to true and prepaid."
+            "Only prepaid billing is supported so far: leave STRIPE_USE_PREPAID_BALANCE and "
+            "STRIPE_BILLING_METHOD unset, or set them to true and prepaid."
         )
     configured_rules(settings)
     return list(_warnings(settings))
@@ -34,4 +34,4 @@ def _warnings(settings: Settings) -> Iterator[str]:
         yield "STRIPE_WEBHOOK_SECRET is not set: /stripe/webhook answers 503 to every event."
     for name in ("stripe_meter_event_name", "stripe_price_id"):
         if getattr(settings, name) is not None:
-            yield f"{name.upper()} is set, but not used yet."
+            yield f"{name.upper()} is set but not used yet."

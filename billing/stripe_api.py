@@ -1,4 +1,4 @@
-"""The way to Stripe: one async client of the official SDK, and Stripe's errors as ours."""
+"""Access to Stripe: one async client of the official SDK, with Stripe's errors translated to ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import stripe
 from billing.errors import InvalidAmount, NotConfigured, StripeUnavailable
 from billing.settings import Settings
 
-# Pinned: the shapes that we read are those of this version, whatever the Stripe account's default is
+# Pinned: the shapes that we read are those of this version, whatever the account's default is
 # (https://docs.stripe.com/api/versioning).
 STRIPE_API_VERSION = "2026-10-28.endive"
 TIMEOUT_S = 15.0
@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 
 
 class StripeApi:
-    """Stripe as the services see it. Without a key every use of it raises NotConfigured."""
+    """Stripe as the services see it. Without a key, every use raises NotConfigured."""
 
     def __init__(self, client: stripe.StripeClient | None) -> None:
         self._client = client
 
     def require(self) -> stripe.StripeClient:
-        """The client. Raises NotConfigured without a key."""
+        """Returns the client. Raises NotConfigured without a key."""
         if self._client is None:
-            raise NotConfigured("Payments are not set up here: the operator must set STRIPE_API_KEY.")
+            raise NotConfigured("Payments are not configured: the operator must set STRIPE_API_KEY.")
         return self._client
 
     @property
@@ -40,12 +40,12 @@ class StripeApi:
 
 @asynccontextmanager
 async def connect_stripe(settings: Settings) -> AsyncIterator[StripeApi]:
-    """Stripe by the settings, closed at the end. Opens no connection before it is used."""
+    """Opens a Stripe client by the settings and closes it at the end. Connects on first use."""
     if settings.stripe_api_key is None:
         yield StripeApi(None)
         return
     base = settings.stripe_api_base
-    # A local Stripe speaks plain http: no certificate to check, and loading the authorities takes 0.1 s.
+    # A local Stripe uses plain http: no certificate to check, and loading the authorities takes 0.1 s.
     http_client = stripe.HTTPXClient(timeout=TIMEOUT_S, verify_ssl_certs=not base.startswith("http://"))
     client = stripe.StripeClient(
         settings.stripe_api_key.get_secret_value(),
@@ -61,10 +61,10 @@ async def connect_stripe(settings: Settings) -> AsyncIterator[StripeApi]:
 
 
 def _meter_events_base(api_base: str) -> str:
-    """Real Stripe takes meter events on a host of its own; a local one takes them where it takes all.
+    """Returns the base URL for meter events: a separate host at real Stripe, the same one locally.
 
-    A guard: nothing sends them yet, but the SDK's own default would send what is meant for a local Stripe,
-    key and all, to the real one.
+    A safeguard: nothing sends them yet, but the SDK's own default would send events for a local Stripe,
+    including the key, to the real one.
     """
     if api_base == stripe.DEFAULT_API_BASE:
         return stripe.DEFAULT_METER_EVENTS_API_BASE
@@ -73,7 +73,7 @@ def _meter_events_base(api_base: str) -> str:
 
 @contextmanager
 def stripe_errors() -> Iterator[None]:
-    """Stripe's failures become StripeUnavailable; an amount that Stripe does not take, InvalidAmount."""
+    """Translates Stripe's errors: a rejected amount is InvalidAmount, anything else StripeUnavailable."""
     try:
         yield
     except stripe.StripeError as error:
@@ -85,10 +85,10 @@ def stripe_errors() -> Iterator[None]:
             error.__cause__,
         )
         if error.code in ("amount_too_small", "amount_too_large"):
-            raise InvalidAmount("Stripe does not take this amount.", param="amount") from error
+            raise InvalidAmount("Stripe does not accept this amount.", param="amount") from error
         raise StripeUnavailable("The payment service did not answer as expected. Try again later.") from error
 
 
 def is_missing(error: stripe.InvalidRequestError) -> bool:
-    """Whether Stripe says that it does not know the object (https://docs.stripe.com/error-codes)."""
+    """Whether Stripe reports that it does not know the object (https://docs.stripe.com/error-codes)."""
     return error.code == "resource_missing" or error.http_status == 404

@@ -1,1 +1,1 @@
-"""What the gateway needs besides billing: configuration, start and stop, doctor, tailnet, Ollama."""
+"""The parts of the gateway besides billing: configuration, start and stop, doctor, tailnet, Ollama."""

@@ -1,13 +1,13 @@
-"""Why `proxyllm run` stopped, one class and one exit code each.
+"""Why `proxyllm run` stopped: one class and one exit code each.
 
     RunFailure
     ├── PortTaken (3)           another program listens on PORT or PORT+1
     ├── HomeUnusable (4)        PROXYLLM_HOME cannot be written
     ├── AlreadyRunning (5)      another `proxyllm run` uses this PROXYLLM_HOME
-    ├── DatabaseUnusable (6)    the Postgres of DATABASE_URL, or our own, does not answer or refuses us
-    ├── ProgramMissing (7)      a program that we start is not installed
-    ├── ProcessFailed (8)       a process of ours did not start
-    └── ProcessDied (9)         a process of ours ended while it should run
+    ├── DatabaseUnusable (6)    the Postgres of DATABASE_URL, or our own, does not answer or rejects us
+    ├── ProgramMissing (7)      a required program is not installed
+    ├── ProcessFailed (8)       a process did not start
+    └── ProcessDied (9)         a process ended unexpectedly
 
 The message is one line that says what to do; `log_tail` holds the last lines of the process's log, if any.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class RunFailure(Exception):
-    """Root of all expected failures of `proxyllm run`. Never raised itself."""
+    """Base class of all expected failures of `proxyllm run`. Never raised itself."""
 
     exit_code = 1
 
@@ -39,19 +39,19 @@ class HomeUnusable(RunFailure):
 
 
 class AlreadyRunning(RunFailure):
-    """A living `proxyllm run` holds the lock of this PROXYLLM_HOME."""
+    """A running `proxyllm run` holds the lock of this PROXYLLM_HOME."""
 
     exit_code = 5
 
 
 class DatabaseUnusable(RunFailure):
-    """The database does not answer, or refuses us."""
+    """The database does not answer, or rejects us."""
 
     exit_code = 6
 
 
 class ProgramMissing(RunFailure):
-    """A program that we start is not installed."""
+    """A required program is not installed."""
 
     exit_code = 7
 
@@ -63,6 +63,6 @@ class ProcessFailed(RunFailure):
 
 
 class ProcessDied(RunFailure):
-    """A process ended that should have gone on."""
+    """A process ended unexpectedly."""
 
     exit_code = 9

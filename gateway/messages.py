@@ -1,4 +1,4 @@
-"""What supervisor and commands say: one line each, on standard error, where platforms collect logs."""
+"""Messages of supervisor and commands: one line each on standard error, where platforms collect logs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ DONE, FAILED = 0, 1  # exit codes
 
 
 def tell(text: str) -> None:
-    """What happens."""
+    """Reports what is happening."""
     sys.stderr.write(f"proxyllm: {text}\n")
     sys.stderr.flush()
 
 
 def warn(text: str) -> None:
-    """What an operator should look at."""
+    """Reports what an operator should check."""
     tell(f"warning: {text}")

@@ -1,4 +1,4 @@
-"""The commands that read or prepare the database: `migrate`, `prove`."""
+"""The commands that read or prepare the database: `migrate`, `verify`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def apply_migrations(*, as_json: bool) -> int:
     return answer(_apply(as_json=as_json))
 
 
-def prove_books(*, as_json: bool) -> int:
-    """`proxyllm prove`."""
-    return answer(_prove(as_json=as_json))
+def verify_books(*, as_json: bool) -> int:
+    """`proxyllm verify`."""
+    return answer(_verify(as_json=as_json))
 
 
 async def _apply(*, as_json: bool) -> int:
@@ -45,7 +45,7 @@ async def _apply(*, as_json: bool) -> int:
 
 @asynccontextmanager
 async def open_books(settings: Settings) -> AsyncIterator[LedgerReader]:
-    """The books of DATABASE_URL, to read."""
+    """Opens the books of DATABASE_URL for reading."""
     pool = await open_pool(settings, max_size=2, application_name="proxyllm cli")
     try:
         yield LedgerReader(pool, currency=settings.billing_currency)
@@ -53,13 +53,17 @@ async def open_books(settings: Settings) -> AsyncIterator[LedgerReader]:
         await pool.close()
 
 
-async def _prove(*, as_json: bool) -> int:
+async def _verify(*, as_json: bool) -> int:
     async with open_books(get_settings()) as books:
-        found = await books.prove()
+        found = await books.verify()
     if as_json:
-        say(json.dumps({"proved": not found, "discrepancies": [asdict(one) for one in found]}))
+        say(
+            json.dumps(
+                {"verified": not found, "proved": not found, "discrepancies": [asdict(one) for one in found]}
+            )
+        )
     else:
-        say("\n".join(map(_line_of, found)) or "the books prove themselves")
+        say("\n".join(map(_line_of, found)) or "the books agree with themselves")
     return FAILED if found else DONE
 
 

@@ -16,7 +16,7 @@ from proxyllm.output import say
 
 
 def examine_deployment(config: Path, *, offline: bool, as_json: bool) -> int:
-    """Says what it finds; the exit code is 1 where something has failed."""
+    """Prints the findings; the exit code is 1 if a check has failed."""
     environment = dict(os.environ)
     findings = before_start(config, environment) if offline else asyncio.run(examine(config, environment))
     healthy = is_healthy(findings)
@@ -29,7 +29,7 @@ def examine_deployment(config: Path, *, offline: bool, as_json: bool) -> int:
 
 
 def may_serve(config: Path, environment: Mapping[str, str], drain_s: int) -> bool:
-    """Whether `proxyllm serve` may start. Says what stands against it, and what is odd."""
+    """Whether `proxyllm serve` may start. Prints failures and warnings."""
     findings = before_start(config, environment, drain_s)
     for finding in findings:
         if finding.level != "ok":

@@ -13,7 +13,7 @@ from gateway.messages import DONE, tell
 from gateway.models.ollama import Discovered, Price, Wanted, discover, read_price
 from proxyllm.output import answer, say
 
-HEADER = "# Written by `proxyllm ollama discover`: run it again to renew. Prices are US dollars a token.\n"
+HEADER = "# Written by `proxyllm ollama discover`: run it again to update. Prices are US dollars per token.\n"
 
 
 def discover_node(base_url: str, wanted: Wanted, output: Path | None, *, as_json: bool) -> int:
@@ -37,7 +37,7 @@ async def _discover(base_url: str, wanted: Wanted, output: Path | None, *, as_js
 
 
 def read_model_prices(texts: Sequence[str]) -> dict[str, Price]:
-    """`NAME=IN/OUT` each. Raises NotConfigured for what is not, and for a name that stands twice."""
+    """Parses `NAME=IN/OUT` entries. Raises NotConfigured for invalid or duplicate ones."""
     prices: dict[str, Price] = {}
     for text in texts:
         name, equals, price = text.rpartition("=")
@@ -52,7 +52,7 @@ def _yaml(found: Discovered) -> str:
 
 
 def _write(output: Path, found: Discovered) -> None:
-    """Replaces only what this command wrote. Raises NotConfigured for another file, or where it cannot."""
+    """Only replaces files written by this command. Raises NotConfigured for others, or if writing fails."""
     try:
         if output.exists() and not output.read_text("utf-8").startswith(HEADER):
             raise NotConfigured(f"{output} was not written by this command: name another file.")

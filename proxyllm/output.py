@@ -1,4 +1,4 @@
-"""How commands speak: results on standard output, complaints on standard error, and an exit code."""
+"""The output of commands: results on standard output, errors on standard error, and an exit code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from gateway.messages import FAILED, tell
 
 
 def say(text: str) -> None:
-    """One thing to the user, at once."""
+    """Prints a line immediately."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def answer(command: Coroutine[object, object, int]) -> int:
-    """Runs a command; an expected failure is one line, behind what its log says, and an exit code."""
+    """Runs a command; an expected failure becomes one line after its log, and an exit code."""
     try:
         return asyncio.run(command)
     except RunFailure as failure:
@@ -32,6 +32,6 @@ def answer(command: Coroutine[object, object, int]) -> int:
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """A line a row, with columns as wide as what stands in them. Takes one row at least."""
+    """Formats rows with aligned columns. Requires at least one row."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

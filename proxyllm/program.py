@@ -129,11 +129,12 @@ def migrate(as_json: Json = False) -> None:
 
 
 @app.command()
-def prove(as_json: Json = False) -> None:
-    """Check that the books prove themselves; exit code 1 and a list where they do not."""
-    from proxyllm.books import prove_books
+@app.command("prove", hidden=True)  # the command's former name
+def verify(as_json: Json = False) -> None:
+    """Verify the books against themselves; list what disagrees and exit with 1."""
+    from proxyllm.books import verify_books
 
-    raise typer.Exit(prove_books(as_json=as_json))
+    raise typer.Exit(verify_books(as_json=as_json))
 
 
 @app.command()
@@ -148,7 +149,7 @@ def review(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the books; with --price.")] = "priced by the operator",
 ) -> None:
-    """List the calls whose end was never heard of, and those whose cost nobody knows; or price one."""
+    """List calls without a success event and calls of unknown cost; or set the cost of one."""
     from proxyllm.review import list_for_review, price_call
 
     if price is not None:

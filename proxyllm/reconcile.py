@@ -26,7 +26,7 @@ _WAIT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asked for; times as ISO 8601 texts."""
+    """The command line's options; times as ISO 8601 strings."""
 
     since: str | None = None
     until: str | None = None
@@ -36,7 +36,7 @@ class Options:
 
 
 def reconcile(options: Options) -> int:
-    """Exit code 0: all agrees or was repaired; 1: something differs; 2: something cannot be compared."""
+    """Exit code 0: everything agrees or was repaired; 1: differences; 2: something could not be compared."""
     try:
         report = asyncio.run(_run(options))
     except BillingError as error:
@@ -58,7 +58,7 @@ async def _run(options: Options) -> Report:
 
 
 def _books(wanted: Sequence[Source], settings: Settings) -> tuple[tuple[Source, ...], tuple[Findings, ...]]:
-    """What to compare. Stripe is left out, and that is said, where it was not asked for and has no key."""
+    """Returns what to compare. Without a key, Stripe is skipped with a note unless requested."""
     if wanted:
         return tuple(wanted), ()
     if settings.stripe_api_key is not None:
@@ -124,7 +124,7 @@ def _table(report: Report, *, is_repairing: bool) -> str:
         lines += sorted({f"{one.rule}: {one.explanation}" for one in found})
     repairable = sum(1 for one in found if one.repair and not one.repaired)
     if repairable and not is_repairing:
-        lines += ["", f"{repairable} of these can be repaired safely: run it again with --apply."]
+        lines += ["", f"{repairable} of these can be repaired safely: run this again with --apply."]
     return "\n".join(lines)
 
 

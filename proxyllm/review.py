@@ -1,4 +1,4 @@
-"""`proxyllm review`: calls charged an estimate, and the price of one, named by hand."""
+"""`proxyllm review`: lists calls charged an estimate, and sets the cost of one."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def price_call(call_id: str, cost: str, reason: str, *, as_json: bool) -> int:
 
 async def _review(limit: int, *, as_json: bool) -> int:
     async with open_books(get_settings()) as books:
-        unheard = await books.for_review(limit=limit)
+        unconfirmed = await books.for_review(limit=limit)
         unpriced = await unpriced_calls(books, limit=limit)
     if as_json:
-        calls = [*map(_unconfirmed, unheard), *map(_unpriced, unpriced)]
+        calls = [*map(_unconfirmed, unconfirmed), *map(_unpriced, unpriced)]
         say(json.dumps({"calls": calls}))
     else:
-        lines = [*map(_unconfirmed_line, unheard), *map(_unpriced_line, unpriced)]
+        lines = [*map(_unconfirmed_line, unconfirmed), *map(_unpriced_line, unpriced)]
         say("\n".join(lines) or "nothing to review")
     return DONE
 
@@ -84,7 +84,7 @@ def _unpriced(call: UnpricedCall) -> dict[str, object]:
 def _unconfirmed_line(call: UnconfirmedCall) -> str:
     charged = format_nanos(call.hold.charged_nanos or 0)
     who = f"{call.hold.payer.customer_id} {call.hold.key}"
-    return f"{call.resolved_at:%Y-%m-%d %H:%M:%S} {who} charged {charged}, its end was never heard of"
+    return f"{call.resolved_at:%Y-%m-%d %H:%M:%S} {who} charged {charged}, no success event arrived"
 
 
 def _unpriced_line(call: UnpricedCall) -> str:

@@ -15,7 +15,7 @@ from proxyllm.doctor import may_serve
 from proxyllm.output import answer, say
 
 if TYPE_CHECKING:
-    from devkit.run.plan import Options as RunOptions  # needs what a deployed gateway does not have
+    from devkit.run.plan import Options as RunOptions  # needs packages that a deployed gateway does not have
 
 
 def run_everything(options: RunOptions) -> int:
@@ -26,7 +26,10 @@ def run_everything(options: RunOptions) -> int:
 
 
 def serve_gateway(options: Options, *, migrate_first: bool) -> int:
-    """`proxyllm serve`: the gateway under its supervisor, until SIGTERM. Returns only if it may not start."""
+    """`proxyllm serve`: runs the gateway under its supervisor until SIGTERM.
+
+    Only returns if it may not start.
+    """
     if migrate_first and (failed := apply_migrations(as_json=False)):
         return failed
     if not may_serve(options.config, options.environment, options.drain_s):
@@ -34,7 +37,9 @@ def serve_gateway(options: Options, *, migrate_first: bool) -> int:
     code = answer(supervise(options, get_settings()))
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # all is closed; taking the interpreter apart would take longer than stopping the gateway
+    os._exit(
+        code
+    )  # everything is closed; finalizing the interpreter would take longer than stopping the gateway
 
 
 async def _done(running: Coroutine[object, object, None]) -> int:

@@ -1,4 +1,4 @@
-"""Times on the command line."""
+"""Parses times of the command line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from billing.errors import BadRequest
 
-DAYS = 7  # that a command looks at where nobody says from when
+DAYS = 7  # the default period of commands
 
 
 def moment(text: str, option: str) -> datetime:
-    """ISO 8601 as a time in UTC, which it is where it names no zone. Raises BadRequest naming `option`."""
+    """Parses ISO 8601 into UTC, the default zone. Raises BadRequest naming `option`."""
     try:
         read = datetime.fromisoformat(text)
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

@@ -1,1 +1,1 @@
-"""Reading balances and transactions over HTTP."""
+"""HTTP endpoints for balances and transactions."""

@@ -25,7 +25,7 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
 async def read_balance(
     settings: SettingsDep, ledger: LedgerDep, caller: CallerDep, choice: ChoiceDep
 ) -> Balance:
-    """The balance of the key's customer. A customer not seen before has zeros."""
+    """Returns the balance of the key's customer; zeros for a customer not seen before."""
     payer = payer_to_read(caller, choice, settings.stripe_charge_by)
     return Balance.of(await ledger.account(payer))
 
@@ -56,7 +56,7 @@ async def list_transactions(
     until: Annotated[datetime | None, Query(description="Before this time.")] = None,
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
-    """The books of the key's customer, newest first."""
+    """Lists the transactions of the key's customer, newest first."""
     payer = payer_to_read(caller, choice, settings.stripe_charge_by)
     query = TransactionQuery(
         limit=limit,
@@ -83,7 +83,7 @@ async def list_transactions(
 async def list_balances(
     ledger: LedgerDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
 ) -> BalancePage:
-    """All customers, in the order in which they came."""
+    """Lists all customers, oldest account first."""
     require_reads_all(caller)
     accounts = await ledger.accounts(limit=limit, after_id=decode_cursor(cursor) or 0)
     return BalancePage(

@@ -23,15 +23,15 @@ class AutoTopup(BaseModel):
 
 
 class Balance(BaseModel):
-    """What a customer has. `available` is `balance - held`; after a refund it may be below zero."""
+    """A customer's balance. `available` is `balance - held`; it can be negative after a refund."""
 
     customer_type: CustomerType
     customer_id: str
     stripe_customer_id: str | None
     currency: str = Field(examples=["usd"])
     balance: str = Field(description=_MONEY, examples=["9.998765432"])
-    held: str = Field(description="Set aside for running calls.", examples=["0.05"])
-    available: str = Field(description="What new calls may take.", examples=["9.948765432"])
+    held: str = Field(description="Reserved for running calls.", examples=["0.05"])
+    available: str = Field(description="What new calls can use.", examples=["9.948765432"])
     total_topups: str = Field(description=_MONEY, examples=["10.00"])
     total_spent: str = Field(description=_MONEY, examples=["0.001234568"])
     low_balance_threshold: str | None = Field(description=_MONEY)
@@ -39,7 +39,7 @@ class Balance(BaseModel):
 
     @staticmethod
     def of(account: Account) -> Balance:
-        """The account as JSON."""
+        """Builds the JSON model of an account."""
         return Balance(
             customer_type=account.payer.customer_type,
             customer_id=account.payer.customer_id,
@@ -60,18 +60,18 @@ class Balance(BaseModel):
 
 
 class BalancePage(BaseModel):
-    """Customers in the order in which they came."""
+    """A page of customers, oldest account first."""
 
     data: list[Balance]
     next_cursor: NextCursor
 
 
 class TransactionLine(BaseModel):
-    """One line of the books."""
+    """One transaction on a customer's account."""
 
     id: str
     type: TransactionKind
-    amount: str = Field(description="Signed: what it added to the balance.", examples=["-0.000123"])
+    amount: str = Field(description="Signed: the change of the balance.", examples=["-0.000123"])
     balance_after: str = Field(examples=["9.999877"])
     created_at: datetime
     description: str
@@ -81,7 +81,7 @@ class TransactionLine(BaseModel):
 
     @staticmethod
     def of(transaction: Transaction) -> TransactionLine:
-        """The transaction as JSON."""
+        """Builds the JSON model of a transaction."""
         return TransactionLine(
             id=str(transaction.id),
             type=transaction.kind,
@@ -94,7 +94,7 @@ class TransactionLine(BaseModel):
 
 
 class TransactionPage(BaseModel):
-    """Newest first."""
+    """A page of transactions, newest first."""
 
     data: list[TransactionLine]
     next_cursor: NextCursor

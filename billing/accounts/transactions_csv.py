@@ -1,4 +1,4 @@
-"""Transactions for a spreadsheet."""
+"""Exports transactions as CSV."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from billing.accounts.schemas import TransactionLine
 
 MEDIA_TYPE = "text/csv"
 _COLUMNS = ("id", "type", "amount", "balance_after", "created_at", "description", "detail")
-# A cell that begins with one of these is a formula to a spreadsheet
+# Spreadsheets evaluate cells that start with one of these as formulas
 # (https://owasp.org/www-community/attacks/CSV_Injection).
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def prefers_csv(accept: str | None) -> bool:
-    """Whether an Accept header wants CSV rather than JSON."""
+    """Whether an Accept header prefers CSV to JSON."""
     weights = dict(_weight(part) for part in reversed((accept or "").split(",")))
     csv_weight = weights.get(MEDIA_TYPE, weights.get("text/*", 0.0))
     return csv_weight > 0 and csv_weight > weights.get("application/json", 0.0)
 
 
 def render_csv(lines: Iterable[TransactionLine]) -> str:
-    """CSV by RFC 4180, with a header. Amounts stay numbers; text cells cannot become formulas."""
+    """Renders CSV (RFC 4180) with a header row. Amounts stay numbers; text cells cannot become formulas."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_COLUMNS)

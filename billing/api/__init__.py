@@ -1,1 +1,1 @@
-"""What all of billing's HTTP endpoints share."""
+"""Shared code of all billing HTTP endpoints."""

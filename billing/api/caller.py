@@ -1,4 +1,4 @@
-"""Who asks: what the key alone says about its holder. `billing/proxy/` finds it out from LiteLLM."""
+"""The caller of a request, determined from the key alone. `billing/proxy/` looks it up in LiteLLM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing.settings import CustomerType
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of an accepted key. `payer` is None where STRIPE_CHARGE_BY finds nobody on the key."""
+    """The holder of a valid key. `payer` is None if STRIPE_CHARGE_BY finds no customer on the key."""
 
     payer: Payer | None
     is_admin: bool = False
@@ -24,39 +24,39 @@ class Caller:
 
     @property
     def reads_all(self) -> bool:
-        """Whether it may look at every customer."""
+        """Whether the caller may see all customers."""
         return self.is_admin or self.is_admin_viewer
 
     @property
     def name(self) -> str | None:
-        """Who it is, for the books: its user, or its key where it has none."""
+        """The name recorded in the books: the caller's user, or its key if it has no user."""
         return self.user_id or self.key_hash
 
 
-# Raises Unauthorized, or Forbidden, for a key that LiteLLM does not accept; Unavailable where it cannot tell.
+# Raises Unauthorized or Forbidden for a key that LiteLLM rejects; Unavailable if it cannot be checked.
 Authenticate = Callable[[Request], Awaitable[Caller]]
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerChoice:
-    """The customer that a request names, if it names one."""
+    """The customer named in a request, if any."""
 
     customer_type: CustomerType | None
     customer_id: str | None
 
 
 def customer_of(customer_type: CustomerType | None, customer_id: str, charge_by: CustomerType) -> Payer:
-    """The customer of this id; of the kind that STRIPE_CHARGE_BY says where none is named."""
+    """The customer with this id; STRIPE_CHARGE_BY gives the type if none is named."""
     return Payer(customer_type or charge_by, customer_id)
 
 
 def payer_to_read(caller: Caller, choice: CustomerChoice, charge_by: CustomerType) -> Payer:
-    """Whose books the caller may see: its own, or for the operator anybody's."""
+    """Returns the customer whose books the caller may read: its own, or anyone's for the operator."""
     return _payer(caller, choice, charge_by, allowed=caller.reads_all)
 
 
 def payer_to_change(caller: Caller, choice: CustomerChoice, charge_by: CustomerType) -> Payer:
-    """For whom the caller may act: for itself, or as a full admin for anybody."""
+    """Returns the customer the caller may act for: itself, or anyone for a full admin."""
     return _payer(caller, choice, charge_by, allowed=caller.is_admin)
 
 
@@ -77,15 +77,15 @@ def _payer(caller: Caller, choice: CustomerChoice, charge_by: CustomerType, *, a
         return _own_payer(caller, choice)
     named = customer_of(choice.customer_type, choice.customer_id, charge_by)
     if named != caller.payer and not allowed:
-        raise AdminOnly("A key sees and tops up its own customer only: leave customer_id out.")
+        raise AdminOnly("This key can only see and top up its own customer: omit customer_id.")
     return named
 
 
 def _own_payer(caller: Caller, choice: CustomerChoice) -> Payer:
     if choice.customer_type is not None:
-        raise BadRequest("customer_type needs customer_id.", param="customer_id")
+        raise BadRequest("customer_type requires customer_id.", param="customer_id")
     if caller.payer is not None:
         return caller.payer
     if caller.reads_all:
-        raise BadRequest("This admin key has no customer of its own: name customer_id.", param="customer_id")
-    raise NoPayer("This key names no customer to bill. Ask the operator to give it one.")
+        raise BadRequest("This admin key has no customer of its own: pass customer_id.", param="customer_id")
+    raise NoPayer("This key has no customer to bill. Ask the operator to assign one.")

@@ -1,7 +1,7 @@
-"""What every route of ours has in common on the wire: bounded bodies, exact JSON, errors in OpenAI's shape.
+"""Request and response handling shared by all billing routes: body limits, exact JSON, OpenAI-style errors.
 
-LiteLLM's app has exception handlers of its own, which we leave alone: `BillingRoute` renders our errors
-itself, for our routes only.
+LiteLLM's app has its own exception handlers, which stay untouched: `BillingRoute` renders billing errors
+itself, for billing routes only.
 """
 
 from __future__ import annotations
@@ -34,44 +34,47 @@ Handler = Callable[[Request], Coroutine[object, object, Response]]
 class ErrorDetail(BaseModel):
     """OpenAI's error object (https://platform.openai.com/docs/guides/error-codes)."""
 
-    message: str = Field(description="What is wrong, and what to do about it.")
+    message: str = Field(description="What is wrong and what to do about it.")
     type: str = Field(examples=["invalid_request_error"])
-    param: str | None = Field(None, description="The field that is wrong.")
-    code: str | None = Field(None, description="A stable word for programs.", examples=["invalid_amount"])
+    param: str | None = Field(None, description="The invalid field.")
+    code: str | None = Field(None, description="A stable code for programs.", examples=["invalid_amount"])
 
 
 class ErrorBody(BaseModel):
-    """Every 4xx and 5xx of ours."""
+    """The body of every 4xx and 5xx response of a billing route."""
 
     error: ErrorDetail
 
 
 _DESCRIPTIONS = {
-    400: "The request cannot be understood; sending it again changes nothing.",
-    401: "No key, or a key that is unknown, blocked or expired.",
-    403: "The key is known, but may not do this.",
-    404: "No such object, or it belongs to somebody else.",
-    409: "What is there already stands in the way.",
-    413: "The body is beyond the limit.",
-    503: "Something that this needs is missing now; try again later.",
+    400: "The request is invalid; do not retry it unchanged.",
+    401: "The key is missing, unknown, blocked or expired.",
+    403: "The key is valid but not allowed to do this.",
+    404: "The object does not exist or belongs to someone else.",
+    409: "The request conflicts with the current state.",
+    413: "The body is too large.",
+    503: "A dependency is temporarily unavailable; try again later.",
 }
 Responses = dict[int | str, dict[str, object]]
 
 
 def errors(*statuses: int) -> Responses:
-    """The `responses=` of a route that may answer these errors; says all of them, so FastAPI adds no 422."""
+    """Builds a route's `responses=` for these error statuses; covers all 4XX, so FastAPI adds no 422."""
     declared: Responses = {
         status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses
     }
-    declared["4XX"] = {"model": ErrorBody, "description": "Any other refusal has the same shape."}
+    declared["4XX"] = {"model": ErrorBody, "description": "All other errors have the same shape."}
     return declared
 
 
 class BillingRequest(Request):
-    """A request whose body was read up to a limit, and whose JSON has Decimals and no NaN."""
+    """A request with a size-limited body whose JSON numbers are Decimals and never NaN."""
 
     async def read(self, bytes_max: int) -> None:
-        """Reads the body. Raises TooLarge as soon as more than `bytes_max` bytes are announced or came."""
+        """Reads the body.
+
+        Raises TooLarge as soon as more than `bytes_max` bytes are announced or received.
+        """
         announced = self.headers.get("content-length", "")
         if announced.isdecimal() and (len(announced) > 15 or int(announced) > bytes_max):
             raise _too_large(bytes_max)
@@ -85,7 +88,10 @@ class BillingRequest(Request):
         self._body = b"".join(chunks)
 
     async def json(self) -> object:
-        """The body as JSON. Raises json.JSONDecodeError, which FastAPI turns into a validation error."""
+        """Parses the body as JSON.
+
+        Raises json.JSONDecodeError, which FastAPI turns into a validation error.
+        """
         return parse_json(await self.body())
 
 
@@ -94,30 +100,30 @@ def _too_large(bytes_max: int) -> TooLarge:
 
 
 def parse_json(body: bytes) -> object:
-    """Strict JSON: numbers with a point become Decimal; NaN and infinities are refused.
+    """Parses strict JSON: numbers with a decimal point become Decimal; NaN and infinities are rejected.
 
-    Raises json.JSONDecodeError for whatever cannot be read: other encodings, endless nesting or digits.
+    Raises json.JSONDecodeError for anything unreadable: other encodings, excessive nesting or digits.
     """
     try:
         parsed: object = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
     except json.JSONDecodeError:
         raise
     except (ValueError, InvalidOperation, RecursionError) as error:
-        raise json.JSONDecodeError(f"not JSON that we read: {type(error).__name__}", "", 0) from error
+        raise json.JSONDecodeError(f"unreadable JSON: {type(error).__name__}", "", 0) from error
     return parsed
 
 
 def _no_constant(name: str) -> Decimal:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 class BillingRoute(APIRoute):
-    """A route that answers BillingError, bad input and a missing database in our shape."""
+    """A route that returns BillingError, invalid input and database outages as OpenAI-style errors."""
 
     body_bytes_max = BODY_BYTES_MAX
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler, with a bounded request in front and our errors behind."""
+        """Wraps FastAPI's handler with the body limit and billing's error rendering."""
         handle = super().get_route_handler()
 
         async def handle_billing(request: Request) -> Response:
@@ -133,13 +139,13 @@ class BillingRoute(APIRoute):
                 logger.warning("database unavailable on %s: %s", request.url.path, type(error).__name__)
                 return error_response(LedgerUnavailable("The database did not answer. Try again shortly."))
             except ClientDisconnect:
-                return Response(status_code=499)  # nobody reads it
+                return Response(status_code=499)  # the client is gone; nobody reads this
 
         return handle_billing
 
 
 class WebhookRoute(BillingRoute):
-    """Stripe's events are larger than a customer's requests."""
+    """A route with the larger body limit of Stripe's events."""
 
     body_bytes_max = WEBHOOK_BYTES_MAX
 
@@ -153,7 +159,7 @@ def _bad_request(error: RequestValidationError) -> BadRequest:
 
 
 def error_detail(error: BillingError) -> dict[str, JsonValue]:
-    """`error` as OpenAI's error object; of missing credit it says what is available and what is required."""
+    """Renders `error` as OpenAI's error object, for InsufficientCredits with the amounts."""
     detail: dict[str, JsonValue] = {
         "message": error.message,
         "type": error.type,
@@ -167,12 +173,12 @@ def error_detail(error: BillingError) -> dict[str, JsonValue]:
 
 
 def error_response(error: BillingError) -> JSONResponse:
-    """`error` in OpenAI's shape, with Retry-After where trying again may help."""
+    """Renders `error` in OpenAI's shape, with Retry-After if a retry may succeed."""
     return JSONResponse({"error": error_detail(error)}, error.status, error_headers(error))
 
 
 def error_headers(error: BillingError) -> dict[str, str]:
-    """Never cached; says when to try again where that may help."""
+    """Headers of an error: never cached, with Retry-After if a retry may succeed."""
     headers = {"cache-control": "no-store"}
     if error.status == 503:
         headers["retry-after"] = str(RETRY_AFTER_S)

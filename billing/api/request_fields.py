@@ -1,4 +1,4 @@
-"""Fields that several requests have, checked once."""
+"""Validated field types shared by several requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 from billing.errors import InvalidAmount
 from billing.money import parse_amount
 
-# PostgreSQL stores no NUL, and no page, spreadsheet or log needs the other control characters.
+# PostgreSQL cannot store NUL, and no page, spreadsheet or log needs the other control characters.
 PLAIN_TEXT = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -27,21 +27,21 @@ def _printable(text: str) -> str:
     return text
 
 
-# A caller's amount. InvalidAmount is not a ValueError, so it passes through pydantic as it is.
+# An amount sent by a client. InvalidAmount is not a ValueError, so pydantic lets it through unchanged.
 AmountNanos = Annotated[
     int,
     BeforeValidator(_amount_nanos),
     WithJsonSchema(
         {
             "anyOf": [{"type": "string", "pattern": r"^\d{1,12}(\.\d{1,9})?$"}, {"type": "number"}],
-            "description": "Major units as a decimal string (or a number), exactly as written.",
+            "description": "Major units as a decimal string (or a number), read exactly.",
             "examples": ["10.00"],
         }
     ),
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=PLAIN_TEXT)]
-# An id as LiteLLM takes it: of a user, a team, an end user, or the hash of a key.
+# An id as LiteLLM accepts it: of a user, team or end user, or the hash of a key.
 CustomerId = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=PLAIN_TEXT), AfterValidator(_printable)
 ]

@@ -1,4 +1,4 @@
-"""How endpoints find the running services: by class, at `app.state.billing`."""
+"""Gives endpoints the running services, by class, from `app.state.billing`."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Service = TypeVar("Service")
 
 
 class Services:
-    """The services of one process. What each feature offers is added at start-up (`billing/features.py`)."""
+    """The services of one process. Each feature's services are added at start-up (`billing/features.py`)."""
 
     def __init__(self, authenticate: Authenticate) -> None:
         self.authenticate = authenticate
         self._instances: dict[type, object] = {}
 
     def add(self, kind: type[Service], instance: Service) -> None:
-        """Endpoints that ask for `kind` get this instance, which may be of a subclass."""
+        """Registers the instance that endpoints get for `kind`; it may be of a subclass."""
         self._instances[kind] = instance
 
     def get(self, kind: type[Service]) -> Service:
-        """The instance that was added for `kind`. Raises KeyError where there is none."""
+        """Returns the instance registered for `kind`. Raises KeyError if there is none."""
         return cast(Service, self._instances[kind])
 
 
 def services_of(request: Request) -> Services:
-    """The services of this process. Raises NotConfigured before start-up has finished."""
+    """Returns the services of this process. Raises NotConfigured before start-up has finished."""
     services = getattr(request.app.state, "billing", None)
     if services is None:
         raise NotConfigured("Billing has not started yet. Try again shortly.")
@@ -43,7 +43,7 @@ def services_of(request: Request) -> Services:
 
 
 def service_of(kind: type[Service]) -> Callable[[Request], Service]:
-    """A dependency: the service of this class, as in `Annotated[Topups, Depends(service_of(Topups))]`."""
+    """A FastAPI dependency for a service, as in `Annotated[Topups, Depends(service_of(Topups))]`."""
 
     def find(request: Request) -> Service:
         return services_of(request).get(kind)

@@ -1,1 +1,1 @@
-"""Credit that the operator gives."""
+"""Credit granted by the operator."""

@@ -1,4 +1,4 @@
-"""`POST /stripe/credits`, for the operator."""
+"""`POST /stripe/credits`: the operator grants credit."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
 
 @router.post(
     "/stripe/credits",
-    summary="Give a customer credit (admins)",
+    summary="Grant a customer credit (admins)",
     responses=errors(400, 401, 403, 409, 413, 503),
 )
 async def give_credit(
     settings: SettingsDep, service: CreditsDep, caller: CallerDep, body: CreditRequest
 ) -> CreditResponse:
-    """Adds to a customer's balance without a payment, and writes down who gave it and why."""
+    """Adds to a customer's balance without a payment and records who granted it and why."""
     require_admin(caller)
     payer = customer_of(body.customer_type, body.customer_id, settings.stripe_charge_by)
     transaction = await service.give(payer, body.amount_nanos, body.reason, caller.name, body.idempotency_key)

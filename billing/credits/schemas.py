@@ -1,4 +1,4 @@
-"""Credit from the operator, over the wire."""
+"""Request and response of granting credit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from billing.settings import CustomerType
 
 
 class CreditRequest(BaseModel):
-    """Money for nothing, so it says for whom and why."""
+    """Credit without a payment; the reason is mandatory."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -19,12 +19,12 @@ class CreditRequest(BaseModel):
     amount_nanos: AmountNanos = Field(alias="amount")
     reason: Reason
     idempotency_key: Text | None = Field(
-        None, description="The same key with the same content is credited once; with other content: 409."
+        None, description="Repeats with the same content are credited once; different content: 409."
     )
 
 
 class CreditResponse(TransactionLine):
-    """The line that the credit wrote, and whose it is."""
+    """The transaction of the credit, and the customer it belongs to."""
 
     customer_type: CustomerType
     customer_id: str

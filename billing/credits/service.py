@@ -1,4 +1,4 @@
-"""Credit that the operator gives by hand."""
+"""Grants credit by hand."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from billing.ledger.schemas import Entry, Payer, Transaction, TransactionKind
 from billing.ledger.service import Ledger
 from billing.money import NANOS_PER_UNIT, format_nanos
 
-CREDIT_NANOS_MAX = 1_000_000 * NANOS_PER_UNIT  # a typo, beyond this
+CREDIT_NANOS_MAX = 1_000_000 * NANOS_PER_UNIT  # anything larger is assumed to be a typo
 
 
 class Credits:
-    """Writes credits to the ledger."""
+    """Posts operator credits to the ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -23,12 +23,12 @@ class Credits:
     ) -> Transaction:
         """Adds `amount_nanos` (> 0) to the payer's balance.
 
-        A repeat under the same `idempotency_key` answers with the first line. Raises InvalidAmount, and
-        KeyConflict where the key was used for something else.
+        A repeat with the same `idempotency_key` returns the first transaction. Raises InvalidAmount, and
+        KeyConflict if the key was already used for something else.
         """
         if not 0 < amount_nanos <= CREDIT_NANOS_MAX:
             raise InvalidAmount(
-                f"A credit is above zero and at most {format_nanos(CREDIT_NANOS_MAX)}.", param="amount"
+                f"A credit must be above zero and at most {format_nanos(CREDIT_NANOS_MAX)}.", param="amount"
             )
         entry = Entry(
             payer=payer,

@@ -1,7 +1,15 @@
-"""The way to Postgres: connections, named SQL, migrations. Knows nothing of money."""
+"""PostgreSQL access: connections, named SQL statements, migrations. Knows nothing about money."""
 
 from billing.database.migrations import migrate
-from billing.database.pool import Connection, Pool, connect_beside, is_pooled, open_pool
+from billing.database.pool import Connection, Pool, is_pooled, open_additional_connection, open_pool
 from billing.database.statements import load_statements
 
-__all__ = ["Connection", "Pool", "connect_beside", "is_pooled", "load_statements", "migrate", "open_pool"]
+__all__ = [
+    "Connection",
+    "Pool",
+    "is_pooled",
+    "load_statements",
+    "migrate",
+    "open_additional_connection",
+    "open_pool",
+]

@@ -1,4 +1,4 @@
-"""Applies `migrations/` in Prisma's layout and records it where Prisma's tools look (docs/decisions/0003)."""
+"""Applies `migrations/` and records them in Prisma's table, for Prisma's own tools (docs/decisions/0003)."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from billing.database.url import read_url
 from billing.errors import LedgerUnavailable, MigrationConflict
 
 _SQL = load_statements("billing.database")
-_LOCK_ID = 0x70726F78796C6C6D  # "proxyllm": nobody else's advisory lock by accident
+_LOCK_ID = 0x70726F78796C6C6D  # "proxyllm": unlikely to collide with another advisory lock
 _LOCK_WAIT_S = 60
 
-# In a checkout the folder is beside the package; a wheel carries it inside.
+# In a checkout the folder is next to the package; a wheel contains it.
 _PLACES = (Path(__file__).parents[2] / "migrations", Path(__file__).parent / "applied_sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One folder of `migrations/`: its name and its SQL."""
+    """One folder of `migrations/`: its name and SQL."""
 
     name: str
     sql: bytes
 
     @property
     def checksum(self) -> str:
-        """What Prisma stores: SHA-256 of the file, in hex."""
+        """The checksum Prisma stores: SHA-256 of the file, in hex."""
         return hashlib.sha256(self.sql).hexdigest()
 
 
 def read_migrations(directory: Path | None = None) -> list[Migration]:
-    """All migrations in order of their names. Raises MigrationConflict where there are none."""
+    """Reads all migrations, ordered by name. Raises MigrationConflict if there are none."""
     place = directory or next((place for place in _PLACES if place.is_dir()), _PLACES[0])
     migrations = [Migration(file.parent.name, file.read_bytes()) for file in place.glob("*/migration.sql")]
     if not migrations:
@@ -45,13 +45,13 @@ def read_migrations(directory: Path | None = None) -> list[Migration]:
 
 
 async def migrate(database_url: str, *, directory: Path | None = None) -> list[str]:
-    """Applies what is missing, all of it or nothing, and returns the names of what it applied.
+    """Applies the missing migrations, all or none, and returns the names of those it applied.
 
-    Any number of processes may do this at once: an advisory lock lets one work, the others then find nothing
-    to do. Migrations that only a newer release knows are left alone.
+    Safe to run from any number of processes: an advisory lock lets one of them work, and the others then
+    find nothing to do. Migrations that only a newer release knows are left untouched.
 
-    Raises MigrationConflict if an applied migration was changed since, was left half-done, or fails now;
-    DatabaseUrlInvalid and LedgerUnavailable as `open_pool` does.
+    Raises MigrationConflict if an applied migration was changed, left half-done, or fails now;
+    DatabaseUrlInvalid and LedgerUnavailable like `open_pool`.
     """
     migrations = read_migrations(directory)
     conninfo = conninfo_for(read_url(database_url), application_name="proxyllm migrate", wait_s=_LOCK_WAIT_S)
@@ -60,14 +60,14 @@ async def migrate(database_url: str, *, directory: Path | None = None) -> list[s
         async with connection, connection.transaction():
             return await _migrate_locked(connection, migrations)
     except psycopg.OperationalError as error:
-        raise LedgerUnavailable(f"Postgres went away during migration: {_line(error)}") from error
+        raise LedgerUnavailable(f"Lost connection to Postgres during migration: {_line(error)}") from error
     except psycopg.Error as error:
-        raise MigrationConflict(f"The billing schema cannot be set up: {_line(error)}") from error
+        raise MigrationConflict(f"The billing schema could not be set up: {_line(error)}") from error
 
 
 async def _migrate_locked(connection: Connection, migrations: list[Migration]) -> list[str]:
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_ID,))
-    if not await _has_schema(connection):  # asked first: only creating it needs the right to
+    if not await _has_schema(connection):  # checked first: only creating it needs the privilege
         await connection.execute(f"CREATE SCHEMA {SCHEMA}".encode())
     await connection.execute(f"SET LOCAL search_path = {SCHEMA}".encode())
     await connection.execute(_SQL["migrations_table"])
@@ -90,7 +90,7 @@ async def _recorded(connection: Connection) -> dict[str, str]:
     for name, checksum, finished in await cursor.fetchall():
         if not finished:
             raise MigrationConflict(
-                f"Migration {name} was left half-done; mend the schema, then run `prisma migrate resolve`."
+                f"Migration {name} was left half-done; repair the schema, then run `prisma migrate resolve`."
             )
         recorded[name] = checksum
     return recorded

@@ -1,4 +1,4 @@
-"""Connections to Postgres, bounded in number and in time."""
+"""PostgreSQL connections, limited in number and waiting time."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ async def open_pool(
 ) -> Pool:
     """Opens a pool of autocommit connections whose search_path is the billing schema.
 
-    `source` is the settings, or a DATABASE_URL; `max_size` connections at most; `wait_s` bounds the wait for
-    a connection, for a lock, and (twice that) for an answer. Close it with `await pool.close()`.
+    `source` is the settings or a DATABASE_URL, `max_size` the maximum number of connections. `wait_s` limits
+    the wait for a connection, for a lock, and (doubled) for an answer. Close it with `await pool.close()`.
 
-    Raises NotConfigured without a DATABASE_URL, DatabaseUrlInvalid for a wrong one, and LedgerUnavailable
-    with Postgres's own words when nothing answers there.
+    Raises NotConfigured if DATABASE_URL is missing, DatabaseUrlInvalid if it is wrong, and LedgerUnavailable
+    with Postgres's own message if it cannot be reached.
     """
     settings = source if isinstance(source, Settings) else Settings()
     target = read_url(source if isinstance(source, str) else _url_of(source))
@@ -38,15 +38,15 @@ async def open_pool(
     max_size = settings.billing_pool_max if max_size is None else max_size
 
     conninfo = conninfo_for(target, application_name=application_name, wait_s=wait_s)
-    await (await connect(conninfo)).close()  # a pool only says that it timed out; this says why
+    await (await connect(conninfo)).close()  # a pool would only report a timeout; this gives the reason
     pool: Pool = AsyncConnectionPool(
         conninfo,
         min_size=min(2, max_size),
         max_size=max_size,
         timeout=wait_s,
-        reconnect_timeout=0,  # do not pause after failures: the next request asks again
+        reconnect_timeout=0,  # do not pause after failures: the next request tries again
         open=False,
-        check=AsyncConnectionPool.check_connection,  # a connection that died while idle is replaced, not used
+        check=AsyncConnectionPool.check_connection,  # replaces connections that died while idle
         kwargs={"autocommit": True, "prepare_threshold": None if target.pooled else 1},
         name=application_name,
     )
@@ -54,7 +54,7 @@ async def open_pool(
         await pool.open(wait=True, timeout=max(wait_s, 5.0))
     except PoolTimeout as error:
         await pool.close()
-        raise LedgerUnavailable("Postgres takes no more connections now.") from error
+        raise LedgerUnavailable("Postgres accepts no more connections at the moment.") from error
     return pool
 
 
@@ -65,13 +65,13 @@ def _url_of(settings: Settings) -> str:
 
 
 def conninfo_for(target: Target, *, application_name: str, wait_s: float) -> str:
-    """The connection string with our session settings. Timeouts in seconds."""
+    """Builds the connection string with our session settings. `wait_s` is in seconds."""
     settings = {
         "application_name": application_name,
         "connect_timeout": str(min(10, max(2, round(wait_s)))),
         **{name: str(value) for name, value in conninfo_to_dict(target.conninfo).items()},
     }
-    if not target.pooled:  # a transaction pooler refuses start-up options; our SQL names the schema itself
+    if not target.pooled:  # transaction poolers reject start-up options; our SQL names the schema itself
         settings["options"] = f"{settings.get('options', '')} {_session_options(wait_s)}".strip()
     return make_conninfo(**settings)
 
@@ -86,17 +86,20 @@ def _session_options(wait_s: float) -> str:
 
 
 async def connect(conninfo: str) -> Connection:
-    """One autocommit connection outside of any pool. Raises LedgerUnavailable with Postgres's own words."""
+    """Opens one autocommit connection without a pool.
+
+    Raises LedgerUnavailable with Postgres's own message.
+    """
     try:
         return await AsyncConnection.connect(conninfo, autocommit=True)
     except OperationalError as error:
         raise _unreachable(error) from error
 
 
-async def connect_beside(pool: Pool) -> Connection:
-    """One more connection to where `pool` connects, outside of it, with the same settings.
+async def open_additional_connection(pool: Pool) -> Connection:
+    """Opens an additional connection to the pool's database, outside the pool, with the same settings.
 
-    Raises LedgerUnavailable with Postgres's own words.
+    Raises LedgerUnavailable with Postgres's own message.
     """
     if not isinstance(pool.conninfo, str) or not isinstance(pool.kwargs, dict):
         raise TypeError("the pool was not opened by open_pool")
@@ -107,7 +110,7 @@ async def connect_beside(pool: Pool) -> Connection:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Whether a transaction pooler stands between (`pgbouncer=true`): then a session keeps nothing."""
+    """Whether a transaction pooler (`pgbouncer=true`) is in between, so that session state is lost."""
     return connection.prepare_threshold is None
 
 

@@ -1,4 +1,4 @@
-"""SQL files with names: `-- name`, one line of promise beginning with `--`, then the statement."""
+"""Loads named statements from SQL files: `-- name`, one `--` line that describes it, then the statement."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _HEADING = re.compile(r"^-- ([a-z][a-z0-9_]*)\n(?=-- \S)", re.MULTILINE)
 
 
 def load_statements(package: str, file: str = "queries.sql") -> Mapping[str, bytes]:
-    """Reads `file` of `package` into name → statement.
+    """Reads `file` of `package` into a mapping of name to statement.
 
-    Statements are bytes, which psycopg runs as they are: no part of them comes from a caller.
-    Raises ValueError for a name that is there twice, or text before the first name.
+    Statements are bytes, which psycopg runs unmodified: no part of them comes from user input.
+    Raises ValueError for a duplicate name, or for text before the first name.
     """
     return parse_statements(files(package).joinpath(file).read_text(encoding="utf-8"))
 
 
 def parse_statements(text: str) -> Mapping[str, bytes]:
-    """The same for a text."""
+    """Parses the text of such a file, like `load_statements`."""
     preamble, *pieces = _HEADING.split(text)
     if preamble.strip() and not all(line.startswith("--") for line in preamble.strip().splitlines()):
         raise ValueError("SQL before the first name")

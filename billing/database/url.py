@@ -1,8 +1,8 @@
-"""DATABASE_URL as Prisma writes it → a connection string that libpq understands.
+"""Translates DATABASE_URL as Prisma writes it into a connection string for libpq.
 
-LiteLLM's Prisma and our psycopg read the same variable. Prisma's own parameters
-(https://www.prisma.io/docs/orm/overview/databases/postgresql#arguments) mean nothing to libpq, which refuses
-what it does not know, and `sslcert` means another thing to each.
+LiteLLM's Prisma and our psycopg read the same variable. libpq rejects Prisma's own parameters
+(https://www.prisma.io/docs/orm/overview/databases/postgresql#arguments), and `sslcert` means something
+different to each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from billing.errors import DatabaseUrlInvalid
 
-LITELLM_SCHEMA = "public"  # our statements name it; LiteLLM's migrations work in no second schema (ADR 0004)
+LITELLM_SCHEMA = "public"  # our statements name it; LiteLLM's migrations only work there (ADR 0004)
 _PRISMA_ONLY = frozenset(
     (
         "schema", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size", "pgbouncer",
@@ -26,7 +26,7 @@ _PRISMA_ONLY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect, and whether a transaction pooler (PgBouncer) stands between."""
+    """A connection string, and whether a transaction pooler (PgBouncer) is in between."""
 
     conninfo: str
     pooled: bool
@@ -35,7 +35,7 @@ class Target:
 def read_url(database_url: str) -> Target:
     """Translates `database_url`.
 
-    Raises DatabaseUrlInvalid naming what is wrong with it, never its password.
+    Raises DatabaseUrlInvalid, which names the problem but never the password.
     """
     if not database_url.startswith(("postgresql://", "postgres://")):
         raise DatabaseUrlInvalid("DATABASE_URL must begin with postgresql://.")
@@ -46,12 +46,12 @@ def read_url(database_url: str) -> Target:
         raise DatabaseUrlInvalid(f"DATABASE_URL cannot be read: {error}.") from error
     if "sslidentity" in parameters:
         raise DatabaseUrlInvalid(
-            "DATABASE_URL: `sslidentity` is Prisma's alone; use sslcert and sslkey (PEM)."
+            "DATABASE_URL: `sslidentity` is only known to Prisma; use sslcert and sslkey (PEM)."
         )
     if parameters.get("schema", LITELLM_SCHEMA) != LITELLM_SCHEMA:
         raise DatabaseUrlInvalid(
-            f"DATABASE_URL: `schema` must be {LITELLM_SCHEMA}, or be left out: billing looks there for "
-            "LiteLLM's spend logs. Use a database of its own instead."
+            f"DATABASE_URL: `schema` must be {LITELLM_SCHEMA} or absent: billing reads LiteLLM's spend logs "
+            "there. Use a separate database instead."
         )
 
     query = urlencode(_libpq_parameters(parameters), quote_via=quote)
@@ -75,9 +75,7 @@ def _without(error: Exception, password: str | None) -> str:
 
 def _libpq_parameters(parameters: dict[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in parameters.items() if name not in _PRISMA_ONLY}
-    if (
-        "sslcert" in kept and "sslkey" not in kept
-    ):  # without a key it is Prisma's: the authority's certificate
+    if "sslcert" in kept and "sslkey" not in kept:  # without a key, `sslcert` is Prisma's CA certificate
         kept["sslrootcert"] = kept.pop("sslcert")
     if parameters.get("sslaccept") == "strict":
         kept["sslmode"] = "verify-full"

@@ -1,1 +1,1 @@
-"""Work that repeats while the gateway serves."""
+"""Periodic background work."""

@@ -1,4 +1,4 @@
-"""Work that repeats for as long as the gateway lives."""
+"""Runs periodic work for as long as the gateway lives."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """Work of a feature that every process does again, `interval_s` after each run's end.
+    """Work that every process repeats, `interval_s` seconds after the previous run ended.
 
-    It must be safe on any number of replicas: where only one may do something, it claims it in Postgres.
+    It must be safe on any number of replicas: work that only one may do is claimed in Postgres.
     """
 
     name: str
@@ -25,18 +25,18 @@ class Repeated:
 
 
 class Background:
-    """Runs each piece of work every so often, one run at a time; a failed run is logged and tried again."""
+    """Runs each job periodically, one run at a time; failed runs are logged and retried."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, jobs: Iterable[Repeated]) -> None:
-        """Starts each now."""
+        """Starts all jobs now."""
         loop = asyncio.get_running_loop()
         self._tasks += [loop.create_task(_repeat(job)) for job in jobs]
 
     async def stop(self) -> None:
-        """Cancels everything and waits for it."""
+        """Cancels all jobs and waits for them."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -49,6 +49,6 @@ async def _repeat(job: Repeated) -> None:
             await job.work()
         except Unavailable as error:
             logger.warning("%s is waiting: %s", job.name, error)
-        except Exception:  # the outermost loop of a task: one bad run must not end all later ones
+        except Exception:  # outermost loop of a task: one failed run must not prevent later ones
             logger.exception("%s failed", job.name)
         await asyncio.sleep(job.interval_s)

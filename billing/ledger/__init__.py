@@ -1,4 +1,7 @@
-"""Accounts, holds and transactions: the only writer of balances. Knows nothing of Stripe or LiteLLM."""
+"""Accounts, holds and transactions.
+
+Only this package writes balances; it knows nothing of Stripe or LiteLLM.
+"""
 
 from billing.ledger.service import Ledger
 

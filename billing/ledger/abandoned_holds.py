@@ -1,4 +1,4 @@
-"""Holds that nobody waits for any more: they must not bind money until their leases are over."""
+"""Releases holds whose caller is gone, so that they do not tie up money until their leases expire."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from billing.ledger.schemas import LedgerLimits, Payer
 
 
 class AbandonedHolds:
-    """Releases holds in the background, again and again while Postgres is away.
+    """Releases holds in the background, retrying while Postgres is unavailable.
 
-    `release` raises LedgerUnavailable where it must be tried again. At most `limits.abandoned_max` are kept:
-    the lease ends the others.
+    `release` raises LedgerUnavailable if it must be retried. At most `limits.abandoned_max` holds are
+    remembered; the others end when their leases expire.
     """
 
     def __init__(self, release: Callable[[str, Payer], Awaitable[None]], limits: LedgerLimits) -> None:
@@ -23,11 +23,11 @@ class AbandonedHolds:
         self._task: asyncio.Task[None] | None = None
 
     def __contains__(self, key: str) -> bool:
-        """Whether this hold was given up and is not released yet."""
+        """Whether this hold was given up and has not been released yet."""
         return key in self._payers
 
     def add(self, key: str, payer: Payer) -> None:
-        """Has a hold released, which may or may not have been admitted."""
+        """Schedules the release of a hold that may or may not have been admitted."""
         if len(self._payers) >= self._limits.abandoned_max:
             return
         self._payers[key] = payer
@@ -35,11 +35,11 @@ class AbandonedHolds:
             self._task = asyncio.get_running_loop().create_task(self._release_all())
 
     async def close(self) -> None:
-        """Finishes what is under way; after `wait_s` it is left to the leases."""
+        """Finishes what is in progress; whatever takes longer than `wait_s` is left to the leases."""
         task = self._task
         if task is not None:
             await asyncio.wait((task,), timeout=self._limits.wait_s)
-            task.cancel()  # without effect where it is done
+            task.cancel()  # no effect if it is done
             await asyncio.wait((task,), timeout=self._limits.wait_s)
 
     async def _release_all(self) -> None:

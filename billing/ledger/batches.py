@@ -1,4 +1,4 @@
-"""Batches of holds and of resolutions: arrays out, a verdict an item back."""
+"""Sends batches of holds and endings to Postgres as arrays and returns one result per item."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Action = Literal["settle", "release", "expire"]
 
 @dataclass(frozen=True, slots=True)
 class PreparedEnding:
-    """How a call shall end: a settlement, a release or an expiry, ready to travel (`plain` texts)."""
+    """How a call ends (settlement, release or expiry), with its texts encoded for sending (`plain`)."""
 
     key: str
     action: Action
@@ -32,15 +32,15 @@ class PreparedEnding:
     ending: str
     description: str = "-"
     estimate: bool = False
-    detail_text: str = "{}"  # encoded by the caller, while the batch before is in flight
+    detail_text: str = "{}"  # encoded by the caller, while the previous batch is in flight
     payer: Payer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KnownHold:
-    """A repeat of a hold that was decided before; how it stands now must be read.
+    """A repeated hold that was decided before; its current state must be read.
 
-    `is_ours`: it was decided in this very request, whose connection broke before the answer came.
+    `is_ours`: it was decided in this same request, whose connection broke before the answer arrived.
     """
 
     key: str
@@ -49,7 +49,7 @@ class KnownHold:
 
 @dataclass(frozen=True, slots=True)
 class PreparedHold:
-    """A request for a hold, ready to travel."""
+    """A hold request, encoded for sending."""
 
     key: str
     request: HoldRequest
@@ -64,7 +64,7 @@ Answers = dict[str, Answer | Exception]
 async def one_by_one(
     send: Callable[[Sequence[Request]], Awaitable[list[Answer | Exception]]], requests: Sequence[Request]
 ) -> list[Answer | Exception]:
-    """Sends a batch; if Postgres refuses it for the sake of one item, each item alone, with the same key."""
+    """Sends a batch; if Postgres rejects it because of one item, sends each item alone with the same key."""
     try:
         return await send(requests)
     except psycopg.Error as error:
@@ -73,7 +73,7 @@ async def one_by_one(
         if not isinstance(error, psycopg.errors.UniqueViolation):
             return [to_billing_error(error)]
     try:
-        return await send(requests)  # another process wrote this key meanwhile: now it can be seen
+        return await send(requests)  # another process just wrote this key: now it is visible
     except psycopg.Error as error:
         return [to_billing_error(error)]
 
@@ -81,9 +81,9 @@ async def one_by_one(
 async def send_holds(
     link: LedgerConnection, owner: str, asks: Sequence[PreparedHold], *, is_repeated: bool
 ) -> Answers:
-    """Asks for holds, in the order given, whether their keys are new or not. By key.
+    """Requests holds in the given order, whether or not their keys are new. Returns answers by key.
 
-    `is_repeated`: Postgres may have been asked before by this very request.
+    `is_repeated`: Postgres may already have received this same request.
     """
     rows = await link.rows(
         SQL["hold_batch"],
@@ -101,7 +101,7 @@ async def send_holds(
 
 
 def hold_arrays(asks: Sequence[PreparedHold]) -> tuple[str, ...]:
-    """The parameters that all ways to ask for holds share."""
+    """Encodes the parameters shared by all statements that create holds."""
     return (
         number_array([ask.request.amount_nanos for ask in asks]),
         number_array([ask.request.no_event_charge_nanos for ask in asks]),
@@ -111,7 +111,7 @@ def hold_arrays(asks: Sequence[PreparedHold]) -> tuple[str, ...]:
 
 
 def admitted(request: HoldRequest, available_nanos: int, decided_at: datetime) -> Hold:
-    """The hold that a request became."""
+    """Builds the Hold of an admitted request."""
     return Hold(
         request.key,
         request.payer,
@@ -135,12 +135,12 @@ def _hold_answer(
     if verdict == "known":
         return KnownHold(request.key, is_repeated)
     if verdict == "conflict":
-        return KeyConflict(f"The hold {request.key} was asked for before with other content.")
+        return KeyConflict(f"The hold {request.key} was already requested with different content.")
     return insufficient(available_nanos, request.amount_nanos)
 
 
 def insufficient(available_nanos: int, required_nanos: int) -> InsufficientCredits:
-    """The refusal, with both amounts for the person who reads it."""
+    """Builds the refusal, with both amounts in its message."""
     return InsufficientCredits(
         f"Insufficient credits: {format_nanos(available_nanos)} available, "
         f"{format_nanos(required_nanos)} required.",
@@ -150,7 +150,7 @@ def insufficient(available_nanos: int, required_nanos: int) -> InsufficientCredi
 
 
 def ending_arrays(requests: Sequence[PreparedEnding]) -> tuple[str, ...]:
-    """The parameters of `resolve_batch`."""
+    """Encodes the parameters of `resolve_batch`."""
     return (
         text_array([request.key for request in requests]),
         text_array([request.action for request in requests]),
@@ -163,19 +163,22 @@ def ending_arrays(requests: Sequence[PreparedEnding]) -> tuple[str, ...]:
 
 
 async def send_endings(link: LedgerConnection, requests: Sequence[PreparedEnding]) -> Answers:
-    """Ends calls, in the order given, however they stand. By key; NotFound for a call without a hold."""
+    """Ends calls in the given order, whatever their state.
+
+    Answers by key; NotFound for a call without a hold.
+    """
     rows = await link.rows(SQL["resolve_batch"], ending_arrays(requests))
     return {request.key: resolution_from(request, row) for request, row in zip(requests, rows, strict=True)}
 
 
 def resolution_from(request: PreparedEnding, row: TupleRow) -> Resolution | BillingError:
-    """One row of `resolve_batch`."""
+    """Parses one row of `resolve_batch`."""
     verdict, status, ending, charged_nanos, available_nanos = row
     if verdict == "unknown":
         return NotFound(f"No hold has the key {request.key}.")
     if verdict == "conflict":
         return KeyConflict(
-            f"The call {request.key} was settled before at {format_nanos(charged_nanos)}, "
+            f"The call {request.key} was already settled at {format_nanos(charged_nanos)}, "
             f"not {format_nanos(request.amount_nanos)}."
         )
     return Resolution(

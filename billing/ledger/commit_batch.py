@@ -1,9 +1,9 @@
-"""The usual case: new holds and the endings of open ones, one round trip and one commit for all.
+"""Executes the usual requests (new holds, endings of open ones) in one round trip and one commit.
 
-A single request has a statement of its own, which costs Postgres half as much, and travels without a task.
+A single request has a statement of its own, which costs Postgres half as much and needs no task.
 
-What turns out to be unusual (a key that exists, a call that has ended, an account that is not remembered) is
-left untouched by it and goes through the general statements of `batches.py`.
+Unusual requests (an existing key, a call that has ended, an account that is not remembered) are left
+untouched and go through the general statements of `batches.py`.
 """
 
 from __future__ import annotations
@@ -39,14 +39,13 @@ _STATUS: dict[Action, HoldStatus] = {
 }
 
 
-PayerName = tuple[str, str]  # a payer's type and id: hashed for every item, so not a dataclass
+PayerName = tuple[str, str]  # customer type and id: hashed for every item, so not a dataclass
 
 
 class PayerMemory:
-    """Who pays for each hold of this process, until it ends: a hint that saves look-ups.
+    """Remembers who pays for each open hold of this process, which saves look-ups.
 
-    A hint that is missing or wrong costs time and nothing else: Postgres checks it. At most `size_max` are
-    kept.
+    A missing or wrong entry only costs time: Postgres checks it. At most `size_max` entries are kept.
     """
 
     def __init__(self, size_max: int) -> None:
@@ -54,30 +53,31 @@ class PayerMemory:
         self._payers: dict[str, PayerName] = {}
 
     def remember(self, key: str, payer: PayerName) -> None:
-        """Forgets the oldest if there are too many."""
+        """Stores the payer; forgets the oldest entry if there are too many."""
         self._payers[key] = payer
         if len(self._payers) > self._size_max:
             del self._payers[next(iter(self._payers))]
 
     def recall(self, key: str) -> PayerName | None:
-        """The payer, once."""
+        """Returns the payer and forgets it."""
         return self._payers.pop(key, None)
 
 
 async def commit_batch(
     link: LedgerConnection, owner: str, memory: PayerMemory, requests: Sequence[Request], breaks: int
 ) -> list[Answer | Exception]:
-    """Carries out requests with distinct keys: endings first, then holds, both in the order given.
+    """Executes requests with distinct keys: endings first, then holds, both in the given order.
 
-    `breaks`: those of the link when these requests came; since the next one, they may have been carried out.
+    `breaks` is the link's count of broken connections when these requests arrived; if it has grown, they may
+    already have been executed.
 
-    Raises psycopg.Error if Postgres refuses the batch, and LedgerUnavailable.
+    Raises psycopg.Error if Postgres rejects the batch, and LedgerUnavailable.
     """
     holds = [request for request in requests if isinstance(request, PreparedHold)]
     endings = [request for request in requests if isinstance(request, PreparedEnding)]
     try:
         answers = await _usual(link, owner, memory, holds, endings)
-    except psycopg.errors.UniqueViolation:  # some key is not new, and nothing was written
+    except psycopg.errors.UniqueViolation:  # a key is not new, and nothing was written
         answers = {}
     if rest := [ending for ending in endings if ending.key not in answers]:
         answers |= await send_endings(link, rest)
@@ -96,10 +96,10 @@ def send_single(
     request: Request,
     landed: Callable[[Answer | Exception | None], None],
 ) -> bool:
-    """Sends one request at once, if the connection is ready for it; else False.
+    """Sends one request immediately if the connection is ready for it; otherwise returns False.
 
-    `landed` is told the answer, or None where it must be asked again by `commit_batch`: an unusual one, or a
-    connection that broke, so that nobody knows what became of it.
+    `landed` receives the answer, or None if `commit_batch` must send the request again: the request was
+    unusual, or the connection broke and its outcome is unknown.
     """
 
     def on_rows(rows: Rows | psycopg.Error) -> None:
@@ -203,7 +203,7 @@ async def _usual(
 def _of_remembered_payers(
     memory: PayerMemory, endings: list[PreparedEnding], payers: dict[PayerName, int]
 ) -> tuple[list[PreparedEnding], list[int]]:
-    """Those whose payer is remembered, and the position of each one's payer among `payers`, which grow."""
+    """Returns requests with a remembered payer and each payer's position in `payers`, which grows."""
     known: list[PreparedEnding] = []
     places: list[int] = []
     for ending in endings:

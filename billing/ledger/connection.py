@@ -1,4 +1,4 @@
-"""The connection of a group committer: kept open, replaced when it breaks, each statement safe to repeat."""
+"""The connection of a group committer: kept open, and replaced when it breaks."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from contextlib import asynccontextmanager
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from billing.database import Pool, connect_beside, is_pooled
+from billing.database import Pool, is_pooled, open_additional_connection
 from billing.errors import BadRequest, InvalidAmount, KeyConflict, LedgerUnavailable
 from billing.ledger.wire import Rows, Wire
 
 _ATTEMPTS = 3
 _LIMIT_LOCKS = b"SELECT pg_catalog.set_config('lock_timeout', %s, false)"  # for the whole session
-# A prepared statement that is not there, or is there already: the server connection is another than before.
+# The prepared statement is missing or exists already: the pooler switched to another server connection.
 _ANOTHER_SERVER = ("26000", "42P05")
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection is gone, so that nobody knows what became of the statement."""
+    """Whether the connection is gone, so that the outcome of the statement is unknown."""
     state = error.sqlstate
     if isinstance(error, psycopg.InterfaceError) or state in _ANOTHER_SERVER:
         return True
@@ -28,21 +28,21 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 def to_billing_error(error: psycopg.Error) -> Exception:
-    """Postgres's error about one item → ours; an error that is nobody's input stays as it is: a bug."""
+    """Translates a Postgres error caused by one item; an error not caused by input is a bug and kept."""
     if isinstance(error, psycopg.errors.NumericValueOutOfRange):
-        return InvalidAmount("The balance would go beyond what a ledger row can hold.")
+        return InvalidAmount("The balance would exceed the range of a ledger row.")
     if isinstance(error, psycopg.errors.UniqueViolation):
-        return KeyConflict("This key was used before for something else.")
+        return KeyConflict("This key was already used for something else.")
     if isinstance(error, psycopg.errors.DataError):
         return BadRequest("This text cannot be stored.")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return LedgerUnavailable(f"Postgres did not do it: {' '.join(str(error).split())}")
+        return LedgerUnavailable(f"Postgres could not execute this: {' '.join(str(error).split())}")
     return error
 
 
 @asynccontextmanager
 async def postgres_errors() -> AsyncIterator[None]:
-    """The same for what a pool's connection is used for, and for a pool that has none to give."""
+    """Translates the errors of a pooled connection, and of a pool without a free connection."""
     try:
         yield
     except (PoolTimeout, PoolClosed) as error:
@@ -52,20 +52,20 @@ async def postgres_errors() -> AsyncIterator[None]:
 
 
 class LedgerConnection:
-    """Runs keyed statements on a connection apart from the pool, so that reads never delay a hold."""
+    """Runs keyed statements on a connection outside the pool, so that reads never delay a hold."""
 
     def __init__(self, pool: Pool, wait_s: float, prepared: Sequence[bytes] = ()) -> None:
-        """`prepared`: the statements that `start` shall be able to send."""
+        """Args: `prepared` are the statements that `start` can send."""
         self._pool = pool
         self._wait_s = wait_s
         self._prepared = prepared
         self._wire: Wire | None = None
-        self.breaks = 0  # how often the connection broke under a statement
+        self.breaks = 0  # how often the connection broke during a statement
 
     async def rows(self, statement: bytes, parameters: Sequence[object]) -> Rows:
-        """The rows of one statement in a transaction of its own.
+        """Runs one statement in its own transaction and returns its rows.
 
-        A connection that breaks is replaced and the statement repeated: its keys make that safe. Raises
+        A broken connection is replaced and the statement repeated, which its keys make safe. Raises
         LedgerUnavailable if Postgres cannot be reached or does not answer in time; psycopg.Error otherwise.
         """
         try:
@@ -84,9 +84,10 @@ class LedgerConnection:
         parameters: Sequence[object],
         on_rows: Callable[[Rows | psycopg.Error], None],
     ) -> bool:
-        """Sends a statement in the caller's own step; what comes of it goes to `on_rows`.
+        """Sends a statement without awaiting; its result is passed to `on_rows`.
 
-        False, and nothing is sent, where that takes more, like a new connection. Nothing is repeated here.
+        Returns False and sends nothing if that is not possible now, for example without a connection. Nothing
+        is repeated here.
         """
         wire = self._wire
         if wire is None:
@@ -112,13 +113,13 @@ class LedgerConnection:
                     raise
                 self.breaks += 1
                 await self.close()
-        raise LedgerUnavailable("Postgres broke the connection again and again.")
+        raise LedgerUnavailable("The connection to Postgres broke repeatedly.")
 
     async def _connect(self) -> Wire:
-        connection = await connect_beside(self._pool)
-        # One account that somebody keeps locked must not use up the time of all the others in its batch.
+        connection = await open_additional_connection(self._pool)
+        # An account that someone keeps locked must not use up the time of all others in its batch.
         lock_timeout_ms = max(1, round(self._wait_s * 250))
-        wire = self._wire = Wire(connection, lock_timeout_ms)  # kept first: who fails from here on closes it
+        wire = self._wire = Wire(connection, lock_timeout_ms)  # first, so that a failure below closes it
         if not is_pooled(connection):
             await wire.rows(_LIMIT_LOCKS, (lock_timeout_ms,))
         for statement in self._prepared:
@@ -126,7 +127,7 @@ class LedgerConnection:
         return wire
 
     async def close(self) -> None:
-        """Closes the connection, if there is one; the next statement opens another."""
+        """Closes the connection, if any; the next statement opens a new one."""
         wire, self._wire = self._wire, None
         if wire is not None:
             await wire.close()

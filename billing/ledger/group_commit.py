@@ -1,9 +1,9 @@
-"""Group commit: what many callers ask for at once goes to Postgres in one round trip (docs/decisions/0002).
+"""Group commit: concurrent requests go to Postgres in one round trip (docs/decisions/0002).
 
-A committer has at most one batch in flight. Meanwhile the next batch collects: the busier the process, the
+A committer has at most one batch in flight. Meanwhile the next batch fills up: the busier the process, the
 larger the batches, and a single request never waits for others. A request that finds the committer idle is
-sent at once, in the caller's own step. Not so after a batch, whose callers come back together: the first of
-them would be sent alone, and all others after it.
+sent immediately, without a task. The exception is right after a batch, whose callers return together: the
+first of them would be sent alone, and all others after it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from billing.errors import LedgerBusy, LedgerUnavailable
 
 
 class HasKey(Protocol):
-    """A request with a key; one batch never carries the same key twice."""
+    """A request with a key; a batch never contains the same key twice."""
 
     @property
     def key(self) -> str: ...
@@ -26,11 +26,11 @@ class HasKey(Protocol):
 RequestT = TypeVar("RequestT", bound=HasKey)
 AnswerT = TypeVar("AnswerT")
 
-# A batch in, an answer or an error an item out, in the same order. Raises only if no item was answered.
+# Takes a batch, returns an answer or error per item in the same order. Raises only if no item was answered.
 Send = Callable[[Sequence[RequestT]], Awaitable[Sequence["AnswerT | Exception"]]]
-# A single request, and whom to tell its answer, or None where a batch must ask it. False: it was not sent.
+# Takes a single request and a callback for its answer (None: a batch must ask). False: it was not sent.
 SendSingle = Callable[[RequestT, Callable[["AnswerT | Exception | None"], None]], bool]
-# Called for a request whose caller is gone, with the answer, or None where the answer is not known.
+# Called for a request whose caller is gone, with the answer, or None if the answer is unknown.
 Abandoned = Callable[[RequestT, "AnswerT | None"], None]
 
 
@@ -41,15 +41,15 @@ class _Job(Generic[RequestT, AnswerT]):
         self.request = request
         self.future = future
         self.deadline = deadline
-        self.is_sent = False  # alone, and without an answer: Postgres may have done it
+        self.is_sent = False  # alone, and not answered: Postgres may have executed it
 
 
 class GroupCommitter(Generic[RequestT, AnswerT]):
     """A bounded queue in front of one connection.
 
-    `queue_max` requests may wait, `batch_max` travel together, and no caller waits longer than `wait_s` (to
-    the precision of a twentieth of it). A request whose caller left before it was sent is forgotten if it
-    `may_drop`, and otherwise carried out all the same.
+    At most `queue_max` requests wait, `batch_max` are sent together, and no caller waits longer than `wait_s`
+    (with a precision of a twentieth of it). A request whose caller left before it was sent is dropped if
+    `may_drop` allows it, and otherwise executed.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class GroupCommitter(Generic[RequestT, AnswerT]):
         self._abandon = abandoned
         self._queue: deque[_Job[RequestT, AnswerT]] = deque()
         self._flying: list[_Job[RequestT, AnswerT]] = []
-        self._single: _Job[RequestT, AnswerT] | None = None  # in flight by `send_single`
-        self._is_quiet = True  # the last to travel travelled alone
+        self._single: _Job[RequestT, AnswerT] | None = None  # in flight through `send_single`
+        self._is_quiet = True  # the last request was sent alone
         self._landing: asyncio.Future[None] | None = None  # awaited by `close`
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -81,19 +81,19 @@ class GroupCommitter(Generic[RequestT, AnswerT]):
 
     @property
     def waiting(self) -> int:
-        """How many requests wait in the queue."""
+        """The number of requests in the queue."""
         return len(self._queue)
 
     async def submit(self, request: RequestT) -> AnswerT:
         """Sends `request` with the next batch and returns its answer.
 
-        Raises LedgerBusy if the queue is full, LedgerUnavailable if no answer came within `wait_s` or the
+        Raises LedgerBusy if the queue is full, LedgerUnavailable if no answer arrived within `wait_s` or the
         committer is closed, and the item's own error.
         """
         if self._closed:
             raise LedgerUnavailable("The ledger of this process is shutting down.")
         if len(self._queue) >= self._queue_max:
-            raise LedgerBusy("Too many operations wait for the ledger; try again in a moment.")
+            raise LedgerBusy("Too many operations are waiting for the ledger; try again in a moment.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[AnswerT] = loop.create_future()
         job = _Job(request, future, loop.time() + self._wait_s)
@@ -105,7 +105,7 @@ class GroupCommitter(Generic[RequestT, AnswerT]):
         try:
             return await future
         except asyncio.CancelledError:
-            if not future.cancelled() and future.exception() is None:  # it was answered in this very turn
+            if not future.cancelled() and future.exception() is None:  # answered without a task switch
                 self._abandon(request, future.result())
             raise
 
@@ -123,7 +123,7 @@ class GroupCommitter(Generic[RequestT, AnswerT]):
         return False
 
     def _landed(self, answer: AnswerT | Exception | None) -> None:
-        """What was sent alone has its answer; None: it joins the next batch, under the same key."""
+        """Handles the answer to a single request; on None it joins the next batch under the same key."""
         job, self._single = self._single, None
         assert job is not None
         if answer is not None:
@@ -137,7 +137,7 @@ class GroupCommitter(Generic[RequestT, AnswerT]):
             self._landing.set_result(None)
 
     async def close(self) -> None:
-        """Takes nothing more and waits for what is under way."""
+        """Accepts no more requests and waits for those in progress."""
         self._closed = True
         if self._single is not None:
             self._landing = self._landing or asyncio.get_running_loop().create_future()
@@ -167,7 +167,7 @@ class GroupCommitter(Generic[RequestT, AnswerT]):
         batch: list[_Job[RequestT, AnswerT]] = []
         keys: set[str] = set()
         while self._queue and len(batch) < self._batch_max:
-            if self._queue[0].request.key in keys:  # a repeat is answered by what the first one wrote
+            if self._queue[0].request.key in keys:  # a repeat is answered from what the first one wrote
                 break
             job = self._queue.popleft()
             if job.future.done() and not job.is_sent and self._may_drop(job.request):
@@ -196,7 +196,7 @@ class GroupCommitter(Generic[RequestT, AnswerT]):
 
     def _fail(self, jobs: Sequence[_Job[RequestT, AnswerT]], error: Exception) -> None:
         for job in jobs:
-            if isinstance(error, LedgerUnavailable):  # Postgres may have done it all the same
+            if isinstance(error, LedgerUnavailable):  # Postgres may have executed it nevertheless
                 self._abandon(job.request, None)
             if not job.future.done():
                 job.future.set_exception(error)

@@ -1,7 +1,7 @@
 """BILLING_STRICT: a ledger on which no call takes a balance below zero.
 
-Holds bound what calls cost, but a provider has the last word on tokens and price. A cost beyond its hold
-first enlarges the hold; what even the whole balance does not cover is not charged, and stands in the charge's
+Holds limit what calls cost, but the provider has the last word on tokens and price. A cost above its hold
+first enlarges the hold. What exceeds the entire balance is not charged, and is recorded in the charge's
 detail as `uncollected_nanos` (docs/decisions/0007-growing-holds.md).
 """
 
@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 class NoOverdraftLedger(Ledger):
-    """Charges what hold and balance cover, at the price of one look-up more a settlement."""
+    """Charges at most what the hold and the balance cover; each settlement costs one more look-up."""
 
     async def settle(self, settlement: Settlement) -> Resolution:
-        """As Ledger.settle, with no more than is there."""
+        """Like Ledger.settle, but charges no more than is available."""
         covered_nanos = await self._covered(settlement)
         if covered_nanos is not None:
             return await super().settle(_reduced(settlement, covered_nanos))
@@ -42,16 +42,16 @@ class NoOverdraftLedger(Ledger):
         return await self._settle_late(settlement, settlement.payer)
 
     async def post(self, entry: Entry) -> Transaction:
-        """As Ledger.post; of a further charge of a call no more than is available.
+        """Like Ledger.post; an additional charge of a call is limited to what is available.
 
-        Raises InsufficientCredits where nothing is.
+        Raises InsufficientCredits if nothing is available.
         """
         if entry.kind is not TransactionKind.CHARGE:
             return await super().post(entry)
         async with self.connection() as connection, connection.transaction():
             available_nanos = await self._locked_available_in(connection, entry.payer)
             if available_nanos <= 0:
-                message = f"Nothing is left for {entry.source_key}; strict mode leaves it uncollected."
+                message = f"No balance is left for {entry.source_key}; strict mode does not collect it."
                 raise InsufficientCredits(
                     message, available_nanos=available_nanos, required_nanos=-entry.amount_nanos
                 )
@@ -59,7 +59,7 @@ class NoOverdraftLedger(Ledger):
             return await self.post_in(connection, covered)
 
     async def _covered(self, settlement: Settlement) -> int | None:
-        """What its hold covers, enlarged as far as need be; None for a call that holds nothing any more."""
+        """What the hold covers after enlarging it as needed; None if the call no longer has an open hold."""
         try:
             hold = await self.hold_of(settlement.key)
         except NotFound:
@@ -69,12 +69,12 @@ class NoOverdraftLedger(Ledger):
                 return settlement.amount_nanos
             try:
                 return await self._enlarged(hold, settlement.amount_nanos)
-            except Conflict:  # it ended meanwhile
+            except Conflict:  # it ended in the meantime
                 return None
         return None
 
     async def _enlarged(self, hold: Hold, wanted_nanos: int) -> int:
-        """Enlarges the hold to the cost, or as far as the balance reaches; what it covers then."""
+        """Enlarges the hold to the cost, or as far as the balance allows; returns what it covers then."""
         try:
             await self.resize(hold.key, wanted_nanos)
         except InsufficientCredits as error:
@@ -90,7 +90,7 @@ class NoOverdraftLedger(Ledger):
         return reach_nanos
 
     async def _settle_late(self, settlement: Settlement, payer: Payer) -> Resolution:
-        """Of a call that holds nothing any more: what it was charged, and what is available beside."""
+        """Settles a call without an open hold: at what it was charged before plus what is available."""
         async with self.connection() as connection, connection.transaction():
             available_nanos = await self._locked_available_in(connection, payer)
             charged_nanos = await self._charged_in(connection, settlement.key)
@@ -106,6 +106,6 @@ def _reduced(settlement: Settlement, covered_nanos: int) -> Settlement:
     missing_nanos = settlement.amount_nanos - covered_nanos
     if missing_nanos <= 0:
         return settlement
-    logger.error("call %s cost %d nanos more than its balance has", settlement.key, missing_nanos)
+    logger.error("call %s cost %d nanos more than its balance covers", settlement.key, missing_nanos)
     detail = {**settlement.detail, "uncollected_nanos": missing_nanos}
     return replace(settlement, amount_nanos=covered_nanos, detail=detail)

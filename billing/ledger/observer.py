@@ -1,4 +1,4 @@
-"""What may look on while the ledger works."""
+"""The observer interface of the ledger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from billing.ledger.batches import Answer, Request
 
 
 class LedgerObserver(Protocol):
-    """Is told of each batch, after its callers. Runs on the event loop: it must be quick."""
+    """Is called after each batch, once its callers have their answers.
+
+    Runs on the event loop: must be quick.
+    """
 
     def batch(
         self, requests: Sequence[Request], answers: Sequence[Answer | Exception], round_trip_s: float

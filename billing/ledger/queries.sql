@@ -102,7 +102,7 @@ WHERE h.lease_expires_at <= clock_timestamp()
 ORDER BY h.lease_expires_at LIMIT %(limit)s;
 
 -- holds_for_review
--- Calls charged because nothing was heard of their end, newest first.
+-- Calls charged without a success event, newest first.
 SELECT h.key, b.customer_type, b.customer_id, h.amount, h.fallback_charge, h.status, h.ending, h.charged, h.detail,
   h.lease_expires_at, h.created_at, b.balance - b.held, h.id, h.owner, h.resolved_at
 FROM billing."LiteLLM_StripeHoldTable" h JOIN billing."LiteLLM_StripeBalanceTable" b ON b.id = h.account_id

@@ -1,4 +1,4 @@
-"""Reading the books: accounts, holds, transactions, and the proof that they agree. Changes no balance."""
+"""Reads accounts, holds and transactions, and verifies that the books agree. Changes no balance."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from billing.ledger.schemas import (
 
 PROOF = load_statements("billing.ledger", "proof.sql")
 PAGE_MAX = 1000
-OPEN_BATCHES_MAX = 1000  # that one statement looks through
+OPEN_BATCHES_MAX = 1000  # per statement
 
 
 def bounded(limit: int, limit_max: int = PAGE_MAX) -> int:
-    """The limit of a page. Raises BadRequest for one outside of 1 to `limit_max`."""
+    """Validates a page limit. Raises BadRequest unless it is 1 to `limit_max`."""
     if not 1 <= limit <= limit_max:
         raise BadRequest(f"limit must be 1 to {limit_max}.")
     return limit
@@ -41,17 +41,17 @@ class LedgerReader:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A pooled autocommit connection. Postgres's errors come out as billing's."""
+        """Borrows a pooled autocommit connection. Postgres errors are raised as billing errors."""
         async with postgres_errors(), self._pool.connection() as connection:
             yield connection
 
     async def account(self, payer: Payer) -> Account:
-        """The payer's account; zeros and no id if they were never seen. Writes nothing."""
+        """Returns the payer's account; zeros and no id for an unknown payer. Writes nothing."""
         async with self.connection() as connection:
             return await self.account_in(connection, payer)
 
     async def account_in(self, connection: Connection, payer: Payer) -> Account:
-        """The same inside the caller's transaction."""
+        """Like `account`, inside the caller's transaction."""
         if "\0" in payer.customer_id:
             return self._unseen(payer)
         cursor = await connection.execute(
@@ -64,14 +64,14 @@ class LedgerReader:
         return Account(None, payer, None, self._currency, 0, 0, 0, 0, None, False, None, None, None, None)
 
     async def accounts(self, *, limit: int = 100, after_id: int = 0) -> list[Account]:
-        """Up to `limit` (1 to 1,000) accounts with an id above `after_id`, in order of their ids."""
+        """Returns up to `limit` (1 to 1,000) accounts with an id above `after_id`, ordered by id."""
         values = {"limit": bounded(limit), "after_id": after_id}
         async with self.connection() as connection:
             cursor = await connection.execute(SQL["accounts"], values)
             return [account_from(row) for row in await cursor.fetchall()]
 
     async def hold_of(self, key: str) -> Hold:
-        """The hold of a call as it stands. Raises NotFound."""
+        """Returns the current hold of a call. Raises NotFound."""
         async with self.connection() as connection:
             row = await (await connection.execute(SQL["hold_by_key"], (key,))).fetchone()
         if row is None:
@@ -79,9 +79,9 @@ class LedgerReader:
         return hold_from(row)
 
     async def due(self, limit: int = 100) -> list[Hold]:
-        """Up to `limit` open holds whose lease is over by the database's clock, oldest first.
+        """Returns up to `limit` open holds whose lease has expired by the database's clock, oldest first.
 
-        Looks only through the list of what may be open, and takes from it what has ended.
+        Only scans the list of possibly open holds, and removes ended ones from it.
         """
         found: list[Hold] = []
         after_id = 0
@@ -98,14 +98,14 @@ class LedgerReader:
         return found
 
     async def for_review(self, *, limit: int = 100, before_id: int | None = None) -> list[UnconfirmedCall]:
-        """Calls charged by the rule for "no event" whose real cost has not turned up, newest first."""
+        """Returns calls charged by the "no event" rule whose real cost is still unknown, newest first."""
         values = {"limit": bounded(limit), "before_id": before_id}
         async with self.connection() as connection:
             cursor = await connection.execute(SQL["holds_for_review"], values)
             return [unconfirmed_from(row) for row in await cursor.fetchall()]
 
     async def transactions(self, payer: Payer, query: TransactionQuery | None = None) -> list[Transaction]:
-        """A page of the payer's transactions, newest first; empty for a payer not seen before."""
+        """Returns a page of the payer's transactions, newest first; empty for an unknown payer."""
         query = query or TransactionQuery()
         values = {
             "customer_type": payer.customer_type,
@@ -120,11 +120,11 @@ class LedgerReader:
             cursor = await connection.execute(SQL["transactions"], values)
             return [transaction_from(row) for row in await cursor.fetchall()]
 
-    async def prove(self, *, limit: int = 100, timeout_s: int = 600) -> list[Discrepancy]:
+    async def verify(self, *, limit: int = 100, timeout_s: int = 600) -> list[Discrepancy]:
         """Checks every rule of `proof.sql` on one snapshot of all books.
 
-        Returns at most `limit` (1 to 1,000) rows a rule that break it; nothing is the proof. Reads every row:
-        `timeout_s` bounds each rule.
+        Returns up to `limit` (1 to 1,000) violating rows per rule; an empty list means that the books agree.
+        Reads every row: `timeout_s` limits each rule.
         """
         bounded(limit)
         found: list[Discrepancy] = []

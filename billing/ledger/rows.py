@@ -1,4 +1,4 @@
-"""Rows of Postgres ↔ the ledger's types. Column order is that of `queries.sql`."""
+"""Converts between Postgres rows and the ledger's types. Column order is that of `queries.sql`."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from billing.settings import CustomerType
 
 
 def payer_from(customer_type: str, customer_id: str) -> Payer:
-    """A CHECK of the table keeps `customer_type` to the known ones."""
+    """Builds a Payer. A CHECK of the table limits `customer_type` to the known ones."""
     return Payer(cast(CustomerType, customer_type), customer_id)
 
 
 def account_from(row: TupleRow) -> Account:
-    """A row of `account_of` or `accounts`."""
+    """Parses a row of `account_of` or `accounts`."""
     return Account(row[0], payer_from(row[1], row[2]), *row[3:])
 
 
 def hold_from(row: TupleRow) -> Hold:
-    """A row of `hold_by_key` or `holds_due`."""
+    """Parses a row of `hold_by_key` or `holds_due`."""
     return Hold(row[0], payer_from(row[1], row[2]), row[3], row[4], HoldStatus(row[5]), *row[6:12])
 
 
 def unconfirmed_from(row: TupleRow) -> UnconfirmedCall:
-    """A row of `holds_for_review`."""
+    """Parses a row of `holds_for_review`."""
     return UnconfirmedCall(row[12], hold_from(row), row[13], row[14])
 
 
 def transaction_from(row: TupleRow) -> Transaction:
-    """A row of `transactions` or `transaction_by_id`."""
+    """Parses a row of `transactions` or `transaction_by_id`."""
     return Transaction(row[0], payer_from(row[1], row[2]), TransactionKind(row[3]), *row[4:])
 
 
@@ -52,7 +52,7 @@ SEPARATOR = "\x1f"
 
 
 def text_array(values: Iterable[str]) -> str:
-    """Texts joined for `string_to_array`, several times faster at both ends than an array literal.
+    """Joins texts for `string_to_array`, several times faster on both ends than an array literal.
 
     Keys and ids are printable, JSON escapes control characters, and `plain` removes the separator.
     """
@@ -60,12 +60,12 @@ def text_array(values: Iterable[str]) -> str:
 
 
 def number_array(values: Iterable[int]) -> str:
-    """A bigint[] or integer[] literal."""
+    """Encodes a bigint[] or integer[] literal."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
 def flag_array(values: Iterable[bool]) -> str:
-    """A boolean[] literal."""
+    """Encodes a boolean[] literal."""
     return "{" + ",".join(["t" if value else "f" for value in values]) + "}"
 
 
@@ -74,10 +74,10 @@ _ENCODED_TROUBLE = ("\\u0000", "\\ud8", "\\ud9", "\\uda", "\\udb", "\\udc", "\\u
 
 
 def json_text(detail: Json) -> str:
-    """JSON that jsonb takes, whatever is in it.
+    """Encodes any detail as JSON that jsonb accepts.
 
-    jsonb refuses NUL, lone surrogates, NaN and infinities. They come from clients' labels; a charge must not
-    fail for them, so they are replaced.
+    jsonb rejects NUL, unpaired surrogates, NaN and infinities. They come from clients' labels; a charge must
+    not fail because of them, so they are replaced.
     """
     if not detail:
         return "{}"
@@ -91,12 +91,12 @@ def json_text(detail: Json) -> str:
 
 
 def sanitize_text(text: str) -> str:
-    """Text that a TEXT column and a batch take; "-" for none (`string_to_array` has no single empty text)."""
+    """Makes a text storable in TEXT columns and batches; empty becomes "-" (for `string_to_array`)."""
     return (text if text.isascii() and text.isprintable() else _storable(text)) or "-"
 
 
 def _storable(text: str) -> str:
-    """NUL, our separator and lone surrogates replaced."""
+    """Replaces NUL, our separator and unpaired surrogates."""
     without = text.replace("\0", "\ufffd").replace(SEPARATOR, "\ufffd")
     return without.encode("utf-8", "replace").decode("utf-8")
 

@@ -1,4 +1,4 @@
-"""What crosses the ledger's border. All amounts are nanos (integers), all times the database's clock, UTC."""
+"""The ledger's types. All amounts are nanos (integers), all times are the database's clock in UTC."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Json = Mapping[str, JsonValue]
 
 @dataclass(frozen=True, slots=True)
 class LedgerLimits:
-    """Bounds of one process's ledger. Times in seconds."""
+    """Limits of one process's ledger. Times in seconds."""
 
-    queue_max: int = 4096  # operations of a kind that may wait
-    batch_max: int = 256  # operations that travel together
-    wait_s: float = 5.0  # how long a caller waits at most
-    payers_remembered: int = 100_000  # of open holds, so that they end with fewer look-ups
-    abandoned_max: int = 10_000  # holds nobody waits for, remembered until they are released
-    retry_s: float = 0.5  # between attempts to release them while Postgres is away
+    queue_max: int = 4096  # waiting operations of each type
+    batch_max: int = 256  # operations sent together
+    wait_s: float = 5.0  # the longest a caller waits
+    payers_remembered: int = 100_000  # payers of open holds, which saves look-ups when they end
+    abandoned_max: int = 10_000  # abandoned holds remembered until they are released
+    retry_s: float = 0.5  # between attempts to release them while Postgres is unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays: one account each."""
+    """Who pays; each payer has one account."""
 
     customer_type: CustomerType
     customer_id: str
 
 
 class HoldStatus(StrEnum):
-    """open → settled | released | expired; nothing else, and each hold ends once."""
+    """open → settled | released | expired. Each hold ends exactly once."""
 
     OPEN = "open"
     SETTLED = "settled"
@@ -44,7 +44,7 @@ class HoldStatus(StrEnum):
 
 
 class TransactionKind(StrEnum):
-    """What moved money. Top-ups, credits and grants add; charges take away."""
+    """The reason for a transaction. Top-ups, credits and grants add; charges subtract."""
 
     TOPUP = "topup"
     CHARGE = "charge"
@@ -78,25 +78,25 @@ class Account:
 
     @property
     def available_nanos(self) -> int:
-        """What a new hold may take."""
+        """The amount available for new holds."""
         return self.balance_nanos - self.held_nanos
 
 
 @dataclass(frozen=True, slots=True)
 class HoldRequest:
-    """Sets aside `amount_nanos` (> 0). The content that must match on a repeat: payer, amount, fallback."""
+    """Reserves `amount_nanos` (> 0). A repeat must match in payer, amount and `no_event_charge_nanos`."""
 
     key: str  # our call id
     payer: Payer
     amount_nanos: int
-    no_event_charge_nanos: int  # what the call costs if nothing is ever heard of it; ≥ 0, at most the amount
+    no_event_charge_nanos: int  # charged if no event of the call ever arrives; ≥ 0, at most the amount
     lease_s: int
     detail: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as it stands, with the account's balance after the operation that returned it."""
+    """The state of a hold, with the account's balance after the operation that returned it."""
 
     key: str
     payer: Payer
@@ -113,11 +113,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Ends a call with what it cost; the whole hold is freed.
+    """Ends a call at its cost; the entire hold is freed.
 
-    A settlement above the hold is charged in full. After an estimate (or an expiry by rule), a real one
-    replaces it: reversal and real charge in one transaction. After a release it is charged all the same
-    (late success). A repeat with the same amount answers the same; another amount raises KeyConflict.
+    A settlement above the hold is charged in full. A real cost replaces an estimate (or an expiry by rule):
+    reversal and real charge are one transaction. After a release it is still charged (late success). A repeat
+    with the same amount returns the same result; a different amount raises KeyConflict.
     """
 
     key: str
@@ -125,25 +125,25 @@ class Settlement:
     ending: str
     description: str
     estimate: bool = False
-    payer: Payer | None = None  # needed only where the call may have no hold
+    payer: Payer | None = None  # only needed if the call may have no hold
     detail: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """How a call stands after settle, release or expire."""
+    """The state of a call after settle, release or expire."""
 
     key: str
     status: HoldStatus
     ending: str
     charged_nanos: int
-    changed: bool  # False: it had ended before; this is the earlier answer
+    changed: bool  # False: it had already ended; this is the earlier result
     available_nanos: int
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Money that moves without a hold: top-up, credit, adjustment, refund, extra charge."""
+    """A movement of money without a hold: top-up, credit, adjustment, refund, additional charge."""
 
     payer: Payer
     kind: TransactionKind
@@ -158,7 +158,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One line of the books."""
+    """One transaction of an account."""
 
     id: int
     payer: Payer
@@ -187,7 +187,7 @@ class TransactionQuery:
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Where the books do not prove themselves: which rule, on which account or row, expected and found."""
+    """A violated rule of the books: which rule, on which account or row, expected and found."""
 
     rule: str
     subject: str
@@ -197,9 +197,9 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedCall:
-    """A call of whose end nothing was heard, charged by rule, and not replaced by a real cost since."""
+    """A call for which no success event arrived: charged by rule, and its real cost is still unknown."""
 
-    id: int  # for paging: newest first, those below `before_id`
+    id: int  # for paging: newest first, ids below `before_id`
     hold: Hold
     owner: str  # the process that ran it
     resolved_at: datetime

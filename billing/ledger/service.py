@@ -1,4 +1,4 @@
-"""The ledger: the only writer of balances."""
+"""The ledger: the only code that writes balances."""
 
 from __future__ import annotations
 
@@ -47,13 +47,14 @@ from billing.money import NANOS_MAX
 
 
 class Ledger(LedgerReader):
-    """Holds, settlements and entries, exactly once a key.
+    """Creates holds, settlements and entries, each exactly once per key.
 
-    `owner` names this process in the holds it admits; `currency` is that of new accounts. Used as an async
-    context manager, or closed with `close`. Any number of ledgers may work on one database.
+    `owner` names this process in its holds; `currency` is that of new accounts. Use it as an async context
+    manager, or call `close`. Any number of ledgers may work on one database.
 
-    All methods raise LedgerUnavailable if Postgres does not answer in time (the operation may have been done:
-    the same call with the same key tells), holds and endings also LedgerBusy if too many wait.
+    All methods raise LedgerUnavailable if Postgres does not answer in time (the operation may have been
+    executed: repeat the call with the same key to find out). Holds and endings also raise LedgerBusy if too
+    many operations are waiting.
     """
 
     def __init__(
@@ -91,27 +92,27 @@ class Ledger(LedgerReader):
         await self.close()
 
     async def close(self) -> None:
-        """Finishes what is under way, releases what nobody waits for any more, closes its connections."""
+        """Finishes what is in progress, releases abandoned holds, closes the connections."""
         await self._committer.close()
         await self._abandoned.close()
         await self._link.close()
 
     @property
     def waiting(self) -> int:
-        """How many operations wait for the next batch."""
+        """The number of operations waiting for the next batch."""
         return self._committer.waiting
 
     async def hold(self, request: HoldRequest) -> Hold:
-        """Sets money aside for a call, or answers as before if this key was admitted before.
+        """Reserves money for a call; if the key was admitted before, returns that hold.
 
-        Raises InsufficientCredits (available and required in nanos), KeyConflict for the same key with other
-        content, InvalidAmount and BadRequest for what could never be held. A repeat returns the hold as it
-        stands: look at its status. If the caller is cancelled, or is told that the ledger is unavailable, the
-        hold is released and its key used up: try again with another.
+        Raises InsufficientCredits (available and required in nanos), KeyConflict for the same key with
+        different content, InvalidAmount and BadRequest for invalid requests. A repeat returns the hold in its
+        current state: check its status. If the caller is cancelled, or is told that the ledger is
+        unavailable, the hold is released and its key is used up: retry with another key.
         """
         check_hold(request)
         if request.key in self._abandoned:
-            raise LedgerUnavailable("This hold was given up and is being released; ask with a new key.")
+            raise LedgerUnavailable("This hold was given up and is being released; retry with a new key.")
         ask = PreparedHold(request.key, request, json_text(request.detail))
         answer = await self._committer.submit(ask)
         if isinstance(answer, Hold):
@@ -123,16 +124,16 @@ class Ledger(LedgerReader):
             raise
 
     async def resize(self, key: str, amount_nanos: int, no_event_charge_nanos: int = 0) -> Hold:
-        """Makes an open hold set aside `amount_nanos` in all.
+        """Changes the amount of an open hold to `amount_nanos`.
 
-        `no_event_charge_nanos`: what the call has cost so far, charged if no event of it ever comes; it only
-        rises, and stands even where the amount is refused, up to what is set aside.
+        `no_event_charge_nanos`: what the call has cost so far, charged if no event of it ever arrives. It
+        only rises, and applies even if the amount is refused, up to the amount of the hold.
 
-        Raises InsufficientCredits (available counts what the hold has already), InvalidAmount below what the
-        call costs at least, KeyConflict if the call has ended, NotFound.
+        Raises InsufficientCredits (available includes what the hold already has), InvalidAmount below the
+        call's minimum cost, KeyConflict if the call has ended, NotFound.
         """
         if not 0 < amount_nanos <= NANOS_MAX:
-            raise InvalidAmount("A hold must be more than zero.")
+            raise InvalidAmount("A hold must be above zero.")
         async with self.connection() as connection:
             row = await (
                 await connection.execute(SQL["resize"], (key, amount_nanos, no_event_charge_nanos))
@@ -142,13 +143,13 @@ class Ledger(LedgerReader):
             case "refused":
                 raise insufficient(available_nanos, amount_nanos)
             case "below_fallback":
-                raise InvalidAmount("A hold cannot be smaller than what its call costs at least.")
+                raise InvalidAmount("A hold cannot be smaller than the minimum cost of its call.")
             case "ended":
                 raise KeyConflict(f"The call {key} has ended.")
         return await self.hold_of(key)
 
     async def renew(self, keys: Collection[str], lease_s: int) -> frozenset[str]:
-        """Gives these holds a lease of `lease_s` seconds from now; returns the keys that are still open."""
+        """Renews the leases of these holds for `lease_s` seconds; returns the keys that are still open."""
         if not keys:
             return frozenset()
         wanted = list(keys)
@@ -161,15 +162,15 @@ class Ledger(LedgerReader):
         return frozenset(renewed)
 
     async def settle(self, settlement: Settlement) -> Resolution:
-        """Ends a call with what it cost and frees its hold. See Settlement for repeats and late costs.
+        """Ends a call at its cost and frees its hold. See Settlement for repeats and late costs.
 
-        It is carried out even if the caller is cancelled meanwhile, where the call has a hold and Postgres
+        Runs to completion even if the caller is cancelled, provided that the call has a hold and Postgres
         answers in time. Raises InvalidAmount, KeyConflict, and NotFound for a call without hold and payer.
         """
         return await self._end(_settling(settlement))
 
     async def release(self, key: str, ending: str) -> Resolution:
-        """Ends a call that costs nothing. If it had ended before, returns how. Raises NotFound."""
+        """Ends a call at no cost. If it had already ended, returns how. Raises NotFound."""
         return await self._end(PreparedEnding(key, "release", 0, sanitize_text(ending)))
 
     async def expire(
@@ -180,10 +181,10 @@ class Ledger(LedgerReader):
         detail: Json | None = None,
         ending: str = Ending.NO_EVENT,
     ) -> Resolution:
-        """Ends an open hold whose lease is over with a charge by rule, an estimate that a real cost replaces.
+        """Ends a hold with an expired lease and charges by rule, an estimate that a real cost replaces.
 
-        While the lease runs, or if the call has ended, changes nothing and returns how it stands. Raises
-        InvalidAmount, NotFound.
+        If the lease is still running or the call has ended, changes nothing and returns the current state.
+        Raises InvalidAmount, NotFound.
         """
         check_charge(charge_nanos)
         return await self._end(
@@ -230,11 +231,11 @@ class Ledger(LedgerReader):
         return answer
 
     async def _end_late_in(self, connection: Connection, settlement: Settlement, payer: Payer) -> Resolution:
-        """Settles a call that holds nothing any more, in the caller's transaction."""
+        """Settles a call without an open hold, in the caller's transaction."""
         return await self._end_unheld_in(connection, _settling(settlement), payer)
 
     async def _locked_available_in(self, connection: Connection, payer: Payer) -> int:
-        """What the payer has available; nobody changes it until the caller's transaction ends."""
+        """Locks the payer's account until the caller's transaction ends; returns what is available."""
         account_id = await self.ensure_account_in(connection, payer)
         row = await (await connection.execute(SQL["available_locked"], (account_id,))).fetchone()
         assert row is not None  # accounts are never deleted
@@ -264,27 +265,27 @@ class Ledger(LedgerReader):
     def _observe(
         self, requests: Sequence[Request], answers: Sequence[Answer | Exception], began: float
     ) -> None:
-        """Afterwards, so that neither its time nor a fault of its can come between callers and verdicts."""
+        """Notifies the observer last, so that neither its time nor its errors affect callers."""
         if self._observer is not None:
             took_s = time.perf_counter() - began
             asyncio.get_running_loop().call_soon(self._observer.batch, requests, answers, took_s)
 
     def _abandon(self, request: Request, answer: Answer | None) -> None:
-        """Nobody waits for this request, and it may have been carried out."""
+        """Handles a request whose caller is gone and that may have been executed."""
         if isinstance(request, PreparedEnding):
-            return  # an ending is carried out for its own sake
+            return  # endings are always executed
         if isinstance(answer, KnownHold) and not answer.is_ours:
-            return  # a repeat: the hold belongs to whoever asked first
+            return  # a repeat: the hold belongs to the first request
         self._abandoned.add(request.key, request.request.payer)
 
     async def _release_abandoned(self, key: str, payer: Payer) -> None:
-        """Leaves a released record where Postgres may still be about to write the hold."""
+        """Releases the hold; writes a released record if Postgres may still be about to write the hold."""
         account = await self.account(payer)
-        if account.id is not None:  # without one nothing was or will be admitted
+        if account.id is not None:  # without an account nothing was or will be admitted
             await self._end_unheld(PreparedEnding(key, "release", 0, Ending.ABANDONED), payer)
 
     async def post(self, entry: Entry) -> Transaction:
-        """Writes money that moves without a hold, once a `source_key`; creates the account if it is new.
+        """Posts an entry exactly once per `source_key`; creates the account if it is new.
 
         A repeat returns the first transaction. Raises KeyConflict for a repeat with another payer, kind,
         amount, Stripe object or hold, and InvalidAmount for zero, a wrong sign, or a balance beyond BIGINT.
@@ -293,10 +294,10 @@ class Ledger(LedgerReader):
             return await self.post_in(connection, entry)
 
     async def post_in(self, connection: Connection, entry: Entry) -> Transaction:
-        """The same inside the caller's transaction, which it neither commits nor rolls back.
+        """Like `post`, inside the caller's transaction, which it neither commits nor rolls back.
 
         The account's row stays locked until that transaction ends: keep it short, and post for several payers
-        in order of their accounts.
+        in the order of their account ids.
         """
         check_entry(entry)
         values = (
@@ -309,7 +310,7 @@ class Ledger(LedgerReader):
         except psycopg.errors.NumericValueOutOfRange as error:
             raise to_billing_error(error) from error
         if row is None or row[0] == "conflict":
-            raise KeyConflict(f"The entry {entry.source_key} was posted before with other content.")
+            raise KeyConflict(f"The entry {entry.source_key} was already posted with different content.")
         row = await (await connection.execute(SQL["transaction_by_id"], (row[1],))).fetchone()
         assert row is not None  # entries are never deleted
         return transaction_from(row)
@@ -317,16 +318,16 @@ class Ledger(LedgerReader):
     async def ensure_account_in(
         self, connection: Connection, payer: Payer, currency: str | None = None
     ) -> int:
-        """The row id of the payer's account, created with zeros if it is new, in the caller's transaction."""
+        """Returns the id of the payer's account, creating it if needed, in the caller's transaction."""
         values = (payer.customer_type, payer.customer_id, currency or self._currency)
         row = await (await connection.execute(SQL["ensure_account"], values)).fetchone()
         assert row is not None  # a function always returns a row
         return int(row[0])
 
     async def purge(self, older_than_days: int, limit: int = 1000) -> int:
-        """Deletes up to `limit` settled or released holds that ended `older_than_days` ago; returns how many.
+        """Deletes up to `limit` holds settled or released over `older_than_days` ago; returns the count.
 
-        Their charges stay in the books. Expired holds stay too: they are the list for review.
+        Their charges stay in the books. Expired holds stay too: they are listed for review.
         """
         async with self.connection() as connection:
             values = {"days": max(1, older_than_days), "limit": bounded(limit, 10_000)}

@@ -1,11 +1,11 @@
-"""Statements over one connection, straight on libpq: psycopg's own `pq` layer, without its cursors.
+"""Runs statements on one connection directly through libpq (psycopg's `pq` layer), without cursors.
 
-For each statement a cursor takes a lock, makes a task and registers its socket with the event loop. That was
-more than half of what a single hold cost this process (docs/decisions/0002). Here it is registered once, and
-one statement at a time travels.
+For each statement a cursor takes a lock, creates a task and registers its socket with the event loop. That
+was more than half of the cost of a single hold in this process (docs/decisions/0002). Here the socket is
+registered once, and one statement runs at a time.
 
-Each is prepared once, by name. Not so where a transaction pooler stands between (`pgbouncer=true`): it may
-give each statement to another server connection, on which nothing may be left behind.
+Each statement is prepared once, by name. The exception is a transaction pooler (`pgbouncer=true`): it may
+route each statement to another server connection, on which nothing may be left behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _LIMIT_LOCK = b"SELECT pg_catalog.set_config('lock_timeout', $1, true)"  # until
 class Wire:
     """Sends statements on `connection`, which nobody else may use any more, and reads their rows.
 
-    Through a pooler each statement waits `lock_timeout_ms` for a lock, at most; else the session's setting.
+    Through a pooler each statement waits at most `lock_timeout_ms` for a lock; otherwise the session's
+    setting applies.
     """
 
     def __init__(self, connection: Connection, lock_timeout_ms: int) -> None:
@@ -50,10 +51,10 @@ class Wire:
         self._loop.add_reader(self._socket, self._attempt, self._read)
 
     async def rows(self, statement: bytes, parameters: Sequence[object]) -> Rows:
-        """The rows of one statement with `%s` parameters, which travel as text.
+        """Runs one statement with `%s` parameters, sent as text, and returns its rows.
 
-        Raises psycopg.Error as a cursor would. After a cancellation the wire must be closed: the answer to
-        this statement may still come.
+        Raises psycopg.Error like a cursor. After a cancellation the wire must be closed: the answer to this
+        statement may still arrive.
         """
         await self.prepare(statement)
         self._check()
@@ -67,10 +68,10 @@ class Wire:
         parameters: Sequence[object],
         on_rows: Callable[[Rows | psycopg.Error], None],
     ) -> bool:
-        """Sends a statement in the caller's own step; its rows, or what was wrong, go to `on_rows`.
+        """Sends a statement without awaiting; its rows or error are passed to `on_rows`.
 
-        False, and nothing is sent, where that takes more: it is not prepared, or the connection is broken or
-        in use.
+        Returns False and sends nothing if that is not possible now: the statement is not prepared, or the
+        connection is broken or busy.
         """
         if self._broken is not None or self._on_answer is not None:
             return False
@@ -89,22 +90,22 @@ class Wire:
         return True
 
     async def prepare(self, statement: bytes) -> None:
-        """Has Postgres parse a statement once for all, where statements may be left behind."""
+        """Has Postgres parse a statement once, unless a pooler forbids prepared statements."""
         if self._is_pooled or statement in self._names:
             return
         self._check()
-        name = b"ledger_" + hashlib.sha256(statement).hexdigest()[:32].encode()  # never that of another
+        name = b"ledger_" + hashlib.sha256(statement).hexdigest()[:32].encode()  # unique to the statement
         answer = self._expected()
         self._attempt(partial(self._prepare, statement, name))
         await answer
         self._names[statement] = name
 
     def give_up(self) -> None:
-        """The answer does not come: whoever waits for it is told, and the wire is of no use any more."""
+        """Fails the pending statement with a timeout; the wire cannot be used any more."""
         self._break(psycopg.OperationalError("Postgres did not answer in time"))
 
     async def close(self) -> None:
-        """Closes the connection; a statement that is under way fails."""
+        """Closes the connection; a pending statement fails."""
         self._break(psycopg.OperationalError("the connection was closed"))
         await self._connection.close()
 
@@ -119,7 +120,7 @@ class Wire:
         self._attempt(partial(send, statement, values))
 
     def _attempt(self, step: Callable[[], None]) -> None:
-        """Uses the connection; if that fails it is of no use any more."""
+        """Runs a step on the connection; if it fails, the wire cannot be used any more."""
         try:
             step()
         except psycopg.Error as error:
@@ -134,7 +135,7 @@ class Wire:
         self._flush()
 
     def _send_unnamed(self, statement: bytes, values: Sequence[bytes]) -> None:
-        """Both travel before one Sync, and so in one transaction on one server connection."""
+        """Sends both statements before one Sync, so in one transaction on one server connection."""
         self._libpq.send_query_params(_LIMIT_LOCK, [self._lock_timeout])
         self._libpq.send_query_params(_numbered(statement), values, result_format=pq.Format.BINARY)
         self._libpq.pipeline_sync()
@@ -146,7 +147,7 @@ class Wire:
         return rows.load_rows(0, result.ntuples, tuple)
 
     def _flush(self) -> None:
-        """Sends what libpq has buffered; what the socket does not take at once goes when it can."""
+        """Sends what libpq has buffered; what the socket does not accept now is sent when it can be."""
         is_left = self._libpq.flush() == 1
         if is_left and not self._is_writing:
             self._loop.add_writer(self._socket, self._attempt, self._flush)
@@ -155,7 +156,7 @@ class Wire:
         self._is_writing = is_left
 
     def _read(self) -> None:
-        """Takes what has arrived; a statement is over at libpq's empty result, or at its pipeline's Sync."""
+        """Reads what has arrived; a statement ends with libpq's empty result, or its pipeline's Sync."""
         self._libpq.consume_input()
         while self._on_answer is not None and not self._libpq.is_busy():
             result = self._libpq.get_result()
@@ -164,11 +165,11 @@ class Wire:
             elif result is None:
                 self._finish()
             else:
-                self._result = result  # the last one counts: a commit may fail after the rows
+                self._result = result  # the last result counts: a commit may fail after the rows
 
     def _take_of_pipeline(self, result: pq.abc.PGresult | None) -> None:
-        """The last result is the statement's, or the error for which it was not run."""
-        if result is None:  # between two of them
+        """Takes a pipeline result. The last one is the statement's, or the error that prevented it."""
+        if result is None:  # between two results
             return
         if result.status == pq.ExecStatus.PIPELINE_SYNC:
             self._finish()
@@ -178,8 +179,8 @@ class Wire:
     def _finish(self) -> None:
         on_answer, self._on_answer = self._on_answer, None
         result, self._result = self._result, None
-        assert on_answer is not None  # or it would not have been read
-        assert result is not None  # libpq has one for each statement
+        assert on_answer is not None  # otherwise nothing would be read
+        assert result is not None  # libpq returns one for each statement
         if result.status == pq.ExecStatus.FATAL_ERROR:
             on_answer(psycopg.errors.error_from_result(result))
         else:
@@ -190,7 +191,7 @@ class Wire:
             raise self._broken
 
     def _break(self, error: psycopg.Error) -> None:
-        """The connection is of no use any more, now and for whoever asks later."""
+        """Marks the connection as broken, for the pending statement and all later ones."""
         if self._broken is not None:
             return
         self._broken = error
@@ -211,8 +212,8 @@ def _resolve(future: asyncio.Future[pq.abc.PGresult], answer: pq.abc.PGresult | 
         future.set_result(answer)
 
 
-@lru_cache(maxsize=64)  # there are as many as the ledger has statements
+@lru_cache(maxsize=64)  # more than the number of ledger statements
 def _numbered(statement: bytes) -> bytes:
-    """`%s` → `$1`, `$2`, … as libpq wants them."""
+    """Replaces `%s` by `$1`, `$2`, …, as libpq expects."""
     pieces = statement.split(b"%s")
     return pieces[0] + b"".join(b"$%d%s" % (n, piece) for n, piece in enumerate(pieces[1:], 1))

@@ -1,1 +1,1 @@
-"""What Prometheus sees of billing, on LiteLLM's own `/metrics`."""
+"""Billing's Prometheus metrics, on LiteLLM's own `/metrics`."""

@@ -1,4 +1,4 @@
-"""How long the event loop serves nobody: told by a timer that it comes back to too late."""
+"""Measures how long the event loop is blocked, from how late it runs a timer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WARNED_OF_S = 1.0
 
 
 class EventLoopDelay:
-    """Called every `LOOK_S` seconds, sees by how much the event loop is late."""
+    """Called every `LOOK_S` seconds; records how late the event loop is."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -23,7 +23,7 @@ class EventLoopDelay:
         self._longest_s = 0.0
 
     async def look(self) -> None:
-        """Once. The delay is what has passed since the last look beyond the time between two."""
+        """Measures once: the delay is the time since the last call minus the interval."""
         now, last = self._clock(), self._last
         self._last = now
         if last is None:
@@ -34,4 +34,4 @@ class EventLoopDelay:
             self._longest_s = delay_s
             EVENT_LOOP_DELAY_MAX.set(delay_s)
         if delay_s > WARNED_OF_S:
-            logger.warning("the event loop served nobody for %.1f seconds", delay_s)
+            logger.warning("the event loop was blocked for %.1f seconds", delay_s)

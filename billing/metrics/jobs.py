@@ -1,4 +1,4 @@
-"""What the metrics do again and again."""
+"""The periodic jobs of the metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SAMPLE_S = 15.0
 
 
 def jobs(sampler: Sampler) -> tuple[Repeated, ...]:
-    """Gauges are read from the database, and the event loop is watched."""
+    """Samples gauges from the database and measures the event loop's delay."""
     return (
         Repeated("sampling", SAMPLE_S, sampler.sample),
         Repeated("watching the event loop", LOOK_S, EventLoopDelay().look),

@@ -1,4 +1,4 @@
-"""Counts what the ledger and the middleware tell. Runs on the request path: microseconds, and no I/O."""
+"""Counts what the ledger and the middleware report. Runs on the request path: microseconds, no I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing.ledger.batches import Answer, PreparedHold, Request
 from billing.ledger.schemas import Hold, Resolution
 from billing.metrics.instruments import BATCH_SIZE, ENDINGS, HOLDS, REFUSALS, ROUND_TRIP
 
-_admitted = HOLDS.labels("admitted")  # looking a label up costs more than counting
+_admitted = HOLDS.labels("admitted")  # looking up a label costs more than counting
 
 
 @lru_cache(maxsize=256)
@@ -21,12 +21,12 @@ def _ending(status: str, ending: str) -> Counter:
 
 
 class CountedLedger:
-    """The ledger's observer."""
+    """The ledger observer that counts holds and endings."""
 
     def batch(
         self, requests: Sequence[Request], answers: Sequence[Answer | Exception], round_trip_s: float
     ) -> None:
-        """A batch is back from Postgres."""
+        """Counts a batch that came back from Postgres."""
         BATCH_SIZE.observe(len(requests))
         ROUND_TRIP.observe(round_trip_s)
         for request, answer in zip(requests, answers, strict=True):
@@ -55,6 +55,6 @@ def _code_of(error: Exception) -> str:
 
 
 def count_refusal(refusal: BillingError | None) -> None:
-    """A request has ended, refused or not."""
+    """Counts a finished request that was refused."""
     if refusal is not None:
         REFUSALS.labels(refusal.code).inc()

@@ -1,4 +1,4 @@
-"""Gauges that nobody can count along the way: what waits, and what the database says."""
+"""Samples the gauges that are not counted along the way: queue lengths and database values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sampler:
         self._events_counted = 0
 
     async def sample(self) -> None:
-        """Once. Raises what Postgres raises; the process's own gauges are set before."""
+        """Samples once. Postgres errors are raised after the process's own gauges are set."""
         standing = self._enforcing.standing()
         instruments.OPEN_CALLS.set(standing.open_calls)
         instruments.SETTLING.set(standing.settling)

@@ -1,4 +1,4 @@
-"""What the sampler asks of a process's parts."""
+"""The interfaces that the sampler reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Waiting(Protocol):
-    """What counts its own operations."""
+    """A component with a count of waiting operations."""
 
     @property
     def waiting(self) -> int: ...
@@ -16,7 +16,7 @@ class Waiting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProcessStanding:
-    """What one process has in hand."""
+    """The number of calls and settlements in progress in one process."""
 
     open_calls: int
     settling: int
@@ -24,7 +24,7 @@ class ProcessStanding:
 
 
 class Enforcing(Protocol):
-    """What knows the calls of this process."""
+    """A component that knows the calls of this process."""
 
     def standing(self) -> ProcessStanding: ...
 

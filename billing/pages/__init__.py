@@ -1,1 +1,1 @@
-"""Pages rendered on the server."""
+"""Server-rendered HTML pages."""

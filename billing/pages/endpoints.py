@@ -1,5 +1,6 @@
-"""`GET /billing` for customers, `GET /billing/admin` for the operator, and `GET /billing/topup/return`, where
-Checkout sends the browser."""
+"""Serves `/billing` for customers, `/billing/admin` for the operator, and `/billing/topup/return`, the page
+after Stripe Checkout.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ router = APIRouter(route_class=BillingRoute, include_in_schema=False)
 
 @router.get("/billing", response_class=HTMLResponse)
 async def show_billing(settings: SettingsDep) -> HTMLResponse:
-    """Balance, top-up, transactions. The page is public; what it shows it asks with the reader's own key."""
+    """Shows balance, top-up and transactions.
+
+    The page is public and loads its data with the reader's own key.
+    """
     least, most = (
         format_nanos(parse_amount(amount))
         for amount in (settings.billing_topup_min, settings.billing_topup_max)
@@ -31,7 +35,7 @@ async def show_billing(settings: SettingsDep) -> HTMLResponse:
 
 @router.get("/billing/admin", response_class=HTMLResponse)
 async def show_admin(settings: SettingsDep) -> HTMLResponse:
-    """All balances, and credit from the operator. Public like the customer's page, and as empty."""
+    """Shows all balances and a form to grant credit. Public and empty like the customer's page."""
     return render(
         "admin.html",
         currency=settings.billing_currency.upper(),
@@ -48,7 +52,7 @@ async def show_topup_return(
     canceled: bool = False,
     looks: Annotated[int, Query(ge=0, le=LOOKS_MAX)] = 0,
 ) -> HTMLResponse:
-    """Credits the payment if nothing else did yet, and says how it stands. Needs no key."""
+    """Credits the payment if it has not been credited yet, and shows its status. Needs no key."""
     if canceled:
         notice = CANCELED
     elif session_id is None:

@@ -1,4 +1,4 @@
-"""Templates and the headers that every page has."""
+"""Renders templates with the security headers of all pages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _environment = Environment(
 
 
 def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    """A page with no outside asset: its style and script carry a nonce, nothing else may run, load or frame.
+    """Renders a page without external assets: only its own style and script, which carry a nonce, may run.
 
-    The address holds a Checkout Session's id, so it is neither cached nor told to the next site.
+    The address contains a Checkout Session's id, so the page is neither cached nor sent as a referrer.
     """
     nonce = token_urlsafe(16)
     policy = (

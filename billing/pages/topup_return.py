@@ -1,4 +1,4 @@
-"""What the page after Checkout says. It shows the one payment of its link and nothing of the account."""
+"""The text of the page after Checkout. It shows the payment of its link and nothing else of the account."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from billing.money import format_nanos
 from billing.topups.fulfilment import Fulfilment
 from billing.topups.schemas import Outcome, Verdict
 
-LOOKS_MAX = 6  # reloads of its own, at growing distance; then the reader decides
+LOOKS_MAX = 6  # automatic reloads, at growing intervals; then the reader decides
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}", re.ASCII)
 
 
 class Tone(StrEnum):
-    """How the page looks."""
+    """The page's color scheme."""
 
     GOOD = "good"
     WAITING = "waiting"
@@ -25,7 +25,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The page's text. `reload_s` is None where nothing will change by itself."""
+    """The page's text. `reload_s` is None if the status will not change by itself."""
 
     tone: Tone
     title: str
@@ -43,16 +43,16 @@ CANCELED = Notice(
 UNKNOWN = Notice(
     Tone.BAD,
     "Unknown payment",
-    "This link belongs to no payment that we know of. If you just paid, look again in a minute: "
+    "This link belongs to no payment known here. If you just paid, check again in a minute: "
     "payments are also found without this page.",
     status=404,
 )
 
 
 async def notice_for(fulfilment: Fulfilment, session_id: str, looks: int) -> Notice:
-    """Looks at the session, credits it if it is paid and was not before, and says what came of it.
+    """Looks up the session, credits it if it is paid and not yet credited, and describes the result.
 
-    Stripe is asked only about sessions of our own orders.
+    Stripe is only asked about sessions of our own orders.
     """
     if not _SESSION_ID.fullmatch(session_id) or await fulfilment.order_of(session_id) is None:
         return UNKNOWN
@@ -61,9 +61,9 @@ async def notice_for(fulfilment: Fulfilment, session_id: str, looks: int) -> Not
     except (Unavailable, NotFound):
         return Notice(
             Tone.WAITING,
-            "One moment",
-            "The payment service does not answer right now. A payment that was made is not lost: "
-            "it is added to the balance as soon as it answers.",
+            "One moment, please",
+            "The payment service is not responding right now. If you have paid, your payment is not lost: "
+            "it is added to your balance as soon as the service responds.",
             reload_s=_reload_s(looks),
         )
 
@@ -76,20 +76,20 @@ def _notice(verdict: Verdict, looks: int) -> Notice:
             amount = f"{format_nanos(paid_nanos)} {order.currency.upper()}"
             return Notice(Tone.GOOD, "Paid", "Thank you. This was added to your balance:", amount)
         case Outcome.FAILED:
-            return Notice(Tone.BAD, "Payment failed", "The payment did not come. Nothing was added.")
+            return Notice(Tone.BAD, "Payment failed", "The payment did not go through. Nothing was added.")
         case Outcome.EXPIRED:
             return Notice(Tone.BAD, "Expired", "The payment page expired unpaid. Start a new top-up.")
         case Outcome.PARKED:
             return Notice(
                 Tone.BAD,
-                "This payment needs a look",
-                f"It could not be matched by itself. Tell the operator this reference: "
+                "This payment needs attention",
+                f"It could not be matched automatically. Tell the operator this reference: "
                 f"{order.id if order is not None else 'none'}",
             )
     return Notice(
         Tone.WAITING,
-        "Payment under way",
-        "It is not confirmed yet. Some ways to pay take days; the balance grows when the money comes, "
+        "Payment in progress",
+        "It is not confirmed yet. Some payment methods take days; the balance grows when the money arrives, "
         "and you can close this page.",
         reload_s=_reload_s(looks),
     )

@@ -1,1 +1,1 @@
-"""What the operator asks above the provider's cost: rules, where they come from, and which one applies."""
+"""The operator's price rules: what customers pay on top of the provider's cost."""

@@ -1,4 +1,4 @@
-"""All rules that may be in force, and which applies: the most specific, then the one that began last."""
+"""Finds the price rule of a call: the most specific one in force, then the one that began last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Key = TypeVar("_Key")
 
 
 class PriceBook:
-    """Never changes: what was admitted under it is charged by it, whatever is decided meanwhile."""
+    """An immutable set of rules: calls admitted under it are charged by it, whatever changes meanwhile."""
 
     def __init__(self, rules: Iterable[PriceRule] = ()) -> None:
         self._by_customer: dict[Payer, list[PriceRule]] = defaultdict(list)
@@ -42,14 +42,14 @@ class PriceBook:
         return self._others
 
     def prices_for(self, payer: Payer, team_id: str | None, at: datetime) -> PriceRule | CallPrices:
-        """What prices a call of this customer that is admitted now."""
+        """Returns the rules for a call of this customer that is admitted now."""
         if not self._size:
             return DEFAULT
         own = _among(self._by_customer, payer) + (_among(self._by_team, team_id) if team_id else ())
         return CallPrices(self, tuple(r for r in own if r.scope.team_id in (None, team_id)), at)
 
     def general(self, names: Collection[str]) -> Iterator[PriceRule]:
-        """Rules that name neither customer nor team, and may be for a model of these names."""
+        """Yields rules without a customer or team that may apply to a model with one of these names."""
         for name in names:
             yield from self._by_model.get(name, ())
         yield from self._others
@@ -61,14 +61,14 @@ def _among(table: dict[_Key, list[PriceRule]], key: _Key) -> tuple[PriceRule, ..
 
 @dataclass(frozen=True, slots=True)
 class CallPrices:
-    """The rules of one call, as they were at its admission."""
+    """The price rules of one call, as of its admission."""
 
     book: PriceBook
-    own: tuple[PriceRule, ...]  # those that name its customer or its team
+    own: tuple[PriceRule, ...]  # those that name its customer or team
     at: datetime
 
     def rule_for(self, names: Collection[str], provider: str | None) -> PriceRule:
-        """The rule where the call is served by a model of these names (asked for, and configured)."""
+        """Returns the rule for a model with these names (requested and configured)."""
         found = [
             rule
             for rule in (*self.own, *self.book.general(names))
@@ -78,5 +78,5 @@ class CallPrices:
 
 
 def _precedence(rule: PriceRule) -> tuple[object, ...]:
-    """Greater wins. Two rules never tie: ordinals differ within a source."""
+    """A sort key: greater wins. Two rules never tie, because ordinals differ within a source."""
     return (rule.scope.rank, rule.valid_from or _ALWAYS, rule.source == "api", rule.ordinal)

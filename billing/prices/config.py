@@ -1,6 +1,6 @@
-"""Price rules of the configuration: `price_rules` in LiteLLM's configuration file, or a file of their own.
+"""Reads price rules from `price_rules` in LiteLLM's configuration file, or from a file of their own.
 
-Every value is read as the text that stands there, so that `1.2` is exactly 1.2 and never a float.
+Every value is read as text, so that `1.2` is exactly 1.2 and never a float.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from billing.prices.schemas import Terms
 from billing.settings import CustomerType, Settings
 
 SECTION = "price_rules"
-WRITTEN_CONFIG = "PROXYLLM_WRITTEN_CONFIG"  # where `serve` gives LiteLLM a file with some models left out
+WRITTEN_CONFIG = "PROXYLLM_WRITTEN_CONFIG"  # where `serve` gives LiteLLM a file with some models omitted
 RULES_MAX = 1000
 _FILE_BYTES_MAX = 4 * 1024 * 1024
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -29,15 +29,15 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class ConfiguredRule(Terms):
-    """A rule of the file. Its name is how charges refer to it."""
+    """A rule of the configuration file. Charges refer to it by its name."""
 
     name: Text = Field(description="Shown in charges as `config:<name>`.")
 
 
 def configured_rules(settings: Settings) -> tuple[PriceRule, ...]:
-    """The rules of BILLING_PRICES_FILE, or of CONFIG_FILE_PATH where that is not set; none without a section.
+    """Reads the rules of BILLING_PRICES_FILE, or of CONFIG_FILE_PATH if that is not set; none if absent.
 
-    Raises NotConfigured with one line that names file, rule and field.
+    Raises NotConfigured with a one-line message that names file, rule and field.
     """
     path = settings.billing_prices_file or _litellm_config()
     if path is None:
@@ -69,7 +69,7 @@ def _section(path: Path, *, required: bool) -> Sequence[object]:
             raise NotConfigured(f"{path}: has no list `{SECTION}`.")
         return ()
     rows = content[SECTION]
-    if rows == "":  # `price_rules:` with nothing behind
+    if rows == "":  # `price_rules:` without a value
         return ()
     if not isinstance(rows, list):
         raise NotConfigured(f"{path}: {SECTION}: must be a list of rules.")
@@ -102,7 +102,7 @@ def _rule(path: Path, number: int, row: object, charge_by: CustomerType) -> Pric
 
 
 def _refuse_doubles(path: Path, rules: Sequence[PriceRule]) -> None:
-    """Two rules for the same at the same time would leave the price to their order in a file."""
+    """Raises NotConfigured for two rules with equal scope and overlapping times: the order would decide."""
     names = [rule.id for rule in rules]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
@@ -114,4 +114,4 @@ def _refuse_doubles(path: Path, rules: Sequence[PriceRule]) -> None:
         for one, other in pairwise(sorted(same, key=lambda rule: rule.valid_from or _FIRST)):
             if (one.valid_until or _LAST) > (other.valid_from or _FIRST):
                 both = f"{one.id.removeprefix('config:')} and {other.id.removeprefix('config:')}"
-                raise NotConfigured(f"{path}: {SECTION}: {both} are for the same calls at the same time.")
+                raise NotConfigured(f"{path}: {SECTION}: {both} apply to the same calls at the same time.")

@@ -1,7 +1,8 @@
-"""What holds and charges store of their price, and the charge that it gives again.
+"""What holds and charges store about their price, and how a charge is recomputed from it.
 
-Charge = max(floor, cost * multiplier + fee), rounded half-even once. The bound uses the same formula rounded
-up, which is monotone: whatever bounds the cost bounds the charge. (docs/explanation/price-and-hold.md)
+Charge = max(floor, cost * multiplier + fee), rounded half-even once. Maximum costs use the same formula
+rounded up. It is monotone, so a limit of the cost is a limit of the charge.
+(docs/explanation/price-and-hold.md)
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ Basis = Literal[
 
 
 def charge_nanos_of(cost: object, rule: PriceRule) -> int:
-    """LiteLLM's cost in major units → the charge. Raises InvalidAmount where the cost is not known."""
+    """Turns LiteLLM's cost in major units into the charge. Raises InvalidAmount if the cost is unknown."""
     return rule.charge_nanos(nanos_from_cost(cost))
 
 
 def price_detail(basis: Basis, cost: object, rule: PriceRule, amount_nanos: int) -> dict[str, JsonValue]:
-    """The arithmetic of a charge: the rule's formula, with `cost` as the provider's cost, gives `amount`.
+    """Describes the arithmetic of a charge: the rule's formula applied to `cost` gives `amount`.
 
-    `basis` says what `cost` is. It is null for an estimate (`input`, `count`, `hold`), which no formula made.
+    `basis` says what `cost` is. `cost` is null for an estimate (`input`, `count`, `hold`), which no formula
+    made.
     """
     known = None if cost is None else format(Decimal(str(cost)), "f")
     return {
@@ -49,9 +51,9 @@ def price_detail(basis: Basis, cost: object, rule: PriceRule, amount_nanos: int)
 
 
 def rules_detail(rule: PriceRule, rules: Mapping[tuple[str, str], PriceRule]) -> dict[str, JsonValue]:
-    """What a hold stores of its rules, for whoever settles it from the spend log; nothing for the default.
+    """What a hold stores of its rules, to be settled from the spend log; empty for the default rule.
 
-    `rules` are by group and deployment id.
+    The keys of `rules` are group and deployment id.
     """
     others: list[JsonValue] = [
         {"group": group, "deployment_id": deployment_id, "rule": other.detail()}
@@ -64,7 +66,7 @@ def rules_detail(rule: PriceRule, rules: Mapping[tuple[str, str], PriceRule]) ->
 
 
 def rule_of_detail(detail: Json, group: str | None, deployment_id: str | None) -> PriceRule:
-    """The rule that a hold's detail names for the deployment that served."""
+    """Returns the rule that a hold's detail stores for the deployment that served."""
     others = detail.get("rules")
     for other in others if isinstance(others, list) else ():
         if isinstance(other, dict) and (other["group"], other["deployment_id"]) == (group, deployment_id):
@@ -74,5 +76,5 @@ def rule_of_detail(detail: Json, group: str | None, deployment_id: str | None) -
 
 
 def without_rules(detail: Json) -> Json:
-    """What a hold says of its call, without the rules of those who might have served it."""
+    """Returns a hold's detail without the rules of the deployments that might have served it."""
     return {name: value for name, value in detail.items() if name != "rules"}

@@ -1,4 +1,4 @@
-"""`/stripe/prices`: the operator's price rules."""
+"""`/stripe/prices`: manages the operator's price rules."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ async def list_prices(
     choice: ChoiceDep,
     limit: Limit = 50,
     cursor: Cursor = None,
-    ended: Annotated[bool, Query(description="Also rules that are over.")] = False,
+    ended: Annotated[bool, Query(description="Include rules that have ended.")] = False,
 ) -> PricePage:
-    """The rules of the configuration file on the first page, then those of the API, newest first."""
+    """Lists the rules of the configuration file on the first page, then those of the API, newest first."""
     require_reads_all(caller)
     customer = _customer(settings, choice)
     before_id = decode_cursor(cursor)
@@ -55,7 +55,7 @@ async def list_prices(
 
 @router.get(
     "/stripe/prices/effective",
-    summary="Which rule a call would have now (admins)",
+    summary="Which rule applies to a call now (admins)",
     responses=errors(400, 401, 403, 503),
 )
 async def read_effective_price(
@@ -67,7 +67,7 @@ async def read_effective_price(
     team_id: Text | None = None,
     provider: Text | None = None,
 ) -> PriceAnswer:
-    """The rule that wins for this customer, team, model group and provider."""
+    """Returns the rule that wins for this customer, team, model group and provider."""
     require_reads_all(caller)
     customer = _customer(settings, choice) or Payer(settings.stripe_charge_by, "")
     rule = prices.prices_for(customer, team_id).rule_for((model,), provider)
@@ -76,13 +76,13 @@ async def read_effective_price(
 
 @router.post(
     "/stripe/prices",
-    summary="Make a price rule (admins)",
+    summary="Create a price rule (admins)",
     responses=errors(400, 401, 403, 409, 413, 503),
 )
 async def make_price(
     settings: SettingsDep, prices: PricesDep, caller: CallerDep, body: PriceRequest
 ) -> PriceLine:
-    """Prices calls that are admitted from `valid_from` on. Calls that run, and charges, stay as they are."""
+    """Prices calls admitted from `valid_from` on. Running calls and existing charges do not change."""
     require_admin(caller)
     made = await prices.make(body, settings.stripe_charge_by, caller.name)
     return _line(prices, made)
@@ -94,7 +94,7 @@ async def make_price(
     responses=errors(400, 401, 403, 404, 409, 503),
 )
 async def end_price(prices: PricesDep, caller: CallerDep, rule_id: Text) -> PriceLine:
-    """Ends a rule from now on. It stays in the history; ending it again changes nothing."""
+    """Ends a rule immediately. It stays in the history; ending it again changes nothing."""
     require_admin(caller)
     return _line(prices, await prices.end(rule_id, caller.name))
 

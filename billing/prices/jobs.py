@@ -1,4 +1,4 @@
-"""What price rules do again and again."""
+"""The periodic job of the price rules."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from billing.settings import Settings
 
 
 def jobs(settings: Settings, prices: Prices) -> tuple[Repeated, ...]:
-    """Rules that another process wrote are read."""
+    """Reads rules that another process wrote."""
     return (Repeated("reading price rules", settings.billing_prices_refresh_s, prices.refresh),)

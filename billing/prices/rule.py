@@ -1,4 +1,4 @@
-"""One price rule: for whom, what it asks above the provider's cost, from when to when."""
+"""A price rule: to whom it applies, what it adds to the provider's cost, and when."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from pydantic import JsonValue
 from billing.ledger.schemas import Json, Payer
 from billing.money import ceil_nanos, format_nanos, round_nanos
 
-MULTIPLIER_MAX = Decimal(1000)  # beyond these it is a slip of the decimal point
-TERM_NANOS_MAX = 1_000_000_000_000  # a thousand, of fee and of floor
+MULTIPLIER_MAX = Decimal(1000)  # anything larger is assumed to be a misplaced decimal point
+TERM_NANOS_MAX = 1_000_000_000_000  # a thousand, for fee and floor
 _WIDE = Context(prec=80)
-ANY_END = "*"  # at the end of a model: every name that begins so
+ANY_END = "*"  # at the end of a model: every name with this prefix
 
 Source = Literal["default", "config", "api"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whom a rule is for. What is None matches everybody; all that is named must match."""
+    """To which calls a rule applies. None matches everything; all that is set must match."""
 
     customer: Payer | None = None
     team_id: str | None = None
-    model: str | None = None  # a model group, or the beginning of some with `*` behind
+    model: str | None = None  # a model group, or a prefix followed by `*`
     provider: str | None = None
 
     def covers(self, names: Collection[str], provider: str | None) -> bool:
-        """Whether it is for a model of these names at this provider. Customer and team are not looked at."""
+        """Whether it covers a model with these names at this provider. Ignores customer and team."""
         if self.provider is not None and self.provider != provider:
             return False
         if self.model is None:
@@ -52,7 +52,7 @@ class Scope:
         )
 
     def detail(self) -> dict[str, JsonValue]:
-        """What it names, as a charge stores it."""
+        """The scope as a charge stores it."""
         customer = self.customer
         named = {
             "customer_type": customer.customer_type if customer else None,
@@ -65,7 +65,7 @@ class Scope:
 
 
 def _model_rank(model: str | None) -> int:
-    """A whole name before a longer beginning before a shorter one before none."""
+    """Ranks an exact name above a longer prefix above a shorter one above none."""
     if model is None:
         return 0
     return len(model) if model.endswith(ANY_END) else 1_000_000
@@ -76,9 +76,9 @@ EVERYBODY = Scope()
 
 @dataclass(frozen=True, slots=True)
 class PriceRule:
-    """What the operator asks above the provider's cost. Fee and floor are nanos a call, each ≥ 0.
+    """The operator's price on top of the provider's cost. Fee and floor are nanos per call, each ≥ 0.
 
-    A free rule charges nothing whatever the cost, and needs no credit.
+    A free rule charges nothing whatever the cost, and requires no credit.
     """
 
     multiplier: Decimal = Decimal(1)
@@ -88,41 +88,41 @@ class PriceRule:
     scope: Scope = EVERYBODY
     id: str = "default"
     source: Source = "default"
-    valid_from: datetime | None = None  # None: always was
-    valid_until: datetime | None = None  # the first moment at which it is over
-    ordinal: int = 0  # of two that began at the same moment, the one with the greater
+    valid_from: datetime | None = None  # None: no beginning
+    valid_until: datetime | None = None  # the first moment at which it no longer applies
+    ordinal: int = 0  # of two rules that began at the same moment, the greater one wins
 
     def __post_init__(self) -> None:
         if not self.multiplier.is_finite() or self.multiplier < 0:
-            raise ValueError("a multiplier is a finite number, and not negative")
+            raise ValueError("a multiplier must be finite and not negative")
         if self.fee_nanos < 0 or self.floor_nanos < 0:
-            raise ValueError("a fee or a floor is not negative")
+            raise ValueError("a fee or floor must not be negative")
 
     def is_valid(self, at: datetime) -> bool:
-        """Whether it is in force at this moment."""
+        """Whether the rule is in force at this moment."""
         return (self.valid_from is None or self.valid_from <= at) and (
             self.valid_until is None or at < self.valid_until
         )
 
     def rule_for(self, names: Collection[str], provider: str | None) -> PriceRule:
-        """Itself: a rule alone prices every model. (The same question as to `CallPrices`.)"""
+        """Returns itself: a single rule prices every model. (The same interface as `CallPrices`.)"""
         return self
 
     def charge_nanos(self, cost_nanos: Decimal) -> int:
-        """The charge for a provider cost in unrounded nanos (`nanos_from_cost`)."""
+        """Computes the charge for a provider cost in unrounded nanos (`nanos_from_cost`)."""
         if self.free:
             return 0
         return max(self.floor_nanos, round_nanos(_times(cost_nanos, self.multiplier)) + self.fee_nanos)
 
     def max_cost_nanos(self, cost_nanos: Decimal) -> int:
-        """An amount that no charge for a cost up to `cost_nanos` exceeds."""
+        """Returns an amount that no charge for a cost up to `cost_nanos` exceeds."""
         if self.free:
             return 0
         return max(self.floor_nanos, ceil_nanos(_times(cost_nanos, self.multiplier)) + self.fee_nanos)
 
     @property
     def formula(self) -> str:
-        """How a charge is made from a provider's cost, in major units."""
+        """Describes how a charge is computed from the provider's cost, in major units."""
         if self.free:
             return "0.00"
         cost = f"provider cost * {format(self.multiplier, 'f')}"
@@ -144,7 +144,7 @@ class PriceRule:
 
     @classmethod
     def of_detail(cls, detail: Json) -> Self:
-        """The terms of a rule from what `detail` said of it; whom it is for is left out."""
+        """Restores the terms of a rule from its `detail`, without its scope."""
         return cls(
             multiplier=Decimal(str(detail["multiplier"])),
             fee_nanos=int(str(detail["fee_nanos"])),
@@ -156,7 +156,7 @@ class PriceRule:
 
 
 def _times(cost_nanos: Decimal, multiplier: Decimal) -> Decimal:
-    """The exact product: a rounded one would be rounded twice."""
+    """Multiplies exactly: a rounded product would be rounded twice."""
     return _WIDE.multiply(cost_nanos, multiplier)
 
 

@@ -1,4 +1,4 @@
-"""Price rules over the wire and in configuration files: the same fields, checked by the same class."""
+"""Price rules in the API and in configuration files: the same fields, validated by the same class."""
 
 from __future__ import annotations
 
@@ -62,62 +62,62 @@ def _decimal_schema(description: str, example: str) -> WithJsonSchema:
 Multiplier = Annotated[
     Decimal,
     BeforeValidator(_multiplier),
-    _decimal_schema("What the provider's cost is multiplied by, 0 to 1000.", "1.2"),
+    _decimal_schema("Factor on the provider's cost, 0 to 1000.", "1.2"),
 ]
 TermNanos = Annotated[
-    int, BeforeValidator(_term_nanos), _decimal_schema("Major units a call, 0 to 1000.", "0.001")
+    int, BeforeValidator(_term_nanos), _decimal_schema("Major units per call, 0 to 1000.", "0.001")
 ]
 
 
 class Terms(BaseModel):
-    """Whom a rule is for (what is left out matches all), what it asks, from when to when."""
+    """A rule's scope (omitted fields match everything), its price, and when it applies."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     customer_type: CustomerType | None = Field(None, description="Default: what STRIPE_CHARGE_BY says.")
     customer_id: CustomerId | None = None
     team_id: Text | None = None
-    model: Text | None = Field(None, description="A model group; `openai/*` is all that begin so.")
-    provider: Text | None = Field(None, description="LiteLLM's name of the provider, like `anthropic`.")
+    model: Text | None = Field(None, description="A model group; `openai/*` matches a prefix.")
+    provider: Text | None = Field(None, description="LiteLLM's name for the provider, such as `anthropic`.")
     multiplier: Multiplier = Decimal(1)
     fee_nanos: TermNanos = Field(0, alias="fee")
     floor_nanos: TermNanos = Field(0, alias="floor")
-    free: bool = Field(False, description="Costs nothing, whatever the provider asks, and needs no credit.")
-    valid_from: AwareDatetime | None = Field(None, description="With a zone. Default: from now on.")
-    valid_until: AwareDatetime | None = Field(None, description="The first moment at which it is over.")
+    free: bool = Field(False, description="Charges nothing and requires no credit.")
+    valid_from: AwareDatetime | None = Field(None, description="With a time zone. Default: now.")
+    valid_until: AwareDatetime | None = Field(None, description="First moment at which it no longer applies.")
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
         if self.customer_type is not None and self.customer_id is None:
-            raise ValueError("customer_type needs customer_id")
+            raise ValueError("customer_type requires customer_id")
         if self.model is not None and ANY_END in self.model[:-1]:
-            raise ValueError(f"a {ANY_END} stands at the end of a model only")
+            raise ValueError(f"a {ANY_END} is only allowed at the end of a model")
         plain = self.multiplier == 1 and self.fee_nanos == 0 and self.floor_nanos == 0
         if self.free and not plain:
-            raise ValueError("a free rule has no multiplier, fee or floor")
+            raise ValueError("a free rule must not have a multiplier, fee or floor")
         if not self.free and self.multiplier == 0 and self.fee_nanos == 0 and self.floor_nanos == 0:
-            raise ValueError("a rule that charges nothing says `free: true`")
+            raise ValueError("a rule that charges nothing must set `free: true`")
         if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
-            raise ValueError("valid_until must come after valid_from")
+            raise ValueError("valid_until must be after valid_from")
         return self
 
     def scope(self, charge_by: CustomerType) -> Scope:
-        """Whom it is for."""
+        """Builds the rule's scope."""
         customer = customer_of(self.customer_type, self.customer_id, charge_by) if self.customer_id else None
         return Scope(customer, self.team_id, self.model, self.provider)
 
 
 class PriceRequest(Terms):
-    """A rule to make."""
+    """A rule to create."""
 
-    reason: Reason = Field(description="Why, for whoever reads the history.")
+    reason: Reason = Field(description="The reason, kept in the history.")
     idempotency_key: Text | None = Field(
-        None, description="The same key with the same content makes one rule; with other content: 409."
+        None, description="Repeats with the same content create one rule; different content: 409."
     )
 
 
 class PriceLine(BaseModel):
-    """A rule as it stands. Money is a decimal string in the major unit."""
+    """A price rule. Money is a decimal string in the major unit."""
 
     id: str = Field(examples=["price_12", "config:resale"])
     source: Source
@@ -131,7 +131,7 @@ class PriceLine(BaseModel):
     fee: str
     floor: str
     free: bool
-    valid_from: datetime | None = Field(description="Null: always was.")
+    valid_from: datetime | None = Field(description="Null: no beginning.")
     valid_until: datetime | None
     reason: str | None = None
     created_by: str | None = None
@@ -140,7 +140,7 @@ class PriceLine(BaseModel):
 
     @staticmethod
     def of(rule: PriceRule, at: datetime) -> PriceLine:
-        """The rule as JSON; whether it is in force is a question of the moment."""
+        """Builds the JSON model of a rule; `at` decides whether it is in force."""
         customer = rule.scope.customer
         return PriceLine(
             id=rule.id,
@@ -179,7 +179,7 @@ class PricePage(BaseModel):
 
 
 class PriceAnswer(BaseModel):
-    """Which rule a call would have now."""
+    """The rule that applies to a call now."""
 
     rule: PriceLine
     formula: str = Field(examples=["max(0.00, provider cost * 1.2 + 0.001)"])

@@ -1,4 +1,4 @@
-"""The rules in force, read ahead of time: no call waits for a database to be priced."""
+"""Keeps the price rules in memory, so that no call waits for the database to be priced."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from billing.prices.schemas import PriceRequest
 from billing.settings import CustomerType
 
 _SQL = load_statements("billing.prices")
-RULES_MAX = 10_000  # of the API, in force or ahead, that may be made
-_READ_MAX = 2 * RULES_MAX  # requests that race each other may make some more
+RULES_MAX = 10_000  # rules of the API that are in force or planned
+_READ_MAX = 2 * RULES_MAX  # concurrent requests may exceed the maximum
 _ID = "price_"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRule:
-    """A row of the history."""
+    """A row of the rule history."""
 
     id: int
     customer_type: CustomerType | None
@@ -51,7 +51,7 @@ class StoredRule:
 
     @property
     def rule(self) -> PriceRule:
-        """What it means for a price."""
+        """Builds the price rule of this row."""
         customer = (
             Payer(self.customer_type, self.customer_id) if self.customer_type and self.customer_id else None
         )
@@ -75,15 +75,15 @@ class HistoryQuery:
 
     limit: int = 50
     before_id: int | None = None
-    ended: bool = False  # those that are over, too
+    ended: bool = False  # include rules that have ended
     customer: Payer | None = None
 
 
 class Prices:
-    """The price rules of one process, as fresh as `refresh` keeps them.
+    """The price rules of one process, kept up to date by `refresh`.
 
-    A rule that is made or ended here counts at once in this process; in others after their next refresh.
-    `stale_max_s` bounds what an unreachable database can do: beyond it no call is admitted.
+    A rule created or ended here applies immediately in this process, and in others after their next refresh.
+    If the database is unreachable for more than `stale_max_s`, no call is admitted.
     """
 
     def __init__(self, pool: Pool, configured: Sequence[PriceRule], *, stale_max_s: float) -> None:
@@ -101,7 +101,10 @@ class Prices:
         return self._configured
 
     def now(self) -> datetime:
-        """The database's clock, by which rules begin and end. Raises LedgerUnavailable where it is stale."""
+        """The database's current time, which decides when rules begin and end.
+
+        Raises LedgerUnavailable if stale.
+        """
         if self._clock is None:
             raise LedgerUnavailable("Price rules have not been read yet; try again shortly.")
         moment, read_at = self._clock
@@ -111,16 +114,16 @@ class Prices:
         return moment + timedelta(seconds=age_s)
 
     def prices_for(self, payer: Payer, team_id: str | None) -> PriceRule | CallPrices:
-        """What prices a call of this customer that is admitted now. Raises LedgerUnavailable if stale."""
+        """Returns the rules for a call of this customer admitted now. Raises LedgerUnavailable if stale."""
         return self._book.prices_for(payer, team_id, self.now())
 
     async def refresh(self) -> None:
-        """Reads the clock, and the rules where one was made or ended. Raises LedgerUnavailable."""
+        """Reads the clock, and the rules if they changed. Raises LedgerUnavailable."""
         async with self._connection() as connection:
             await self._refresh_in(connection)
 
     async def _refresh_in(self, connection: Connection) -> None:
-        async with self._reading:  # else a slow reading from before a change would undo it
+        async with self._reading:  # otherwise a slow read from before a change would undo it
             await self._read(connection)
 
     async def _read(self, connection: Connection) -> None:
@@ -138,10 +141,10 @@ class Prices:
         self._clock = (moment, asked_at)
 
     async def make(self, request: PriceRequest, charge_by: CustomerType, made_by: str | None) -> StoredRule:
-        """Makes a rule, once an idempotency key.
+        """Creates a rule, once per idempotency key.
 
-        Raises BadRequest for a rule that would begin or end in the past, Conflict where there are too many,
-        KeyConflict where the key made another rule.
+        Raises BadRequest for a rule that would begin or end in the past, Conflict if there are too many
+        rules, KeyConflict if the key created a different rule.
         """
         scope = request.scope(charge_by)
         values: dict[str, object] = {
@@ -165,30 +168,30 @@ class Prices:
             made = known or await self._insert(connection, values)
             await self._refresh_in(connection)
         if request.idempotency_key is not None and not _same(made, scope, request):
-            raise KeyConflict("The idempotency key made another rule.", param="idempotency_key")
+            raise KeyConflict("This idempotency key was used for another rule.", param="idempotency_key")
         return made
 
     async def _insert(self, connection: Connection, values: dict[str, object]) -> StoredRule:
         row = await (await connection.execute(_SQL["count_ahead"])).fetchone()
         if row is not None and row[0] >= RULES_MAX:
-            raise Conflict(f"There are {RULES_MAX} rules in force or ahead; end some first.")
+            raise Conflict(f"There are {RULES_MAX} current and future rules; end some first.")
         try:
             rows = await _rows(connection, "make_rule", **values)
         except psycopg.errors.RestrictViolation as error:
             raise BadRequest(
-                "A rule begins now or later: what was charged stays as it was.", param="valid_from"
+                "valid_from must not be in the past: existing charges do not change.", param="valid_from"
             ) from error
         except psycopg.errors.CheckViolation as error:
-            raise BadRequest("valid_until must come after valid_from.", param="valid_until") from error
+            raise BadRequest("valid_until must be after valid_from.", param="valid_until") from error
         made = rows[0] if rows else await _known(connection, str(values["idempotency_key"]))
         if made is None:
-            raise LedgerUnavailable("The price rule was not made; try again.")
+            raise LedgerUnavailable("The price rule was not created; try again.")
         return made
 
     async def end(self, rule_id: str, ended_by: str | None) -> StoredRule:
-        """Ends a rule from now on; one that is over stays as it is. Raises NotFound, Conflict."""
+        """Ends a rule immediately; ended rules stay as they are. Raises NotFound, Conflict."""
         if rule_id.startswith("config:"):
-            raise Conflict("This rule stands in the configuration file: end it there, or make one above it.")
+            raise Conflict("This rule is in the configuration file: end it there, or override it.")
         number = rule_id.removeprefix(_ID)
         if not number.isascii() or not number.isdecimal() or len(number) > 18:
             raise NotFound(f"There is no price rule {rule_id}.")
@@ -201,7 +204,7 @@ class Prices:
         return rows[0]
 
     async def history(self, query: HistoryQuery) -> list[StoredRule]:
-        """A page of the rules that were made by the API."""
+        """Returns a page of the rules created by the API."""
         customer = query.customer
         async with self._connection() as connection:
             return await _rows(

@@ -1,7 +1,7 @@
-"""Makes the settlements of calls: amount, description, and the detail that a charge stores.
+"""Builds the settlements of calls: amount, description, and the detail that a charge stores.
 
-Every settlement of a call is made here, whoever learned what the call cost: LiteLLM's success event, the end
-of its response, the sweeper, an operator. So all of them store their rule and price in one form.
+Every settlement is built here, whoever learned what the call cost: LiteLLM's success event, the end of the
+response, the sweeper, an operator. So all of them store rule and price in one form.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ class ChargedCall:
 
     key: str  # our call id
     payer: Payer
-    detail: Json  # what its admission or its hold says of it, without the rules of who might have served
-    model: str  # as the description names it
+    detail: Json  # from its admission or hold, without the rules of other deployments
+    model: str  # as named in the description
 
 
 def model_of(detail: Json) -> str:
-    """The model that a call asked for, by the detail of its admission or hold."""
+    """Returns the model a call requested, from the detail of its admission or hold."""
     return str(detail.get("model") or "call")
 
 
 def call_of_hold(hold: Hold) -> ChargedCall:
-    """The call that a hold was taken for."""
+    """Builds the ChargedCall of a hold."""
     return ChargedCall(hold.key, hold.payer, without_rules(hold.detail), model_of(hold.detail))
 
 
@@ -48,13 +48,13 @@ def priced_settlement(
     facts: Json = _NOTHING_MORE,
     is_waived: bool = False,
 ) -> Settlement:
-    """Charges what a call cost, by its rule. Raises InvalidAmount where the cost is none.
+    """Charges the cost of a call by its rule. Raises InvalidAmount if the cost is invalid.
 
     Args:
         basis: What `cost` is.
-        cost: In major units, as LiteLLM or an operator has it.
-        note: What the description says after the model.
-        facts: What else is known of the charge. A name that the detail has already is replaced.
+        cost: In major units, from LiteLLM or an operator.
+        note: Appended to the model in the description.
+        facts: More facts about the charge. They replace equal names in the detail.
         is_waived: Nothing is due, not even the rule's fee.
     """
     amount_nanos = 0 if is_waived else charge_nanos_of(cost, rule)
@@ -71,12 +71,12 @@ def estimated_settlement(
     note: str,
     facts: Json = _NOTHING_MORE,
 ) -> Settlement:
-    """Charges an estimate for a call whose cost nobody knows, until the real cost replaces it."""
+    """Charges an estimate for a call of unknown cost, until the real cost replaces it."""
     return _settlement(call, ending, amount_nanos, basis, None, rule, note, facts, is_estimate=True)
 
 
 def reduced_settlement(settlement: Settlement, amount_nanos: int) -> Settlement:
-    """The same at `amount_nanos`: the rest was paid before, with another charge of the call."""
+    """Reduces a settlement to `amount_nanos`: the rest was already paid by another charge of the call."""
     if amount_nanos == settlement.amount_nanos:
         return settlement
     paid = format_nanos(settlement.amount_nanos - amount_nanos)
@@ -84,7 +84,7 @@ def reduced_settlement(settlement: Settlement, amount_nanos: int) -> Settlement:
 
 
 def additional_charge(settlement: Settlement, payer: Payer, event_id: str) -> Entry:
-    """Charges what another provider call of the same call cost, once for each `event_id`, beside its hold."""
+    """Charges another provider call of the same call in addition to its hold, once per `event_id`."""
     return Entry(
         payer=payer,
         kind=TransactionKind.CHARGE,

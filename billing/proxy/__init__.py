@@ -1,1 +1,1 @@
-"""The LiteLLM adapter: translates between LiteLLM's requests, hooks and events, and the ledger."""
+"""The LiteLLM adapter: connects LiteLLM's requests, hooks and events to the ledger."""

@@ -1,4 +1,4 @@
-"""The LiteLLM side, put together: what one gateway process needs to bill its calls."""
+"""Assembles the LiteLLM side: everything one gateway process needs to bill its calls."""
 
 from __future__ import annotations
 
@@ -42,10 +42,9 @@ _PURGE_S = 3600.0
 
 
 class Enforcement:
-    """Starts after LiteLLM, whose configuration replaces its list of callbacks, and stops before it.
+    """Bills calls. Start it after LiteLLM, whose configuration replaces its callbacks, and stop it before.
 
-    In shadow mode calls meet a ledger that writes down and moves nothing; holds of an earlier enforcing mode
-    are still swept.
+    In shadow mode calls use a ledger that only records; holds from an earlier enforcing mode are still swept.
     """
 
     def __init__(self, ledger: Ledger, pool: Pool, settings: Settings, prices: Pricing) -> None:
@@ -73,11 +72,11 @@ class Enforcement:
         )
 
     def start(self) -> None:
-        """Mounts the hooks. Raises RuntimeError if LiteLLM balks."""
+        """Mounts the hooks. Raises RuntimeError if LiteLLM does not accept them."""
         mount_hooks(self._hook)
 
     def jobs(self) -> tuple[Repeated, ...]:
-        """Hooks stay mounted, leases are renewed, abandoned holds ended, and old ones forgotten."""
+        """Keeps hooks mounted, renews leases, ends abandoned holds and purges old ones."""
         settings = self._settings
         renew_s = min(settings.billing_sweep_interval_s, settings.billing_hold_ttl_s / 3)
         return (
@@ -89,7 +88,7 @@ class Enforcement:
         )
 
     async def stop(self) -> None:
-        """Waits for events and settlements under way; what is left then is the sweeper's, on any replica."""
+        """Waits for pending events and settlements; the rest is left to the sweeper of any replica."""
         try:
             await asyncio.wait_for(flush_events(), _FLUSH_S)
         except TimeoutError:
@@ -102,16 +101,16 @@ class Enforcement:
         unmount_hooks(self._hook)
 
     def request_ended(self, call: Call) -> None:
-        """For the middleware, at the end of each response."""
+        """Called by the middleware at the end of each response."""
         self._request_ends.request_ended(call)
 
     def standing(self) -> ProcessStanding:
-        """What this process has in hand."""
+        """Returns the number of calls and settlements in progress."""
         return ProcessStanding(
             len(self._open_calls), self._settlement_queue.waiting, self._successes.without_call
         )
 
     def would_refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
-        """For the route guard in shadow mode, where enforcing mode would refuse."""
+        """Called by the route guard in shadow mode where enforcing mode would refuse."""
         if self._shadow is not None:
             self._shadow.refuse(call, key, body, refusal)

@@ -1,4 +1,4 @@
-"""Named in `proxy_server_config.yaml` as a callback: LiteLLM then serves with billing mounted, or not at all.
+"""A callback in `proxy_server_config.yaml` that makes LiteLLM refuse to start without billing.
 
 `litellm --config proxy_server_config.yaml` alone would serve every call unbilled.
 """
@@ -21,7 +21,7 @@ if "billing.app" not in sys.modules:
 
 
 class _PROXY_ConfigGuard(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no types
-    """Does nothing: that it could be loaded is the check."""
+    """Does nothing: it only has to be loaded."""
 
 
 guard = _PROXY_ConfigGuard()

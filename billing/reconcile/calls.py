@@ -1,4 +1,4 @@
-"""What the books and LiteLLM's spend log say of one call, and whether it is the same. No I/O."""
+"""Compares what the books and LiteLLM's spend log say about one call. No I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FAILURE = "failure"
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """An ended call, as its hold stands. `charged` is nanos."""
+    """An ended call according to its hold. `charged` is nanos."""
 
     key: str
     customer: str
@@ -28,7 +28,7 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """A charge of a call that is not an estimate. `cost` is the provider's, a decimal string."""
+    """A charge of a call, except estimates. `cost` is the provider's, a decimal string."""
 
     key: str
     source_key: str
@@ -49,18 +49,18 @@ class LogRow:
 def difference_of(
     call: CallRow, charges: list[ChargeRow], logs: list[LogRow], owners: Mapping[str, str | None]
 ) -> Difference | None:
-    """Where the call's cost in the books is not its cost in the log; None where they agree.
+    """Returns how the call's cost in the books differs from its cost in the log; None if they agree.
 
-    `owners` says to which call the log's row of a provider response belongs: LiteLLM has one row a response
-    id and drops the next, so a charge whose row is another's lacks nothing (litellm/proxy/utils.py,
-    `skip_duplicates`).
+    `owners` maps a provider response id to the call that the log's row belongs to: LiteLLM stores one row per
+    response id and drops the next, so a charge whose row belongs to another call is not missing one
+    (litellm/proxy/utils.py, `skip_duplicates`).
     """
     logged = sum((_decimal(log.cost) for log in logs), Decimal(0))
     if call.estimate:
         return _of_estimate(call, logs, logged)
     if call.ending == Ending.PRICED_BY_HAND:
-        return None  # LiteLLM's log never knew the cost
-    if call.ending == Ending.FINISHED_FREE:  # whatever the log says that it cost the operator
+        return None  # LiteLLM never knew the cost
+    if call.ending == Ending.FINISHED_FREE:  # whatever the log says it cost the operator
         logged, logs = Decimal(0), []
     if _is_released(call):
         logged = sum((_decimal(log.cost) for log in logs if log.status != _FAILURE), Decimal(0))
@@ -68,7 +68,7 @@ def difference_of(
     booked = sum((_decimal(charge.cost) for charge in ours), Decimal(0))
     paid_logs = [log for log in logs if _decimal(log.cost) != 0]
     if not ours and (charges or not logged):
-        return None  # all its rows were dropped, or both sides say that it cost nothing
+        return None  # all its rows were dropped, or both sides say that it was free
     if ours and not logs:
         return _difference(
             call, "missing", logged, booked, "charged, and LiteLLM's spend log has no row of it"
@@ -88,7 +88,7 @@ def difference_of(
 def assign_failures(
     charges: Mapping[str, list[ChargeRow]], failures: Sequence[LogRow]
 ) -> dict[str, list[LogRow]]:
-    """Which unlabelled failure row is whose: one of the same cost, each row for one call at most."""
+    """Assigns unlabelled failure rows to calls with the same cost, each row to one call at most."""
     taken: set[str] = set()
     found: dict[str, list[LogRow]] = {}
     for row in failures:
@@ -101,7 +101,7 @@ def assign_failures(
 
 
 def unknown_call(request_id: str, call_id: str, cost: str, user: str | None) -> Difference:
-    """A logged cost under a call id of ours that the books know nothing of."""
+    """Builds the difference for a logged cost whose call id is unknown to the books."""
     logged = _decimal(cost)
     return Difference(
         book=Source.SPEND_LOGS,
@@ -116,16 +116,16 @@ def unknown_call(request_id: str, call_id: str, cost: str, user: str | None) -> 
 
 
 def _of_estimate(call: CallRow, logs: list[LogRow], logged: Decimal) -> Difference | None:
-    """An estimate is not compared; but where the real cost is known by now, it should be replaced."""
+    """Checks an estimate: it is not compared, but should be replaced if the real cost is known."""
     if not logged.is_finite() or logged <= 0 or all(log.status == _FAILURE for log in logs):
         return None
     booked = Decimal(call.charged) * NANO
-    text = f"charged by an estimate ({call.ending}); the spend log has the real cost"
+    text = f"charged an estimate ({call.ending}); the spend log has the real cost"
     return _difference(call, "estimate_not_replaced", logged, booked, text, Repair.REPLACE)
 
 
 def _is_released(call: CallRow) -> bool:
-    return call.status == "released"  # what it costs to fail is the operator's setting, not the log's
+    return call.status == "released"  # failed calls are priced by the operator's setting, not by the log
 
 
 def _is_dropped(charge: ChargeRow, owners: Mapping[str, str | None]) -> bool:
@@ -156,7 +156,7 @@ def _difference(
 
 
 def _decimal(text: str | None) -> Decimal:
-    """A cost; NaN where it is none, which agrees with nothing."""
+    """Parses a cost; NaN if it is invalid, which equals nothing."""
     try:
         return Decimal(text if text is not None else "NaN")
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""What the comparison of the books does again and again."""
+"""The periodic comparison of the books."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from billing.jobs.background import Repeated
 from billing.reconcile.schedule import ReconcileSchedule
 from billing.settings import Settings
 
-LOOK_S = 60.0  # how often a replica looks whether a comparison is due
+LOOK_S = 60.0  # how often a replica checks whether a comparison is due
 
 
 def jobs(settings: Settings, schedule: ReconcileSchedule) -> tuple[Repeated, ...]:

@@ -1,4 +1,4 @@
-"""The ledger against itself: the proof of `billing/ledger/proof.sql`, and holds that nobody has ended."""
+"""Verifies the ledger against itself (`billing/ledger/proof.sql`) and finds holds that nobody has ended."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from billing.money import format_nanos
 from billing.reconcile.schemas import Difference, Findings, Repair, Source
 from billing.reconcile.statements import SQL
 
-FOUND_MAX = 1000  # of one rule
+FOUND_MAX = 1000  # per rule
 _WORDS = frozenset(("open_holds_are_listed",))  # rules whose numbers are not money
 
 
 async def compare_ledger(books: LedgerReader, overdue_slack_s: float) -> Findings:
-    """All rules, on all rows. A hold is overdue when its lease ended `overdue_slack_s` seconds ago."""
+    """Checks all rules on all rows. A hold is overdue if its lease expired `overdue_slack_s` seconds ago."""
     findings = Findings(Source.LEDGER)
-    findings.differences += [_difference(one) for one in await books.prove(limit=FOUND_MAX)]
+    findings.differences += [_difference(one) for one in await books.verify(limit=FOUND_MAX)]
     async with books.connection() as connection:
         values = {"slack_s": overdue_slack_s, "limit": FOUND_MAX}
         cursor = await connection.execute(SQL["overdue"], values)
@@ -45,7 +45,7 @@ def _difference(one: Discrepancy) -> Difference:
         expected=_shown(one.expected, is_money),
         found=_shown(one.found, is_money),
         drift_nanos=int(one.found) - int(one.expected) if is_money else 0,
-        explanation="the books contradict themselves: somebody changed rows by hand, or data was lost",
+        explanation="the books contradict themselves: rows were changed by hand, or data was lost",
     )
 
 

@@ -1,4 +1,4 @@
-"""What Stripe says was paid and given back: lists, page by page, at a pace that Stripe accepts."""
+"""Reads payments and refunds from Stripe, page by page, within its rate limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from billing.reconcile.schemas import Window
 from billing.stripe_api import StripeApi, is_missing, stripe_errors
 from billing.topups.schemas import CheckoutSession
 
-PAGE = 100  # Stripe's most (https://docs.stripe.com/api/pagination)
+PAGE = 100  # Stripe's maximum (https://docs.stripe.com/api/pagination)
 PAGES_MAX = 1000
 RATE_LIMIT_TRIES = 6
 RATE_LIMIT_PAUSE_S = 1.0  # doubled each time (https://docs.stripe.com/rate-limits)
@@ -31,7 +31,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A paid Checkout Session. `noticed_at` is when Stripe said so, in seconds; 0 where only a list did."""
+    """A paid Checkout Session.
+
+    `noticed_at` is when Stripe's event was created, in seconds; 0 if only listed.
+    """
 
     session: CheckoutSession
     noticed_at: int
@@ -39,7 +42,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A PaymentIntent, as far as a credit rests on it. Amounts in minor units."""
+    """The parts of a PaymentIntent that a credit depends on. Amounts in minor units."""
 
     id: str
     status: str
@@ -49,7 +52,7 @@ class Intent:
 
 @dataclass(slots=True)
 class Returned:
-    """What was taken back of a payment. Amounts in minor units."""
+    """The part of a payment that was returned. Amounts in minor units."""
 
     payment_intent_id: str
     currency: str
@@ -58,16 +61,16 @@ class Returned:
 
 
 class StripePayments:
-    """Reads Stripe through the SDK. Everything raises StripeUnavailable."""
+    """Reads from Stripe through the SDK. All methods raise StripeUnavailable."""
 
     def __init__(self, api: StripeApi, page: int = PAGE) -> None:
         self._api = api
         self._page = page
 
     async def paid_sessions(self, window: Window) -> dict[str, Payment]:
-        """The paid top-up sessions that were opened in the window, or of whose payment an event tells then.
+        """Returns the paid top-up sessions that were opened in the window or have a payment event in it.
 
-        An event tells of payments that come days after the session; the list, of events older than the 30
+        Events cover payments that arrive days after the session; the list covers events older than the 30
         days that Stripe keeps.
         """
         found: dict[str, Payment] = {}
@@ -81,16 +84,16 @@ class StripePayments:
         try:
             parsed = CheckoutSession.model_validate(session.to_dict())
         except ValidationError as error:
-            logger.warning("a Checkout Session of Stripe's cannot be read: %s", error)
+            logger.warning("cannot read a Checkout Session from Stripe: %s", error)
             return
         if parsed.mode == "payment" and parsed.is_paid:
             found[parsed.id] = Payment(parsed, noticed_at)
 
     async def returned(self, window: Window) -> dict[str, Returned]:
-        """Payments of which something was refunded or disputed in the window, by PaymentIntent.
+        """Returns payments with refunds or disputes in the window, by PaymentIntent.
 
-        Stripe lists the newest event first, and a charge counts all its refunds: the first event about a
-        charge, or about a dispute, says how it stands.
+        Stripe lists the newest event first, and a charge includes all its refunds: the first event about a
+        charge or dispute has its current state.
         """
         found: dict[str, Returned] = {}
         disputes: set[str] = set()
@@ -109,12 +112,12 @@ class StripePayments:
         return found
 
     async def session(self, session_id: str) -> CheckoutSession | None:
-        """One session; None where Stripe does not know it."""
+        """Returns one session; None if Stripe does not know it."""
         found = await self._one(lambda: self._api.v1.checkout.sessions.retrieve_async(session_id))
         return CheckoutSession.model_validate(found.to_dict()) if found is not None else None
 
     async def intent(self, intent_id: str) -> Intent | None:
-        """One PaymentIntent; None where Stripe does not know it."""
+        """Returns one PaymentIntent; None if Stripe does not know it."""
         found = await self._one(lambda: self._api.v1.payment_intents.retrieve_async(intent_id))
         if found is None:
             return None
@@ -166,19 +169,19 @@ class StripePayments:
                 yield item
             if not page.has_more or not page.data:
                 return
-            after = str(page.data[-1].id)  # type: ignore[attr-defined]  # all that Stripe lists has an id
+            after = str(page.data[-1].id)  # type: ignore[attr-defined]  # everything that Stripe lists has an id
         raise StripeUnavailable(
-            f"Stripe has more than {PAGES_MAX * self._page} objects in this time: narrow it."
+            f"Stripe has more than {PAGES_MAX * self._page} objects in this period: choose a shorter one."
         )
 
 
 def _created(window: Window) -> stripe.params.EventListParamsCreated:
-    """Stripe's times are whole seconds: the one in which the window ends belongs to it."""
+    """Converts a window to Stripe's whole seconds, including the one in which it ends."""
     return {"gte": floor(window.since.timestamp()), "lt": ceil(window.until.timestamp())}
 
 
 async def at_its_pace(ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
-    """Asks Stripe, and again after a growing pause while it says that we ask too often."""
+    """Asks Stripe, and retries with growing pauses while it reports too many requests."""
     for attempt in range(RATE_LIMIT_TRIES - 1):
         try:
             return await ask()

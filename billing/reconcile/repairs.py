@@ -1,4 +1,4 @@
-"""Repairs what is safe: what the gateway does by itself when all goes well, under the same keys, once."""
+"""Applies safe repairs: those the gateway would make itself, with the same idempotency keys."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ logger = logging.getLogger(__name__)
 
 
 class Repairs:
-    """Each asks its witness again and goes through the ledger's own operation: to repeat it is safe."""
+    """Repairs differences.
+
+    Each repair re-checks its source and uses the ledger's own operations: safe to repeat.
+    """
 
     def __init__(self, fulfilment: Fulfilment, sweeper: Sweeper) -> None:
         self._fulfilment = fulfilment
         self._sweeper = sweeper
 
     async def apply(self, difference: Difference) -> Difference:
-        """The difference, marked as repaired, or with what stood in the way."""
+        """Returns the difference marked as repaired, or with the reason why it was not."""
         try:
             obstacle = await self._repair(difference)
         except BillingError as error:
@@ -34,7 +37,7 @@ class Repairs:
         return dataclasses.replace(difference, explanation=explanation)
 
     async def _repair(self, difference: Difference) -> str | None:
-        """Why it could not be done, or None."""
+        """Returns why it could not be repaired, or None."""
         match difference.repair:
             case Repair.CREDIT:
                 verdict = await self._fulfilment.fulfil(difference.subject)
@@ -46,5 +49,5 @@ class Repairs:
                 return None if found else "the spend log has no cost that can be charged"
             case Repair.END:
                 ended = await self._sweeper.end(difference.subject)
-                return None if ended else "its lease runs again: a gateway has it"
-        return "a person must look at it"
+                return None if ended else "its lease was renewed: a gateway has it"
+        return "it needs manual review"

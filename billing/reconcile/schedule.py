@@ -1,7 +1,7 @@
-"""The comparison that the gateway makes by itself, on one replica at a time, from where the last one ended.
+"""Runs the gateway's own comparison, on one replica at a time, from where the last one ended.
 
-A slice of time in which something differed, or a call still ran, is compared again each time until all of it
-agrees, so that nothing is forgotten because time went on.
+A slice of time with a difference or a running call is compared again each time until all of it agrees, so
+that nothing is forgotten as time passes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from billing.reconcile.service import Reconciliation
 from billing.reconcile.statements import SQL
 from billing.settings import Settings
 
-SLICES_MAX = 200  # that are open; beyond it the comparison does not go on before somebody has looked
+SLICES_MAX = 200  # open slices; beyond this the comparison does not proceed until somebody has looked
 FIRST_WINDOW = timedelta(days=1)
 _OVERLAP = timedelta(hours=1)
 _LENGTHS = {Source.SPEND_LOGS: spend_logs.SLICE, Source.STRIPE: stripe_book.SLICE}
@@ -35,8 +35,8 @@ class _Claim:
 class ReconcileSchedule:
     """Safe on any number of replicas: a book is claimed for an interval in one statement.
 
-    (Not by a session's advisory lock: a transaction pooler would give it to somebody else's session, and it
-    would let each replica compare once more when the one before has finished.)
+    (A session's advisory lock does not work: a transaction pooler could give it to another session, and each
+    replica would compare again when the previous one has finished.)
     """
 
     def __init__(self, settings: Settings, pool: Pool, reconciliation: Reconciliation) -> None:
@@ -45,7 +45,7 @@ class ReconcileSchedule:
         self._reconciliation = reconciliation
 
     async def run_once(self) -> list[Findings]:
-        """Compares the books that are due. Returns what was found in them."""
+        """Compares the books that are due. Returns the findings."""
         found: list[Findings] = []
         for book in self._settings.reconcile_books:
             if book == Source.STRIPE and self._settings.stripe_api_key is None:
@@ -56,7 +56,7 @@ class ReconcileSchedule:
         return found
 
     async def standings(self) -> list[SourceStanding]:
-        """How each book stood at its last comparison, on whichever replica."""
+        """Returns the state of each book after its last comparison, on any replica."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(SQL["standings"])
             return [SourceStanding(*row) for row in await cursor.fetchall()]
@@ -99,11 +99,11 @@ class ReconcileSchedule:
         level = logging.ERROR if findings.open or findings.failure else logging.INFO
         logger.log(
             level,
-            "compared %s: %d differences, %d nanos of drift%s",
+            "compared %s: %d differences, %d nanos drift%s",
             findings.book.value,
             len(findings.open),
             findings.drift_nanos,
-            f", not to the end: {findings.failure}" if findings.failure else "",
+            f", incomplete: {findings.failure}" if findings.failure else "",
         )
         for one in findings.open[:20]:
             logger.error(
@@ -127,7 +127,7 @@ class ReconcileSchedule:
 
 
 def _parts(claim: _Claim, until: datetime, length: timedelta) -> list[Window]:
-    """The slices to compare: the open ones, then those since the last time and an hour before."""
+    """Returns the slices to compare: the open ones, then those from an hour before the last comparison on."""
     begin = (claim.checked_until or until - FIRST_WINDOW) - _OVERLAP
     new = Window(floor(begin, length), until).slices(length) if begin < until else []
     known = {part.since for part in new}

@@ -1,4 +1,4 @@
-"""One comparison of all books over a window of time."""
+"""Compares all books over a window of time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVERY_SOURCE = tuple(Source)
 
 
 class Reconciliation:
-    """Compares, and repairs what is safe where asked to. Reads pages and slices; keeps nothing of them."""
+    """Compares, and repairs if asked to. Works in pages and slices, and keeps none of them."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Reconciliation:
     async def run(
         self, window: Window, *, books: Collection[Source] = EVERY_SOURCE, apply: bool = False
     ) -> Report:
-        """Compares these books; one that cannot be compared has a `failure` and stops none of the others.
+        """Compares these books; one that cannot be compared has a `failure` and does not stop the others.
 
         Raises BadRequest for a window that is empty or longer than a year.
         """
@@ -56,7 +56,7 @@ class Reconciliation:
         return Report(window, tuple(found))
 
     async def compare(self, book: Source, window: Window, *, apply: bool = False) -> Findings:
-        """One book over a window, slice after slice; where it cannot go to the end, `failure` says why."""
+        """Compares one book slice by slice; `failure` says why it is incomplete."""
         findings = Findings(book)
         if book is Source.LEDGER:
             await self._step(findings, self._compare_ledger)
@@ -77,14 +77,14 @@ class Reconciliation:
         return findings
 
     async def repair(self, difference: Difference) -> Difference:
-        """Repairs one, if it can be; says what stood in the way if not."""
+        """Repairs one difference if possible; otherwise explains why not."""
         return await self._repairs.apply(difference)
 
     async def _compare_ledger(self) -> Findings:
         return await compare_ledger(self._ledger, self._settings.billing_reconcile_grace_s)
 
     async def _step(self, findings: Findings, compare: Callable[[], Awaitable[Findings]]) -> bool:
-        """Adds what one part finds; False, and why, where it cannot be compared."""
+        """Adds the findings of one part; returns False and records why if it cannot be compared."""
         try:
             async with postgres_errors():
                 findings.add(await compare())
@@ -94,12 +94,12 @@ class Reconciliation:
         return True
 
     def _with_holds(self, window: Window, findings: Findings) -> Window:
-        """The part of the window whose holds are still there: they are purged some time after the end."""
+        """Returns the part of the window whose holds still exist: they are purged after some time."""
         kept = timedelta(days=self._settings.billing_holds_keep_days) - timedelta(days=1)
         oldest = datetime.now(UTC) - kept
         if window.since >= oldest:
             return window
-        findings.note(f"Calls before {oldest:%F %T} UTC are not compared: their holds are purged by now.")
+        findings.note(f"Calls before {oldest:%F %T} UTC are not compared: their holds have been purged.")
         return Window(min(oldest, window.until), window.until)
 
 
@@ -107,14 +107,14 @@ class Reconciliation:
 async def open_reconciliation(
     settings: Settings, pool: Pool, ledger: Ledger
 ) -> AsyncIterator[Reconciliation]:
-    """A comparison with a way to Stripe of its own, closed at the end."""
+    """Opens a comparison with its own Stripe client, which is closed at the end."""
     async with connect_stripe(settings) as stripe_api:
         fulfilment = Fulfilment(settings, pool, ledger, stripe_api)
         yield Reconciliation(settings, pool, ledger, stripe_api, Repairs(fulfilment, Sweeper(ledger, pool)))
 
 
 def check_window(window: Window) -> None:
-    """Raises BadRequest for a window that nobody can mean."""
+    """Raises BadRequest for an empty or too long window."""
     if window.since >= window.until:
         raise BadRequest("--since must be before --until.")
     if window.until - window.since > WINDOW_MAX:

@@ -1,7 +1,8 @@
-"""The ledger against LiteLLM's spend log, by our call id.
+"""Compares the ledger with LiteLLM's spend log, by our call id.
 
-LiteLLM writes its rows in batches, seconds to a minute after the call: what ended within the grace period
-waits for the next time. Free calls are marked in the log, calls of exempt keys bear no id of ours.
+LiteLLM writes its rows in batches, seconds to a minute after the call: calls that ended within the grace
+period wait for the next comparison. Free calls are marked in the log, calls of exempt keys do not have our
+id.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from billing.reconcile.schemas import PENDING, Findings, Source, Window
 from billing.reconcile.statements import SQL
 
 SLICE = timedelta(hours=1)
-SUSPECTS_MAX = 1000  # of a slice; what is beyond is found when these are done with
+SUSPECTS_MAX = 1000  # per slice; the rest is found once these are resolved
 STATEMENT_S = 600
 _AROUND = timedelta(minutes=10)  # between a hold and its row, by two clocks
 
@@ -29,14 +30,14 @@ RowT = TypeVar("RowT", ChargeRow, LogRow)
 
 
 class SpendLogs:
-    """Compares one slice of time after the other; each is a few statements, whatever its size."""
+    """Compares one slice of time after the other, each with a few statements whatever its size."""
 
     def __init__(self, pool: Pool, grace_s: float) -> None:
         self._pool = pool
         self._grace = timedelta(seconds=grace_s)
 
     async def compare(self, window: Window) -> Findings:
-        """Looks at the calls that began in the window. Raises NotConfigured without a spend log."""
+        """Compares the calls that began in the window. Raises NotConfigured without a spend log."""
         findings = Findings(Source.SPEND_LOGS)
         settled_before = datetime.now(UTC) - self._grace
         try:
@@ -72,7 +73,7 @@ class SpendLogs:
         await self._judge(connection, suspects, findings)
         await self._unknown(connection, window, settled_before, findings)
         if len(suspects) == SUSPECTS_MAX:
-            findings.note(f"More than {SUSPECTS_MAX} calls of one hour look wrong: the first are shown.")
+            findings.note(f"More than {SUSPECTS_MAX} calls of one hour differ: only the first are shown.")
 
     async def _judge(self, connection: Connection, keys: Sequence[str], findings: Findings) -> None:
         if not keys:
@@ -115,7 +116,7 @@ class SpendLogs:
 
 
 def _plain(moment: datetime) -> datetime:
-    """LiteLLM's columns are UTC without saying so."""
+    """Removes the time zone: LiteLLM's columns are UTC without one."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 

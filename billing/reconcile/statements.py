@@ -1,4 +1,4 @@
-"""The SQL of the comparison, read once: all three books and the schedule use it."""
+"""Loads the SQL of the comparison once for all three books and the schedule."""
 
 from __future__ import annotations
 

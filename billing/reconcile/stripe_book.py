@@ -1,4 +1,4 @@
-"""The ledger against Stripe: each payment credited once, each credit paid, what went back booked."""
+"""Compares the ledger with Stripe: payments are credited once, credits are paid, refunds are booked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Credit:
 
     @property
     def session_id(self) -> str | None:
-        """The Checkout Session that it is keyed on, if it is."""
+        """The Checkout Session in its key, if any."""
         source = self.source_key.removeprefix(_TOPUP)
         return source if source.startswith("cs_") else None
 
@@ -49,7 +49,7 @@ class StripeBook:
         self._grace_s = grace_s
 
     async def compare(self, window: Window) -> Findings:
-        """Raises StripeUnavailable, and NotConfigured without a key."""
+        """Compares one slice. Raises StripeUnavailable, and NotConfigured without a key."""
         findings = Findings(Source.STRIPE)
         paid = await self._payments.paid_sessions(window)
         await self._compare_paid(paid, findings)
@@ -62,7 +62,7 @@ class StripeBook:
         return findings
 
     async def waiting(self) -> Findings:
-        """How many orders wait for a payment now, whenever they were made."""
+        """Counts the orders that are currently waiting for a payment, whatever their age."""
         findings = Findings(Source.STRIPE)
         async with self._pool.connection() as connection:
             [waiting] = await (await connection.execute(SQL["waiting_orders"])).fetchone() or (0,)
@@ -102,7 +102,7 @@ class StripeBook:
         findings.differences.append(
             _difference(
                 "paid_not_credited", session.id, expected_nanos, 0,
-                f"Stripe was paid ({session.payment_intent_id or 'nothing due'}), no credit was booked",
+                f"paid at Stripe ({session.payment_intent_id or 'nothing due'}), no credit was booked",
                 owner, Repair.CREDIT,
             )
         )  # fmt: skip
@@ -137,7 +137,7 @@ class StripeBook:
             after_id = rows[-1].id
 
     async def _compare_credit(self, credit: Credit, findings: Findings) -> None:
-        """A credit whose session was not among the window's: Stripe is asked for its payment alone."""
+        """Checks a credit whose session is not in the window: asks Stripe only for its payment."""
         if credit.session_id is not None:
             session = await self._payments.session(credit.session_id)
             if session is not None and session.is_paid:
@@ -159,7 +159,7 @@ class StripeBook:
                 return
             text = "Stripe does not know its payment" if intent is None else f"its payment is {intent.status}"
         else:
-            text = "it names no payment of Stripe's"
+            text = "it names no Stripe payment"
         findings.differences.append(
             _difference("credit_without_payment", credit.source_key, 0, credit.amount, text, credit.customer)
         )
@@ -179,7 +179,7 @@ class StripeBook:
                 if kind == "refund" or minor or found_nanos:
                     findings.count(f"{kind}s")
                 if expected_nanos != found_nanos:
-                    text = f"what Stripe gave back by {kind} is not what was booked"
+                    text = f"the amount that Stripe returned by {kind} is not the booked amount"
                     findings.differences.append(
                         _difference(f"{kind}_differs", payment, expected_nanos, found_nanos, text, owner)
                     )

@@ -1,1 +1,1 @@
-"""Charges that somebody should look at, and their repricing."""
+"""Calls charged an estimate, and their repricing."""

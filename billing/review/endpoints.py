@@ -1,4 +1,4 @@
-"""`/stripe/review`: calls that wait for a price."""
+"""`/stripe/review`: calls that need a price."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
 
 @router.get(
     "/stripe/review",
-    summary="Calls that wait for a price (admins)",
+    summary="Calls that need a price (admins)",
     responses=errors(400, 401, 403, 503),
 )
 async def list_calls_to_price(
     ledger: LedgerDep, caller: CallerDep, limit: Limit = 50, cursor: Cursor = None
 ) -> CallsToPrice:
-    """Calls that were charged an estimate, for LiteLLM could not say what they cost."""
+    """Lists calls that were charged an estimate because LiteLLM could not determine their cost."""
     require_reads_all(caller)
     calls = await unpriced_calls(ledger, limit=limit, before_id=decode_cursor(cursor))
     return CallsToPrice(
@@ -46,13 +46,13 @@ async def list_calls_to_price(
 
 @router.post(
     "/stripe/review/{call_id}",
-    summary="Say what a call cost (admins)",
+    summary="Set the cost of a call (admins)",
     responses=errors(400, 401, 403, 404, 409, 413, 503),
 )
 async def price_call(
     ledger: LedgerDep, caller: CallerDep, call_id: Text, body: CallPriceRequest
 ) -> PricedCall:
-    """Reverses the estimate and charges the real cost by the rule of the call's admission, both at once."""
+    """Replaces the estimate by the real cost, charged by the price rule of the call's admission."""
     require_admin(caller)
     resolution = await price_by_hand(
         ledger,

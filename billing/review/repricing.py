@@ -1,4 +1,4 @@
-"""Calls charged an estimate, for nobody knew what they cost; and their real price, named by hand."""
+"""Finds calls charged an estimate because their cost is unknown, and charges the cost set by an operator."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from billing.prices.settlement import ChargedCall, model_of, priced_settlement
 from billing.settings import CustomerType
 
 _SQL = load_statements("billing.review")
-COST_MAX = Decimal(10_000)  # of one call; beyond it is a slip of the decimal point
+COST_MAX = Decimal(10_000)  # per call; anything larger is assumed to be a misplaced decimal point
 COST_DECIMALS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class UnpricedCall:
-    """A call that was charged an estimate, for its cost is not known."""
+    """A call that was charged an estimate because its cost is unknown."""
 
     id: int  # for paging
     call_id: str
@@ -48,7 +48,7 @@ class _Known:
 async def unpriced_calls(
     books: LedgerReader, *, limit: int = 100, before_id: int | None = None
 ) -> list[UnpricedCall]:
-    """A page of the calls to price, newest first (`limit` 1 to 1,000)."""
+    """Returns a page of the calls to price, newest first (`limit` 1 to 1,000)."""
     async with books.connection() as connection:
         cursor = connection.cursor(row_factory=class_row(UnpricedCall))
         values = {"limit": bounded(limit), "before_id": before_id}
@@ -56,26 +56,31 @@ async def unpriced_calls(
 
 
 def parse_cost(value: object) -> Decimal:
-    """A provider's cost in major units, as a decimal string. Raises BadRequest, also for a negative one."""
+    """Parses a provider's cost in major units from a decimal string.
+
+    Raises BadRequest if invalid or negative.
+    """
     try:
         cost = Decimal(value) if isinstance(value, str) else None
     except ArithmeticError:
         cost = None
     if cost is None or not cost.is_finite() or cost.is_signed() or cost > COST_MAX:
-        raise BadRequest(f'A cost is a decimal string from 0 to {COST_MAX}, like "0.0012".', param="cost")
+        raise BadRequest(
+            f'A cost must be a decimal string from 0 to {COST_MAX}, like "0.0012".', param="cost"
+        )
     exponent = cost.as_tuple().exponent
     if isinstance(exponent, int) and -exponent > COST_DECIMALS:
-        raise BadRequest(f"A cost has at most {COST_DECIMALS} decimals.", param="cost")
+        raise BadRequest(f"A cost must have at most {COST_DECIMALS} decimals.", param="cost")
     return cost
 
 
 async def price_by_hand(
     ledger: Ledger, call_id: str, cost: Decimal, *, reason: str, priced_by: str | None
 ) -> Resolution:
-    """Replaces a call's estimate by the charge for what the provider asked, by the rule of its admission.
+    """Replaces a call's estimate by the charge for the provider's cost, by the rule of its admission.
 
-    Reversal and charge are one transaction. The same cost again changes nothing. Raises NotFound, Conflict
-    while the call runs, KeyConflict where its real cost is in the books already.
+    Reversal and charge are one transaction. Repeating the same cost changes nothing. Raises NotFound,
+    Conflict while the call is running, KeyConflict if its real cost is already booked.
     """
     known = await _known(ledger, call_id)
     if known.is_open:
@@ -90,7 +95,7 @@ async def price_by_hand(
         rule=rule,
         note="priced by hand",
         facts={
-            "rule": known.detail.get("rule", rule.detail()),  # which says whom it is for
+            "rule": known.detail.get("rule", rule.detail()),  # which contains the scope
             "reason": reason,
             "priced_by": priced_by,
         },
@@ -98,7 +103,7 @@ async def price_by_hand(
     try:
         return await ledger.settle(settlement)
     except KeyConflict as error:
-        raise KeyConflict(f"The real cost of the call {call_id} is in the books already.") from error
+        raise KeyConflict(f"The real cost of the call {call_id} is already booked.") from error
 
 
 async def _known(books: LedgerReader, call_id: str) -> _Known:
@@ -106,5 +111,5 @@ async def _known(books: LedgerReader, call_id: str) -> _Known:
         cursor = connection.cursor(row_factory=class_row(_Known))
         row = await (await cursor.execute(_SQL["call_to_price"], {"call_id": call_id})).fetchone()
     if row is None:
-        raise NotFound(f"No call {call_id} was ever charged or held.")
+        raise NotFound(f"There is no charge or hold of a call {call_id}.")
     return row

@@ -1,4 +1,4 @@
-"""`/stripe/review` over the wire."""
+"""Requests and responses of `/stripe/review`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing.settings import CustomerType
 
 
 class CallToPrice(BaseModel):
-    """A call that was charged an estimate, for nobody knows what it cost."""
+    """A call that was charged an estimate because its cost is unknown."""
 
     call_id: str
     customer_type: CustomerType
@@ -24,14 +24,14 @@ class CallToPrice(BaseModel):
 
 
 class CallsToPrice(BaseModel):
-    """Newest first."""
+    """A page of calls, newest first."""
 
     data: list[CallToPrice]
     next_cursor: NextCursor
 
 
 class CallPriceRequest(BaseModel):
-    """What the provider asked for a call."""
+    """The provider's cost of a call."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,9 +40,9 @@ class CallPriceRequest(BaseModel):
 
 
 class PricedCall(BaseModel):
-    """How the call stands."""
+    """The state of the call."""
 
     call_id: str
-    charged: str = Field(description="By the rule of its admission.")
-    changed: bool = Field(description="False: this price was in the books already.")
-    available: str = Field(description="What the customer has for new calls.")
+    charged: str = Field(description="By the price rule of its admission.")
+    changed: bool = Field(description="False: this price was already booked.")
+    available: str = Field(description="What the customer can use for new calls.")

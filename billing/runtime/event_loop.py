@@ -1,4 +1,4 @@
-"""Keeping the event loop free: one process serves all its callers from one thread."""
+"""Keeps the event loop responsive: one thread serves all callers of a process."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 
 
 async def give_way() -> None:
-    """Lets everything else that is ready have its turn, such as the news that this client has left.
+    """Lets all other ready tasks run, such as the one that learns of a disconnect.
 
-    Awaiting data that is there already does not stop a coroutine: a stream whose provider and client are both
-    fast would run from its first piece to its last before anybody else is served.
+    Awaiting data that is already available does not suspend a coroutine: a stream between a fast provider and
+    a fast client would run from start to end before anything else runs.
     """
     await asyncio.sleep(0)

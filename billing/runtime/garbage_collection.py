@@ -1,11 +1,11 @@
-"""When Python may collect garbage: not while LiteLLM is imported, not over what stays, not in mid-allocation.
+"""Runs garbage collection neither during LiteLLM's import, nor over permanent objects, nor in allocations.
 
-A full collection visits every container object. LiteLLM's import leaves some 700,000, so that one collection
-stops the event loop for most of a second, at whatever call it happens to fall on.
+A full collection visits every container object. LiteLLM's import leaves some 700,000, so one collection
+blocks the event loop for most of a second, during an arbitrary call.
 
 Before 3.12 Python collects inside the allocation that passes a threshold. If that happens while a context
-variable is assigned, and a finalizer assigns one as well, the process ends by SIGSEGV (CPython gh-148891). A
-gateway assigns context variables in every call, and streams that nobody reads any more end in finalizers.
+variable is assigned, and a finalizer assigns one as well, the process crashes with SIGSEGV (CPython
+gh-148891). A gateway assigns context variables in every call, and abandoned streams end in finalizers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from contextlib import asynccontextmanager, contextmanager
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 0.02  # a gateway at full load makes some thousand objects meanwhile
-_FROZEN_LATER = 0.25  # of what is frozen at the start: what first calls import and cache stays, too
-_OLD_GROWTH = 1.25  # CPython's own rule: a full collection pays once the old objects have become so many more
+LOOK_S = 0.02  # a gateway at full load creates about a thousand objects in between
+_FROZEN_LATER = 0.25  # relative to the frozen objects: what first calls import and cache stays, too
+_OLD_GROWTH = 1.25  # CPython's own rule: collect fully once the old objects have grown by this factor
 
 
 @contextmanager
 def paused_collection() -> Iterator[None]:
-    """Turns collection off for an import: it takes a fifth less CPU, and its objects are no garbage."""
+    """Turns collection off during an import: it takes a fifth less CPU, and its objects are no garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -36,9 +36,10 @@ def paused_collection() -> Iterator[None]:
 
 
 def freeze_started() -> int:
-    """Collects once, and exempts what is left from later collections. Call it when the process is ready.
+    """Collects once, and exempts the remaining objects from later collections. Call it when the process is
+    ready.
 
-    Returns how many objects those are.
+    Returns the number of exempt objects.
     """
     gc.collect()
     gc.freeze()
@@ -47,7 +48,7 @@ def freeze_started() -> int:
 
 @asynccontextmanager
 async def collecting_between_callbacks() -> AsyncIterator[None]:
-    """Has the running event loop collect in callbacks of its own, and nothing else collect, until the end."""
+    """Collects in the event loop's own callbacks, and turns automatic collection off, until exit."""
     with paused_collection():
         collecting = asyncio.create_task(_Collector(gc.get_freeze_count()).collect_for_ever())
         try:
@@ -62,14 +63,14 @@ class _Collector:
 
     def __init__(self, frozen: int) -> None:
         self._may_freeze = int(frozen * _FROZEN_LATER)
-        self._survivors = 0  # of the last full collection, and not frozen
+        self._survivors = 0  # of the last full collection, not frozen
 
     async def collect_for_ever(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
                 self._collect()
-            except Exception:  # such as MemoryError: nobody else collects, so this must go on
+            except Exception:  # such as MemoryError: nothing else collects, so this must continue
                 logger.exception("collecting garbage failed")
 
     def _collect(self) -> None:

@@ -1,4 +1,4 @@
-"""What a process does for itself again and again."""
+"""The periodic jobs of the process itself."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ GIVE_BACK_S = 60.0
 
 
 def jobs() -> tuple[Repeated, ...]:
-    """Memory that was freed goes back to the system."""
+    """Returns freed memory to the operating system."""
     return (Repeated("giving memory back", GIVE_BACK_S, FreedMemory().give_back),)

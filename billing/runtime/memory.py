@@ -1,7 +1,7 @@
-"""Gives memory back to the system that large requests have left behind.
+"""Returns memory that large requests have used to the operating system.
 
-glibc keeps what is freed between blocks that are still in use: after a minute of bodies of 10 MB a hundred
-megabytes, more after each such minute.
+glibc keeps freed memory between blocks that are still in use: a hundred megabytes after a minute of 10 MB
+bodies, and more after each such minute.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _GROWTH_BYTES = 32 * 1024 * 1024
-_STATM = Path("/proc/self/statm")  # sizes in pages; resident memory is the second
+_STATM = Path("/proc/self/statm")  # sizes in pages; the second is resident memory
 
 
 class FreedMemory:
@@ -24,7 +24,7 @@ class FreedMemory:
         self._began_with_bytes = _resident_bytes() if self._trim else 0
 
     async def give_back(self) -> None:
-        """Gives freed memory back, in a thread, once the process has grown; does nothing without glibc."""
+        """Releases freed memory in a thread once the process has grown; does nothing without glibc."""
         if self._trim is not None and _resident_bytes() >= self._began_with_bytes + _GROWTH_BYTES:
             await asyncio.to_thread(self._trim, 0)
 

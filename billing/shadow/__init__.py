@@ -1,1 +1,1 @@
-"""BILLING_MODE=shadow: what billing would have charged and refused, written down and not done."""
+"""BILLING_MODE=shadow: records what billing would charge and refuse, without doing it."""

@@ -1,4 +1,4 @@
-"""Stands where the ledger stands in enforcing mode: decides the same by the same balances, moves nothing."""
+"""Replaces the ledger in shadow mode: decides by the same balances, but moves no money."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BATCH_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """A look at a customer's balance; many travel together."""
+    """A balance look-up; many are sent together."""
 
     key: str
     payer: Payer
@@ -43,7 +43,7 @@ class _Ask:
 
 @dataclass(slots=True)
 class OpenCall:
-    """A call that runs. `refused`: enforcing mode would not have let it."""
+    """A running call. `refused`: enforcing mode would have refused it."""
 
     payer: Payer
     held_nanos: int
@@ -54,9 +54,9 @@ class OpenCall:
 
 
 class ShadowLedger(LedgerReader):
-    """A `CallLedger`. Balances are read; held and spent are this mode's own account.
+    """A `CallLedger`. Balances are read; holds and spending are this mode's own account.
 
-    A customer's running calls count within this process only.
+    Only a customer's running calls in this process count.
     """
 
     def __init__(self, pool: Pool, recorder: Recorder, *, currency: str, wait_s: float = 5.0) -> None:
@@ -73,7 +73,7 @@ class ShadowLedger(LedgerReader):
         return len(self._open)
 
     async def hold(self, request: HoldRequest) -> Hold:
-        """Notes what would be set aside. Raises InsufficientCredits where enforcing mode would."""
+        """Records what would be held. Raises InsufficientCredits if enforcing mode would."""
         available_nanos = await self._available(request.payer)
         if available_nanos is not None and request.amount_nanos > available_nanos:
             raise insufficient(available_nanos, request.amount_nanos)
@@ -81,7 +81,7 @@ class ShadowLedger(LedgerReader):
         return _hold(request, (available_nanos or 0) - request.amount_nanos)
 
     async def resize(self, key: str, amount_nanos: int, no_event_charge_nanos: int = 0) -> Hold:
-        """Notes what would be set aside instead, and what the call has cost so far, which only rises.
+        """Records the changed hold, and what the call has cost so far, which only rises.
 
         Raises InsufficientCredits, NotFound.
         """
@@ -103,7 +103,7 @@ class ShadowLedger(LedgerReader):
     def refuse(
         self, key: str, payer: Payer | None, model: str | None, route: str, refusal: BillingError
     ) -> None:
-        """Notes a call that enforcing mode would have refused, and that runs all the same."""
+        """Records a call that enforcing mode would have refused, but that runs nevertheless."""
         self._forget(key)
         credit = refusal if isinstance(refusal, InsufficientCredits) else None
         detail: Json = {"model": model, "route": route}
@@ -134,18 +134,18 @@ class ShadowLedger(LedgerReader):
             self._end(key, call.no_event_charge_nanos, Ending.NO_EVENT, call.detail)
 
     async def settle(self, settlement: Settlement) -> Resolution:
-        """Notes what the call would have cost."""
+        """Records what the call would have cost."""
         self._end(settlement.key, settlement.amount_nanos, settlement.ending, settlement.detail)
         return _resolution(settlement.key, HoldStatus.SETTLED, settlement.ending, settlement.amount_nanos)
 
     async def release(self, key: str, ending: str) -> Resolution:
-        """Notes that it would have cost nothing."""
+        """Records that it would have cost nothing."""
         call = self._open.get(key)
         self._end(key, 0, ending, call.detail if call else {})
         return _resolution(key, HoldStatus.RELEASED, ending, 0)
 
     async def post(self, entry: Entry) -> None:
-        """Notes a further charge of a call."""
+        """Records an additional charge of a call."""
         values = {
             "call_id": entry.hold_key,
             "charged": -entry.amount_nanos,
@@ -154,7 +154,7 @@ class ShadowLedger(LedgerReader):
         self._recorder.note(Note("charge_more", values))
 
     async def _available(self, payer: Payer) -> int | None:
-        """What new calls may take; None where Postgres does not say, which refuses nobody here."""
+        """Returns what is available; None if Postgres does not answer, which refuses nobody here."""
         self._asked += 1
         try:
             available_nanos = await self._committer.submit(_Ask(str(self._asked), payer))
@@ -172,7 +172,7 @@ class ShadowLedger(LedgerReader):
         return [int(row[0]) for row in rows]
 
     async def close(self) -> None:
-        """Asks for no balance any more."""
+        """Stops asking for balances."""
         await self._committer.close()
 
     def _admit(self, request: HoldRequest, available_nanos: int | None) -> None:

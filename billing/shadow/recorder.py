@@ -1,4 +1,4 @@
-"""Writes down what shadow mode saw: queued in the process, written in the background, never waited for."""
+"""Stores what shadow mode saw: queued in the process and written in the background, without waiting."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One statement to run, with its values."""
+    """A statement to run, with its values."""
 
     statement: Literal["begin_call", "end_call", "charge_more"]
     values: Mapping[str, object]
 
 
 class Recorder:
-    """A bounded queue in front of the table. What does not fit is dropped, counted and logged."""
+    """A bounded queue in front of the table. Notes that do not fit are dropped, counted and logged."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -42,16 +42,16 @@ class Recorder:
         return len(self._notes)
 
     def note(self, note: Note) -> None:
-        """Takes a note; returns at once."""
+        """Queues a note; returns immediately."""
         if len(self._notes) >= QUEUE_MAX:
             self.dropped += 1
             return
         self._notes.append(note)
 
     async def flush(self) -> None:
-        """Writes all notes, some at a time, in their order. Raises LedgerUnavailable; they are kept then."""
+        """Writes all notes in batches, in order. Raises LedgerUnavailable, and keeps the notes."""
         if self.dropped:
-            logger.error("shadow mode dropped %d notes: Postgres was away, or too slow", self.dropped)
+            logger.error("shadow mode dropped %d notes: Postgres was unavailable or too slow", self.dropped)
             self.dropped = 0
         while self._notes:
             batch = [self._notes[number] for number in range(min(len(self._notes), _BATCH_MAX))]
@@ -70,7 +70,7 @@ class Recorder:
                 await connection.execute(SQL[note.statement], note.values)
 
     async def _write_singly(self, batch: list[Note]) -> None:
-        """One note that Postgres does not take must not keep those behind it."""
+        """Writes notes one by one, so that one that Postgres rejects does not block the rest."""
         for note in batch:
             try:
                 await self._write([note])
@@ -80,6 +80,6 @@ class Recorder:
                 logger.exception("shadow mode could not write %s", note.values.get("call_id"))
 
     async def purge(self, days: int) -> None:
-        """Forgets calls of `days` ago."""
+        """Deletes calls older than `days`."""
         async with self._pool.connection() as connection:
             await connection.execute(SQL["purge"], {"days": days, "limit": _PURGE_MAX})

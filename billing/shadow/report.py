@@ -1,4 +1,4 @@
-"""What shadow mode saw in some time: a line a customer and model, beside LiteLLM's own spend log."""
+"""Reports what shadow mode saw: a line per customer and model, compared with LiteLLM's own spend log."""
 
 from __future__ import annotations
 
@@ -25,25 +25,28 @@ class ReportLine:
     """Calls of a customer to a model. Amounts are nanos, costs are major units."""
 
     customer_type: CustomerType | None
-    customer_id: str | None  # None: the keys name nobody to bill
+    customer_id: str | None  # None: the keys have no customer to bill
     model: str | None
     calls: int
-    unfinished: int  # running, or their end was not written
-    charged: int  # what those would have been charged that would not have been refused
+    unfinished: int  # running, or their end was not recorded
+    charged: int  # total charge of the calls that would not have been refused
     refused: int
     charged_if_not_refused: int
-    provider_cost: Decimal  # of all calls, as LiteLLM's events said
+    provider_cost: Decimal  # of all calls, from LiteLLM's events
     refusals: dict[str, int] = field(default_factory=dict)  # by code
-    logged_cost: Decimal = Decimal(0)  # of all calls, as LiteLLM's spend log has it
+    logged_cost: Decimal = Decimal(0)  # of all calls, from LiteLLM's spend log
 
     @property
     def difference(self) -> Decimal:
-        """What the spend log has beyond the events; the log is written up to a minute later."""
+        """The spend log's cost minus the events'; the log is written up to a minute later."""
         return self.logged_cost - self.provider_cost
 
 
 async def shadow_report(books: LedgerReader, since: datetime, until: datetime) -> list[ReportLine]:
-    """The lines, the highest first. Raises NotConfigured where LiteLLM has no spend log in this database."""
+    """Returns the lines, the highest first.
+
+    Raises NotConfigured if LiteLLM has no spend log in this database.
+    """
     values = {
         "since": since,
         "until": until,

@@ -1,1 +1,1 @@
-"""Top-ups: our order, Stripe's Checkout Session, and the credit for what was paid."""
+"""Top-ups: our order, Stripe's Checkout Session, and the credit for the payment."""

@@ -1,4 +1,4 @@
-"""Which amounts can be topped up."""
+"""Validates top-up amounts."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from billing.errors import InvalidAmount
 from billing.money import format_nanos, minor_from_nanos, minor_unit_exponent, parse_amount
 from billing.settings import Settings
 
-# Stripe keeps two decimals for these in its API and wants them to be zero
+# Stripe's API has two decimals for these, which must be zero
 # (https://docs.stripe.com/currencies#special-cases).
 _WHOLE_UNITS_ONLY = frozenset(("isk", "ugx"))
 
 
 def topup_minor(settings: Settings, amount_nanos: int) -> int:
-    """A requested top-up → Stripe's minor units. Raises InvalidAmount beyond the limits or the precision."""
+    """Converts a top-up to Stripe's minor units. Raises InvalidAmount beyond limits or precision."""
     currency = settings.billing_currency
     least, most = parse_amount(settings.billing_topup_min), parse_amount(settings.billing_topup_max)
     if not least <= amount_nanos <= most:
         raise InvalidAmount(
-            f"A top-up is {format_nanos(least)} to {format_nanos(most)} {currency.upper()}.", param="amount"
+            f"A top-up must be {format_nanos(least)} to {format_nanos(most)} {currency.upper()}.",
+            param="amount",
         )
     try:
         amount_minor = minor_from_nanos(amount_nanos, currency)
@@ -25,7 +26,7 @@ def topup_minor(settings: Settings, amount_nanos: int) -> int:
         error.param = "amount"
         raise
     if amount_minor % _step_minor(currency):
-        raise InvalidAmount(f"Stripe takes no such fraction of {currency.upper()}.", param="amount")
+        raise InvalidAmount(f"Stripe does not accept this fraction of {currency.upper()}.", param="amount")
     return amount_minor
 
 

@@ -1,4 +1,4 @@
-"""Stripe's Customer of an account: one each, whatever races or crashes."""
+"""Creates one Stripe Customer per account, despite races and crashes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from billing.topups import orders
 async def ensure_customer(
     stripe_api: StripeApi, pool: Pool, payer: Payer, account_id: int, previous: str | None = None
 ) -> str:
-    """Creates the payer's Customer at Stripe and links it. Returns its id (`cus_…`).
+    """Creates the payer's Customer at Stripe, links it, and returns its id (`cus_…`).
 
-    Replicas that race use the same idempotency key, so Stripe gives both the same Customer.
-    `previous` is a linked Customer that Stripe does not know any more; it is replaced.
-    Raises StripeUnavailable.
+    Concurrent replicas use the same idempotency key, so they get the same Customer. `previous` is a linked
+    Customer that Stripe no longer knows; it is replaced. Raises StripeUnavailable.
     """
     params: stripe.params.CustomerCreateParams = {
         "name": f"{payer.customer_type}:{payer.customer_id}"[:256],

@@ -1,4 +1,4 @@
-"""`POST /stripe/topup`."""
+"""`POST /stripe/topup`: starts a top-up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ router = APIRouter(route_class=BillingRoute, tags=["billing"])
 async def start_topup(
     settings: SettingsDep, topups: TopupsDep, caller: CallerDep, body: TopupRequest
 ) -> TopupResponse:
-    """Opens a payment page. The balance grows when Stripe says that it was paid, by what was paid."""
+    """Opens a payment page. The amount paid is added to the balance when Stripe confirms the payment."""
     choice = CustomerChoice(body.customer_type, body.customer_id)
     payer = payer_to_change(caller, choice, settings.stripe_charge_by)
     topup = await topups.start(payer, body.amount_nanos, body.success_url, body.cancel_url)

@@ -1,4 +1,4 @@
-"""`checkout.session.*`: each is a reason to look at the session, whatever order they come in."""
+"""Handles `checkout.session.*` events: each is a reason to look up the session, in any order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class _Claim(BaseModel):
 
 
 class CheckoutEvents(EventHandler):
-    """Completed, delayed payment succeeded or failed, expired. What the session *is* Stripe tells us."""
+    """Handles completed, delayed (paid or failed) and expired sessions.
+
+    The session's state comes from Stripe.
+    """
 
     types = frozenset(
         (
@@ -32,16 +35,16 @@ class CheckoutEvents(EventHandler):
         self._fulfilment = fulfilment
 
     async def prepare(self, event: StripeEvent) -> Apply:
-        """Asks Stripe for the session, unless it is paid for already. Raises StripeUnavailable."""
+        """Asks Stripe for the session, unless it is already paid. Raises StripeUnavailable."""
         try:
             claim = _Claim.model_validate(event.data.object)
         except ValidationError:
-            return decided(InboxOutcome.PARKED, "the event's object is no Checkout Session")
+            return decided(InboxOutcome.PARKED, "the event's object is not a Checkout Session")
         if claim.mode != "payment":
-            return decided(InboxOutcome.IGNORED, f"a session in mode {claim.mode} is no top-up")
+            return decided(InboxOutcome.IGNORED, f"a session in mode {claim.mode} is not a top-up")
         order = await self._fulfilment.order_of(claim.id)
         if order is not None and order.status is OrderStatus.PAID:
-            return decided(InboxOutcome.IGNORED, "the session was credited before")
+            return decided(InboxOutcome.IGNORED, "the session was already credited")
         session = await self._fulfilment.retrieve(claim.id)
         if session is None:
             return decided(InboxOutcome.PARKED, "Stripe does not know the session")
@@ -57,7 +60,7 @@ def _decision(claim: _Claim, verdict: Verdict) -> Decision:
         case Outcome.CREDITED | Outcome.EXPIRED | Outcome.FAILED:
             return Decision(InboxOutcome.APPLIED, verdict.outcome.value)
         case Outcome.ALREADY_PAID:
-            return Decision(InboxOutcome.IGNORED, "the session was credited before")
+            return Decision(InboxOutcome.IGNORED, "the session was already credited")
         case Outcome.PENDING if claim.payment_status == "paid":
             return Decision(InboxOutcome.PARKED, "the event says paid, Stripe says the session is not")
         case Outcome.PENDING:

@@ -1,6 +1,6 @@
-"""Crediting what was paid: one function, keyed on the Checkout Session, for webhook, return page and poller.
+"""Credits paid Checkout Sessions exactly once, for webhook, return page and poller.
 
-Stripe is asked what the session is; neither an event's content nor metadata decides about money
+The session is always retrieved from Stripe; neither an event's content nor metadata decides about money
 (https://docs.stripe.com/checkout/fulfillment).
 """
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Fulfilment:
-    """Turns paid Checkout Sessions into credit, each once."""
+    """Credits paid Checkout Sessions, each exactly once."""
 
     def __init__(self, settings: Settings, pool: Pool, ledger: Ledger, stripe_api: StripeApi) -> None:
         self._settings = settings
@@ -32,7 +32,10 @@ class Fulfilment:
         self._stripe = stripe_api
 
     async def fulfil(self, session_id: str) -> Verdict:
-        """Asks Stripe for the session and applies what it is. Raises StripeUnavailable, NotConfigured."""
+        """Retrieves the session from Stripe and applies its state.
+
+        Raises StripeUnavailable, NotConfigured.
+        """
         order = await self.order_of(session_id)
         if order is not None and order.status is OrderStatus.PAID:
             return Verdict(Outcome.ALREADY_PAID, order=order)
@@ -43,12 +46,12 @@ class Fulfilment:
             return await self.apply_in(connection, session)
 
     async def order_of(self, session_id: str) -> Order | None:
-        """Our order of a Checkout Session that we know."""
+        """Returns our order of a Checkout Session, if we know it."""
         async with self._pool.connection() as connection:
             return await orders.by_session(connection, session_id)
 
     async def retrieve(self, session_id: str) -> CheckoutSession | None:
-        """The session as Stripe has it now; None if Stripe does not know it. Raises StripeUnavailable."""
+        """Retrieves the session from Stripe; None if Stripe does not know it. Raises StripeUnavailable."""
         with stripe_errors():
             try:
                 session = await self._stripe.v1.checkout.sessions.retrieve_async(
@@ -61,10 +64,10 @@ class Fulfilment:
         return CheckoutSession.model_validate(session.to_dict())
 
     async def apply_in(self, connection: Connection, session: CheckoutSession) -> Verdict:
-        """Applies a session *that Stripe told us* in the caller's transaction. It counts once.
+        """Applies a session *retrieved from Stripe* in the caller's transaction, exactly once.
 
-        The order is locked first: whoever comes second finds it paid. A late payment of an order that
-        failed or expired is credited like any other.
+        The order is locked first, so a concurrent second call finds it paid. A late payment of a failed or
+        expired order is credited like any other.
         """
         order = await orders.lock_for(connection, session)
         mismatch = self._mismatch(session, order)
@@ -78,7 +81,7 @@ class Fulfilment:
         return await _follow_in(connection, order, session)
 
     def _mismatch(self, session: CheckoutSession, order: Order | None) -> str | None:
-        """Why the session is none of ours to credit, if so."""
+        """Returns why the session must not be credited, or None."""
         if session.mode != "payment":
             return f"the session is in mode {session.mode}"
         if order is None:
@@ -120,7 +123,7 @@ def _entry(order: Order, session: CheckoutSession, paid_nanos: int) -> Entry:
 
 
 async def _follow_in(connection: Connection, order: Order, session: CheckoutSession) -> Verdict:
-    """Notes on the order what became of a session that is not paid."""
+    """Updates the order of a session that is not paid."""
     if session.status == "expired":
         await orders.mark_ended(connection, order.id, OrderStatus.EXPIRED, session.id)
         return Verdict(Outcome.EXPIRED, order=order)

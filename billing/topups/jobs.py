@@ -1,4 +1,4 @@
-"""What top-ups do again and again."""
+"""The periodic job of the top-ups."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from billing.topups.poller import TopupPoller
 
 
 def jobs(settings: Settings, poller: TopupPoller) -> tuple[Repeated, ...]:
-    """Stripe is asked about orders whose event did not come."""
+    """Asks Stripe about orders without an event."""
     return (Repeated("polling Stripe", settings.billing_topup_poll_interval_s, poller.sweep_once),)

@@ -1,4 +1,4 @@
-"""The rows of our orders, on the caller's connection and in its transaction: the only SQL of top-ups."""
+"""The order table, in the caller's transaction: the only SQL of top-ups."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ class _OrderRow(BaseModel):
 
 
 async def insert(connection: Connection, order: NewOrder, open_max: int) -> bool:
-    """Writes the order; False where the account has `open_max` unpaid ones already.
+    """Inserts the order; returns False if the account already has `open_max` unpaid ones.
 
-    Takes a lock on the account's orders until the end of the transaction.
+    Locks the account's orders until the end of the transaction.
     """
     await connection.execute(_SQL["lock_account_orders"], {"account_id": order.account_id})
     cursor = await connection.execute(_SQL["insert_order"], {**asdict(order), "open_max": open_max})
@@ -78,28 +78,28 @@ async def insert(connection: Connection, order: NewOrder, open_max: int) -> bool
 
 
 async def by_id(connection: Connection, order_id: str) -> Order | None:
-    """The order with our id."""
+    """Returns the order with our id."""
     return await _one(connection, "order_by_id", {"id": order_id})
 
 
 async def by_session(connection: Connection, session_id: str) -> Order | None:
-    """The order that the Checkout Session was opened for, as far as we know."""
+    """Returns the order that the Checkout Session was opened for, if known."""
     return await _one(connection, "order_by_session", {"session_id": session_id})
 
 
 async def lock_for(connection: Connection, session: CheckoutSession) -> Order | None:
-    """The session's order, locked until the end of the transaction: by the session, else by our reference."""
+    """Locks and returns the session's order, found by the session or by our reference."""
     values = {"session_id": session.id, "order_id": session.client_reference_id}
     return await _one(connection, "lock_order", values)
 
 
 async def record_session(connection: Connection, order_id: str, session_id: str, url: str | None) -> None:
-    """Notes what Stripe opened for the order."""
+    """Stores the session that Stripe opened for the order."""
     await connection.execute(_SQL["record_session"], {"id": order_id, "session_id": session_id, "url": url})
 
 
 async def mark_paid(connection: Connection, order_id: str, session: CheckoutSession, paid_nanos: int) -> None:
-    """The money came; whatever the order was before."""
+    """Marks the order as paid, whatever its status was."""
     values = {
         "id": order_id,
         "paid": paid_nanos,
@@ -112,7 +112,7 @@ async def mark_paid(connection: Connection, order_id: str, session: CheckoutSess
 async def mark_ended(
     connection: Connection, order_id: str, status: OrderStatus, session_id: str | None
 ) -> bool:
-    """Ends an order that still waits, as failed or expired. False where it had ended before."""
+    """Ends an open order as failed or expired. Returns False if it had already ended."""
     cursor = await connection.execute(
         _SQL["mark_ended"], {"id": order_id, "status": status.value, "session_id": session_id}
     )
@@ -122,7 +122,7 @@ async def mark_ended(
 async def link_customer(
     connection: Connection, account_id: int, stripe_customer_id: str, previous: str | None
 ) -> str:
-    """Sets Stripe's customer of an account unless somebody was faster. Returns the one that it has now."""
+    """Sets the account's Stripe customer unless it has one. Returns the one it now has."""
     values = {"account_id": account_id, "stripe_customer_id": stripe_customer_id, "previous": previous}
     cursor = await connection.execute(_SQL["link_customer"], values)
     if cursor.rowcount == 1:
@@ -132,7 +132,7 @@ async def link_customer(
 
 
 async def claim_stale(connection: Connection, interval_s: float, limit: int) -> list[Order]:
-    """Waiting orders that nothing was heard of for `interval_s`; other replicas leave them alone."""
+    """Claims open orders without news for `interval_s`; other replicas skip them."""
     values = {"interval": timedelta(seconds=interval_s), "limit": limit}
     async with connection.cursor(row_factory=class_row(_OrderRow)) as cursor:
         await cursor.execute(_SQL["claim_stale_orders"], values)

@@ -1,4 +1,4 @@
-"""Finds payments whose event never came: asks Stripe about orders that nothing was heard of for a while."""
+"""Finds payments whose event never arrived, by asking Stripe about orders without news."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from billing.topups.fulfilment import Fulfilment
 from billing.topups.schemas import Order, OrderStatus
 
 BATCH = 50
-SESSIONS_MAX = 100  # one page of Stripe's: of one customer, from about the time of the order
+SESSIONS_MAX = 100  # one page of Stripe's list: of one customer, from about the time of the order
 CLOCKS_APART_S = 300
-# Longer than any request to Stripe with its retries lasts: by then no session can still be opened.
+# Longer than any request to Stripe with its retries: after this, no session can still be opened.
 UNBORN_AFTER = timedelta(minutes=30)
 
 logger = logging.getLogger(__name__)
 
 
 class TopupPoller:
-    """Safe on any number of replicas: an order is claimed in one statement, and no lock waits for Stripe."""
+    """Safe on any number of replicas: orders are claimed in one statement, and no lock waits for Stripe."""
 
     def __init__(self, settings: Settings, pool: Pool, fulfilment: Fulfilment, stripe_api: StripeApi) -> None:
         self._interval_s = settings.billing_topup_poll_interval_s
@@ -34,7 +34,7 @@ class TopupPoller:
         self._stripe = stripe_api
 
     async def sweep_once(self) -> int:
-        """Looks at the orders that are due, at most BATCH. Returns how many it looked at."""
+        """Checks the orders that are due, at most BATCH. Returns how many it checked."""
         async with self._pool.connection() as connection, connection.transaction():
             claimed = await orders.claim_stale(connection, self._interval_s, BATCH)
         for order in claimed:
@@ -49,7 +49,7 @@ class TopupPoller:
             elif datetime.now(UTC) - order.created_at > UNBORN_AFTER:
                 await self._expire(order)
         except BillingError as error:
-            logger.warning("order %s could not be looked at: %s", order.id, error)
+            logger.warning("order %s could not be checked: %s", order.id, error)
 
     async def _apply(self, session_id: str) -> str:
         session = await self._fulfilment.retrieve(session_id)
@@ -60,7 +60,7 @@ class TopupPoller:
         return verdict.reason or verdict.outcome.value
 
     async def _find_session(self, order: Order) -> str | None:
-        """The session of an order whose process died before it could note it: found by our reference."""
+        """Finds the session of an order whose process died before storing it, by our reference."""
         if order.stripe_customer_id is None:
             return None
         asked_at = int(order.created_at.timestamp())

@@ -72,7 +72,7 @@ UPDATE billing."LiteLLM_StripeBalanceTable"
 SELECT stripe_customer_id FROM billing."LiteLLM_StripeBalanceTable" WHERE id = %(account_id)s
 
 -- claim_stale_orders
--- Orders that nothing was heard of for a while; claiming one keeps other replicas off it until it is due again.
+-- Claims orders without news for a while; other replicas skip a claimed order until it is due again.
 -- The wait grows with the age, so an abandoned order costs some twenty questions to Stripe in its day.
 UPDATE billing."LiteLLM_StripeTopupOrderTable" o
    SET updated_at = now()

@@ -1,4 +1,4 @@
-"""Where the browser may go after Checkout: our own pages, or hosts that the operator names."""
+"""Validates where the browser may go after Checkout: our own pages, or hosts listed by the operator."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from billing.settings import Settings
 
 RETURN_PATH = "/billing/topup/return"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Browsers forgive much that urlsplit reads otherwise (backslashes, blanks): only plain URLs pass.
+# Browsers accept URLs that urlsplit reads differently (backslashes, blanks): only plain URLs pass.
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9._\-\[\]:]+([/?][!#-;=?-\[\]_a-~]*)?", re.ASCII)
 
 
 def public_url(settings: Settings) -> str:
-    """Where customers reach this gateway, without a slash at the end. Never taken from a Host header."""
+    """The gateway's public address without a trailing slash. Never taken from a Host header."""
     return (settings.billing_public_url or f"http://127.0.0.1:{settings.port}").rstrip("/")
 
 
 def success_url(settings: Settings, requested: str | None) -> str:
-    """The checked `success_url`; by default our own page. Raises BadRequest for a foreign host."""
+    """Validates `success_url`; defaults to our own page. Raises BadRequest for an unlisted host."""
     if requested is None:
         return f"{public_url(settings)}{RETURN_PATH}?session_id={{CHECKOUT_SESSION_ID}}"
     return _checked(settings, requested, "success_url")
 
 
 def cancel_url(settings: Settings, requested: str | None) -> str:
-    """The checked `cancel_url`; by default our own page. Raises BadRequest for a foreign host."""
+    """Validates `cancel_url`; defaults to our own page. Raises BadRequest for an unlisted host."""
     if requested is None:
         return f"{public_url(settings)}{RETURN_PATH}?canceled=1"
     return _checked(settings, requested, "cancel_url")
@@ -52,7 +52,7 @@ def _split(url: str) -> SplitResult | None:
     try:
         target = urlsplit(url)
         return target if target.hostname and (target.port is None or target.port > 0) else None
-    except ValueError:  # a port that is no port, a bracket that is no IPv6 address
+    except ValueError:  # an invalid port or IPv6 address
         return None
 
 

@@ -1,4 +1,4 @@
-"""What crosses the border of top-ups: requests, our orders, and Stripe's Checkout Session as we read it."""
+"""Requests and responses of top-ups, our orders, and the parts of Stripe's Checkout Session that we read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing.settings import CustomerType
 
 
 class TopupRequest(BaseModel):
-    """What to pay, and where the browser goes afterwards."""
+    """The amount to pay, and where the browser goes afterwards."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -30,14 +30,14 @@ class TopupRequest(BaseModel):
 
 
 class TopupResponse(BaseModel):
-    """Send the customer's browser to `checkout_url`."""
+    """Redirect the customer's browser to `checkout_url`."""
 
     checkout_session_id: str = Field(examples=["cs_test_a1b2c3"])
     checkout_url: str = Field(examples=["https://checkout.stripe.com/c/pay/cs_test_a1b2c3"])
 
 
 class OrderStatus(StrEnum):
-    """created → open → paid | failed | expired; a late payment makes failed and expired paid."""
+    """created → open → paid | failed | expired; a late payment turns failed and expired into paid."""
 
     CREATED = "created"
     OPEN = "open"
@@ -48,7 +48,7 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A top-up that was asked for. `paid_nanos` is what was credited, whatever was asked."""
+    """A requested top-up. `paid_nanos` is the credited amount, which may differ from the requested one."""
 
     id: str
     account_id: int
@@ -68,21 +68,21 @@ class Order:
 
 
 class PaymentIntent(BaseModel):
-    """What we read of a PaymentIntent (https://docs.stripe.com/api/payment_intents/object)."""
+    """The parts of a PaymentIntent that we read (https://docs.stripe.com/api/payment_intents/object)."""
 
     id: str
     status: str
 
 
 class TotalDetails(BaseModel):
-    """What of the total is not for the balance, in minor units."""
+    """The parts of the total that are not for the balance, in minor units."""
 
     amount_tax: int = 0
     amount_shipping: int | None = None
 
 
 class CheckoutSession(BaseModel):
-    """What we read of a Checkout Session (https://docs.stripe.com/api/checkout/sessions/object)."""
+    """The parts of a Checkout Session that we read (https://docs.stripe.com/api/checkout/sessions/object)."""
 
     id: str
     mode: str
@@ -93,12 +93,12 @@ class CheckoutSession(BaseModel):
     total_details: TotalDetails | None = None
     livemode: bool
     client_reference_id: str | None = None
-    payment_intent: PaymentIntent | str | None = None  # the object where it was expanded
+    payment_intent: PaymentIntent | str | None = None  # the object if it was expanded
     url: str | None = None
 
     @property
     def is_paid(self) -> bool:
-        """Whether the money came, or none was due."""
+        """Whether the payment was received, or none was due."""
         return self.payment_status in ("paid", "no_payment_required")
 
     @property
@@ -109,7 +109,7 @@ class CheckoutSession(BaseModel):
 
     @property
     def has_failed(self) -> bool:
-        """A delayed payment did not come: Checkout is complete, its PaymentIntent wants another method."""
+        """Whether a delayed payment failed: Checkout is complete, its PaymentIntent needs another method."""
         intent = self.payment_intent
         return (
             self.status == "complete"
@@ -120,25 +120,25 @@ class CheckoutSession(BaseModel):
 
     @property
     def credited_minor(self) -> int:
-        """What was paid for the balance, in minor units: the total without tax and shipping."""
+        """The amount paid for the balance, in minor units: the total without tax and shipping."""
         details = self.total_details or TotalDetails()
         return (self.amount_total or 0) - details.amount_tax - (details.amount_shipping or 0)
 
 
 class Outcome(StrEnum):
-    """What came of looking at a Checkout Session."""
+    """The result of processing a Checkout Session."""
 
     CREDITED = "credited"  # now, by this call
     ALREADY_PAID = "already_paid"  # by an earlier one
     PENDING = "pending"  # not paid yet
     FAILED = "failed"
     EXPIRED = "expired"
-    PARKED = "parked"  # money or claim that does not fit; kept for the operator, nothing credited
+    PARKED = "parked"  # payment or session does not match; kept for the operator, nothing is credited
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome for one Checkout Session; `reason` is for the operator."""
+    """The result for one Checkout Session; `reason` is for the operator."""
 
     outcome: Outcome
     reason: str | None = None

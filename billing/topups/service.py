@@ -1,4 +1,4 @@
-"""Starting a top-up: our order first, then Stripe's Customer and Checkout Session; each can be repeated."""
+"""Starts a top-up: creates our order, Stripe's Customer and Checkout Session, each step repeatable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from billing.topups.schemas import Order
 
 @dataclass(frozen=True, slots=True)
 class OpenTopup:
-    """An order whose Checkout Session waits to be paid at `checkout_url`."""
+    """An order whose Checkout Session is waiting to be paid at `checkout_url`."""
 
     order_id: str
     checkout_session_id: str
@@ -30,7 +30,7 @@ class OpenTopup:
 
 
 class Topups:
-    """Opens Checkout Sessions. No database transaction is open while Stripe is asked."""
+    """Opens Checkout Sessions. No database transaction is open during requests to Stripe."""
 
     def __init__(self, settings: Settings, pool: Pool, ledger: Ledger, stripe_api: StripeApi) -> None:
         self._settings = settings
@@ -43,8 +43,8 @@ class Topups:
     ) -> OpenTopup:
         """Opens a top-up of `amount_nanos` for `payer`.
 
-        Raises InvalidAmount, BadRequest (a URL that may not be returned to), TooManyOpenTopups,
-        NotConfigured and StripeUnavailable; nothing is credited before Stripe says that it was paid.
+        Raises InvalidAmount, BadRequest (return URL not allowed), TooManyOpenTopups, NotConfigured and
+        StripeUnavailable. Nothing is credited before Stripe confirms the payment.
         """
         topup_minor(self._settings, amount_nanos)
         success = return_urls.success_url(self._settings, success_url)
@@ -54,7 +54,7 @@ class Topups:
         return await self.open_session(order)
 
     async def open_session(self, order: Order) -> OpenTopup:
-        """Opens the order's Checkout Session; called again after a crash, it gives the same session.
+        """Opens the order's Checkout Session; a repeat after a crash returns the same session.
 
         Raises StripeUnavailable.
         """
@@ -63,7 +63,7 @@ class Topups:
         )
         session = await self._create_session(order, customer_id)
         if session.url is None:
-            raise StripeUnavailable("Stripe opened no payment page. Try again.")
+            raise StripeUnavailable("Stripe did not open a payment page. Try again.")
         async with self._pool.connection() as connection, connection.transaction():
             await orders.record_session(connection, order.id, session.id, session.url)
         return OpenTopup(order.id, session.id, session.url)
@@ -85,10 +85,10 @@ class Topups:
             )
             if not await orders.insert(connection, new, open_max):
                 raise TooManyOpenTopups(
-                    f"There are {open_max} unpaid top-ups already: pay one, or wait until they expire."
+                    f"There are already {open_max} unpaid top-ups: pay one, or wait until they expire."
                 )
             order = await orders.by_id(connection, new.id)
-        assert order is not None  # written in this very transaction
+        assert order is not None  # written in this same transaction
         return order
 
     async def _create_session(self, order: Order, customer_id: str) -> stripe.checkout.Session:
@@ -98,7 +98,7 @@ class Topups:
             except stripe.InvalidRequestError as error:
                 if not (is_missing(error) and error.param == "customer"):
                     raise
-        # Deleted at Stripe, or of another Stripe account: the order goes on with a new Customer.
+        # Deleted at Stripe, or from another Stripe account: the order continues with a new Customer.
         fresh = await ensure_customer(
             self._stripe, self._pool, order.payer, order.account_id, previous=customer_id
         )
@@ -112,7 +112,7 @@ class Topups:
 
 
 def _session_params(order: Order, customer_id: str) -> stripe.params.checkout.SessionCreateParams:
-    """All of it follows from the order, so that a repeat under the same idempotency key is the same request.
+    """Derives all parameters from the order, so that a repeat with the same idempotency key is identical.
 
     No payment_method_types: the operator chooses them in Stripe's dashboard
     (https://docs.stripe.com/payments/payment-methods/dynamic-payment-methods).

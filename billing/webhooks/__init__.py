@@ -1,1 +1,1 @@
-"""Stripe's events: verified on the raw body, stored, and applied in the same transaction."""
+"""Stripe events: verified on the raw body, stored, and applied in the same transaction."""

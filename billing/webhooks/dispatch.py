@@ -1,4 +1,4 @@
-"""Which handler decides about an event, and how its decision is kept."""
+"""Finds the handler of an event and stores its decision."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ logger = logging.getLogger(__name__)
 
 
 class Dispatch:
-    """The handlers of each family of events: features bring them, the inbox knows none."""
+    """The handlers of all event types: features provide them, the inbox knows none."""
 
     def __init__(self, settings: Settings, handlers: Iterable[EventHandler]) -> None:
         self._livemode = settings.livemode
         self._handlers = {kind: handler for handler in handlers for kind in handler.types}
 
     async def prepare(self, event: StripeEvent) -> Apply:
-        """Lets the event's handler learn what it needs; no transaction is open. Raises StripeUnavailable."""
+        """Lets the handler load what it needs; no transaction is open. Raises StripeUnavailable."""
         if event.account is not None:
-            return decided(InboxOutcome.REFUSED, f"of the connected account {event.account}, not of ours")
+            return decided(
+                InboxOutcome.REFUSED,
+                f"the event belongs to the connected account {event.account}, not to ours",
+            )
         if event.livemode != self._livemode:
             return decided(InboxOutcome.REFUSED, f"livemode={event.livemode} is not the mode of our key")
         handler = self._handlers.get(event.type)
@@ -33,7 +36,7 @@ class Dispatch:
 
 
 async def apply_in(connection: Connection, event: StripeEvent, apply: Apply) -> Decision:
-    """Applies a prepared event and keeps the decision, in the caller's transaction, which holds its row."""
+    """Applies a prepared event and stores the decision, in the caller's transaction, which locks its row."""
     decision = await apply(connection)
     await inbox.record_outcome(connection, event.id, decision)
     logger.info("stripe event %s %s: %s (%s)", event.id, event.type, decision.outcome, decision.reason)

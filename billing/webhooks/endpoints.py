@@ -1,4 +1,4 @@
-"""`POST /stripe/webhook`."""
+"""`POST /stripe/webhook`: receives Stripe's events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(route_class=WebhookRoute, tags=["billing"])
 _EVENT_BODY = {
     "requestBody": {
         "required": True,
-        "description": "A Stripe event, byte for byte as Stripe signed it.",
+        "description": "A Stripe event, byte for byte as signed by Stripe.",
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
@@ -33,5 +33,5 @@ async def receive_event(
     webhooks: Annotated[Webhooks, Depends(service_of(Webhooks))],
     stripe_signature: Annotated[str | None, Header(description="Stripe's signature of the body.")] = None,
 ) -> WebhookReceipt:
-    """Takes a signed event. By the answer it is stored and applied; without a 2xx Stripe sends it again."""
+    """Receives a signed event. A 2xx means that it is stored and applied; otherwise Stripe sends it again."""
     return await webhooks.receive(await request.body(), stripe_signature)

@@ -1,4 +1,4 @@
-"""The rows of the inbox, in the caller's transaction."""
+"""The event table, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from billing.webhooks.schemas import Decision, InboxOutcome, ParkedCount, Parked
 
 PAUSE_MIN = timedelta(minutes=1)
 PAUSE_MAX = timedelta(hours=6)
-TRIED_FOR = timedelta(days=3)  # as long as Stripe tries (https://docs.stripe.com/webhooks#behaviors)
-OBJECTS_MAX = 20  # of one claim: each may ask Stripe
+TRIED_FOR = timedelta(days=3)  # as long as Stripe retries (https://docs.stripe.com/webhooks#behaviors)
+OBJECTS_MAX = 20  # per claim: each may ask Stripe
 EVENTS_MAX = 100
 
 _SQL = load_statements("billing.webhooks")
 
 
 async def outcome_of(connection: Connection, event_id: str) -> InboxOutcome | None:
-    """What was done about the event before; None for a new one."""
+    """Returns the stored outcome of the event; None for a new one."""
     cursor = await connection.execute(_SQL["outcome_of"], {"event_id": event_id})
     row = await cursor.fetchone()
     return InboxOutcome(row[0]) if row is not None else None
 
 
 async def record(connection: Connection, event: StripeEvent, payload: JsonValue) -> tuple[bool, InboxOutcome]:
-    """Keeps the event, or counts one more delivery of it. Returns whether it is new, and its outcome so far.
+    """Stores the event, or counts another delivery. Returns whether it is new, and its outcome so far.
 
-    Deliveries of one event queue up here until the transaction of the first has ended.
+    Concurrent deliveries of one event wait here until the first one's transaction has ended.
     """
     values = {
         "event_id": event.id,
@@ -49,7 +49,7 @@ async def record(connection: Connection, event: StripeEvent, payload: JsonValue)
 
 
 async def record_outcome(connection: Connection, event_id: str, decision: Decision) -> None:
-    """Notes what was done about the event."""
+    """Stores the outcome of the event."""
     values = {
         "event_id": event_id,
         "outcome": decision.outcome.value,
@@ -60,12 +60,12 @@ async def record_outcome(connection: Connection, event_id: str, decision: Decisi
 
 
 async def hurry_parked(connection: Connection, object_id: str) -> None:
-    """Lets the gateway try soon what is parked about the object."""
+    """Schedules an early retry of events parked for the object."""
     await connection.execute(_SQL["hurry_parked"], {"object_id": object_id, "pause_min": PAUSE_MIN})
 
 
 async def claim_parked(connection: Connection) -> list[tuple[str, JsonValue]]:
-    """Takes the parked events that are due, and sets when they are due next.
+    """Claims the parked events that are due, and schedules their next retry.
 
     Returns their ids and payloads, those of an object in the order of Stripe's time.
     """
@@ -86,26 +86,26 @@ async def lock_parked(connection: Connection, event_id: str) -> bool:
 
 
 async def record_failure(connection: Connection, event_id: str, reason: str) -> None:
-    """Notes why a parked event could not be tried."""
+    """Stores why a parked event could not be retried."""
     await connection.execute(_SQL["record_failure"], {"event_id": event_id, "reason": reason})
 
 
 async def count_parked(connection: Connection) -> ParkedCount:
-    """How many events are parked, and how old the oldest is that is tried again."""
+    """Returns the number of parked events, and the age of the oldest that is still retried."""
     row = await (await connection.execute(_SQL["count_parked"])).fetchone()
     assert row is not None  # a SELECT of aggregates
     return ParkedCount(*row)
 
 
 async def list_parked(connection: Connection, limit: int, *, is_retried: bool) -> list[ParkedEvent]:
-    """The oldest parked events that are tried again, or that are not any more."""
+    """Returns the oldest parked events that are still retried, or those that no longer are."""
     async with connection.cursor(row_factory=class_row(ParkedEvent)) as cursor:
         await cursor.execute(_SQL["list_parked"], {"is_retried": is_retried, "limit": limit})
         return await cursor.fetchall()
 
 
 def _storable(value: JsonValue) -> JsonValue:
-    """PostgreSQL's jsonb takes neither NUL nor lone surrogates; an event with them must not fail for ever."""
+    """Replaces NUL and unpaired surrogates, which jsonb rejects; such an event must not fail forever."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What the inbox does again and again."""
+"""The periodic jobs of the inbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ COUNT_S = 15.0
 
 
 def jobs(parked: ParkedEvents) -> tuple[Repeated, ...]:
-    """Parked events are tried again when they are due, and counted for `/metrics`."""
+    """Retries parked events when they are due, and counts them for `/metrics`."""
     return (
         Repeated("trying parked events again", RETRY_S, parked.retry_due),
         Repeated("counting parked events", COUNT_S, parked.count),

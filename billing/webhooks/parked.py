@@ -1,8 +1,8 @@
-"""Tries parked events again: after a 2xx Stripe does not send them a second time.
+"""Retries parked events: after a 2xx Stripe does not send them again.
 
-An event is parked where what it is about is not known yet, or does not fit. It is tried after a minute, then
-after growing pauses, for three days, as long as Stripe itself repeats what it could not deliver. What is
-parked then stays so, for a person.
+An event is parked if its object is still unknown or does not match. It is retried after a minute, then with
+growing pauses, for three days, as long as Stripe itself retries deliveries. What is still parked then is left
+to a person.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 class ParkedEvents:
     """Safe on any number of replicas: events are claimed in one statement, and no lock waits for Stripe.
 
-    A process that dies with claimed events leaves them parked, and due again after their pause; so does a run
-    that ends because Postgres is away.
+    If a process dies with claimed events, or Postgres fails during a run, they stay parked and are due again
+    after their pause.
     """
 
     def __init__(self, pool: Pool, dispatch: Dispatch) -> None:
@@ -33,7 +33,7 @@ class ParkedEvents:
         self._dispatch = dispatch
 
     async def retry_due(self) -> int:
-        """Tries the events that are due, in the order of Stripe's time. Returns how many it tried."""
+        """Retries the events that are due, in the order of Stripe's time. Returns how many."""
         async with self._pool.connection() as connection:
             claimed = await inbox.claim_parked(connection)
         for event_id, payload in claimed:
@@ -49,23 +49,23 @@ class ParkedEvents:
         OLDEST_PARKED_EVENT.set(parked.oldest_age_s)
 
     async def _try(self, event_id: str, payload: JsonValue) -> str:
-        """Tries one event, whose failure must not keep the others waiting. Returns a word for its end."""
+        """Retries one event; its failure must not block the others. Returns its result as a word."""
         try:
             return await self._apply(StripeEvent.model_validate(payload))
         except BillingError as error:
-            logger.warning("parked stripe event %s could not be tried: %s", event_id, error)
+            logger.warning("parked stripe event %s could not be retried: %s", event_id, error)
             await self._record_failure(event_id, error.message)
             return error.code
-        except Exception as error:  # a bug that one event meets must not end the run of the others
-            logger.exception("parked stripe event %s broke its handler", event_id)
-            await self._record_failure(event_id, f"its handler broke: {type(error).__name__}")
+        except Exception as error:  # a bug triggered by one event must not stop the others
+            logger.exception("the handler of parked stripe event %s failed", event_id)
+            await self._record_failure(event_id, f"its handler failed: {type(error).__name__}")
             return "unexpected"
 
     async def _apply(self, event: StripeEvent) -> str:
         apply = await self._dispatch.prepare(event)
         async with self._pool.connection() as connection, connection.transaction():
             if not await inbox.lock_parked(connection, event.id):
-                return "duplicate"  # delivered meanwhile, or tried by another replica
+                return "duplicate"  # delivered meanwhile, or retried by another replica
             return (await apply_in(connection, event, apply)).outcome.value
 
     async def _record_failure(self, event_id: str, reason: str) -> None:

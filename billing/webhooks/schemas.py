@@ -1,4 +1,4 @@
-"""Stripe's events as the inbox knows them."""
+"""Stripe events as the inbox stores them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing.database import Connection
 
 
 class InboxOutcome(StrEnum):
-    """What was done about an event. The gateway tries a parked one again, and when it is delivered again."""
+    """The outcome of an event. A parked one is retried by the gateway, and when it is delivered again."""
 
     APPLIED = "applied"
     IGNORED = "ignored"
@@ -23,13 +23,13 @@ class InboxOutcome(StrEnum):
 
 
 class EventData(BaseModel):
-    """The object that the event is about, as it was then."""
+    """The object of the event, as of its creation."""
 
     object: dict[str, JsonValue]
 
 
 class StripeEvent(BaseModel):
-    """What we read of an event (https://docs.stripe.com/api/events/object)."""
+    """The parts of an event that we read (https://docs.stripe.com/api/events/object)."""
 
     id: str = Field(pattern=r"^evt_[A-Za-z0-9_]{1,250}$")
     type: str = Field(min_length=1, max_length=200, pattern=r"^[a-z0-9_.]+$")
@@ -48,7 +48,7 @@ class StripeEvent(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was done about an event, and why nothing was."""
+    """The outcome of an event, and the reason if nothing was done."""
 
     outcome: InboxOutcome
     reason: str | None = None
@@ -59,18 +59,18 @@ Apply = Callable[[Connection], Awaitable[Decision]]
 
 
 class EventHandler(Protocol):
-    """One family of events."""
+    """Handles one family of events."""
 
     @property
     def types(self) -> frozenset[str]:
         """The event types it handles."""
 
     async def prepare(self, event: StripeEvent) -> Apply:
-        """Learns what it needs, from Stripe too; no transaction is open. Writes nothing."""
+        """Loads what it needs, including from Stripe; no transaction is open. Writes nothing."""
 
 
 def decided(outcome: InboxOutcome, reason: str | None = None) -> Apply:
-    """An Apply that writes nothing but this decision."""
+    """Returns an Apply that only stores this decision."""
 
     async def apply(_connection: Connection) -> Decision:
         return Decision(outcome, reason)
@@ -80,7 +80,7 @@ def decided(outcome: InboxOutcome, reason: str | None = None) -> Apply:
 
 @dataclass(frozen=True, slots=True)
 class ParkedCount:
-    """How many parked events are still tried, the age of the oldest, and how many are left to a person."""
+    """How many parked events are still retried, the age of the oldest, and how many are left to a person."""
 
     retried: int
     oldest_age_s: float
@@ -89,7 +89,7 @@ class ParkedCount:
 
 @dataclass(frozen=True, slots=True)
 class ParkedEvent:
-    """One of them, as an operator sees it. `tries` are the gateway's own."""
+    """A parked event as an operator sees it. `tries` are the gateway's own."""
 
     event_id: str
     type: str
@@ -100,9 +100,12 @@ class ParkedEvent:
 
 
 class WebhookReceipt(BaseModel):
-    """Any 2xx tells Stripe that the event is kept; the rest is for whoever reads Stripe's delivery log."""
+    """The response to Stripe.
+
+    Any 2xx means that the event is stored; the fields are for Stripe's delivery log.
+    """
 
     received: bool = True
     event_id: str = Field(examples=["evt_1P2Q3R"])
     outcome: InboxOutcome
-    duplicate: bool = Field(description="The event was here before.")
+    duplicate: bool = Field(description="The event was already received.")

@@ -1,5 +1,6 @@
-"""Receiving an event: verify, learn, then keep and apply it in one transaction. A failure keeps nothing, and
-Stripe sends it again."""
+"""Receives events: verifies, loads, then stores and applies each in one transaction. After a failure nothing
+is stored, and Stripe sends it again.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from billing.webhooks.signature import verify_signature
 
 
 class Webhooks:
-    """The inbox, where Stripe delivers events."""
+    """The inbox to which Stripe delivers events."""
 
     def __init__(self, settings: Settings, pool: Pool, dispatch: Dispatch) -> None:
         self._settings = settings
@@ -28,7 +29,7 @@ class Webhooks:
         self._dispatch = dispatch
 
     async def receive(self, body: bytes, signature: str | None) -> WebhookReceipt:
-        """Takes one delivery. When this returns, the event and what it did are committed.
+        """Processes one delivery. When this returns, the event and its effects are committed.
 
         Raises NotConfigured, InvalidSignature, BadRequest, StripeUnavailable; then nothing was written.
         """
@@ -46,7 +47,7 @@ class Webhooks:
         event = _event(payload)
         async with self._pool.connection() as connection:
             before = await inbox.outcome_of(connection, event.id)
-        # A repeat of what is settled asks Stripe nothing; a parked event may fit by now.
+        # Repeats of processed events do not ask Stripe; a parked event may match by now.
         apply = await self._dispatch.prepare(event) if _is_due(before) else None
         async with self._pool.connection() as connection, connection.transaction():
             return await self._keep_in(connection, event, payload, apply)
@@ -85,4 +86,4 @@ def _event(payload: JsonValue) -> StripeEvent:
     try:
         return StripeEvent.model_validate(payload)
     except ValidationError as error:
-        raise BadRequest("The body is no Stripe snapshot event.") from error
+        raise BadRequest("The body is not a Stripe snapshot event.") from error

@@ -1,4 +1,4 @@
-"""Whether Stripe signed a body, and when (https://docs.stripe.com/webhooks#verify-manually)."""
+"""Verifies Stripe's signature of a body and its time (https://docs.stripe.com/webhooks#verify-manually)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import stripe
 from billing.errors import InvalidSignature, NotConfigured
 
 AGE_S_MAX = 300
-AHEAD_S_MAX = 60  # the SDK accepts any future time: a captured event could be replayed until then
+AHEAD_S_MAX = 60  # the SDK accepts any future time, so a captured event could be replayed until then
 _TIMESTAMP = re.compile(r"(?:^|,)t=([0-9]{1,12})(?:,|$)", re.ASCII)
 
 
 def verify_signature(body: bytes, header: str | None, secrets: Sequence[str], now: float) -> None:
-    """Checks the raw body against each secret in turn (several while one is rotated).
+    """Verifies the raw body against each secret in turn (several during a rotation).
 
-    `header` is Stripe-Signature; `now` is in Unix seconds. Raises InvalidSignature, and NotConfigured where
-    there is no secret: an empty one would let anybody sign.
+    `header` is Stripe-Signature; `now` is in Unix seconds. Raises InvalidSignature, and NotConfigured if
+    there is no secret: with an empty one anybody could sign.
     """
     if not secrets or not all(secret.strip() for secret in secrets):
-        raise NotConfigured("The webhook is not set up here: the operator must set STRIPE_WEBHOOK_SECRET.")
+        raise NotConfigured("The webhook is not configured: the operator must set STRIPE_WEBHOOK_SECRET.")
     if not header or not header.isascii():
         raise InvalidSignature("The Stripe-Signature header is missing or not ASCII.")
     _check_time(header, now)
     if not any(_is_signed(body, header, secret) for secret in secrets):
-        raise InvalidSignature("The signature does not fit the body and this endpoint's secret.")
+        raise InvalidSignature("The signature does not match the body and this endpoint's secret.")
 
 
 def _check_time(header: str, now: float) -> None:

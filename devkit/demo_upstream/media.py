@@ -101,7 +101,7 @@ def silence(seconds: float) -> bytes:
 
 
 async def transcribe(request: Request) -> Response:
-    """`POST /v1/audio/transcriptions`: says how many bytes it heard."""
+    """`POST /v1/audio/transcriptions`: says how many bytes it received."""
     async with request.form(max_files=1, max_fields=FORM_PARTS_MAX) as form:
         file, model_name = form.get("file"), str(form.get("model"))
         if not isinstance(file, UploadFile):

@@ -1,6 +1,6 @@
 """`/v1/realtime`: conversations over a WebSocket, in the events of OpenAI's realtime API (its newer version).
 
-Answers are those of the chat models. Audio is heard as a length: a token for each 100 ms of 24 kHz PCM. With
+Answers are those of the chat models. Audio counts by its length: a token for each 100 ms of 24 kHz PCM. With
 voice activity detection on, which is the default, a commit of audio is the end of what the user said, and the
 model answers by itself. Source: https://platform.openai.com/docs/api-reference/realtime
 """
@@ -221,8 +221,8 @@ def _usage(used: _Size, output: int) -> Object:
 
 
 def _limit(options: Object, session: Object) -> int:
-    wishes = (options.get("max_output_tokens"), session.get("max_output_tokens"))
-    return next((wish for wish in wishes if isinstance(wish, int)), OUTPUT_TOKENS_MAX)
+    limits = (options.get("max_output_tokens"), session.get("max_output_tokens"))
+    return next((requested for requested in limits if isinstance(requested, int)), OUTPUT_TOKENS_MAX)
 
 
 def _object(value: JsonValue) -> Object:

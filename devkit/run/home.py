@@ -70,7 +70,7 @@ class Home:
     def lock(self) -> int:
         """Takes the lock for as long as this process lives; returns its file descriptor.
 
-        The operating system frees it when the process ends, however it ends: a leftover file is no lock.
+        The operating system frees it when the process ends, however it ends: a remaining file is not a lock.
         Raises AlreadyRunning naming the process that holds it.
         """
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)

@@ -1,1 +1,1 @@
-"""LiteLLM's configuration file, read without importing LiteLLM."""
+"""Reads LiteLLM's configuration file without importing LiteLLM."""

@@ -1,4 +1,4 @@
-"""Reads a configuration, and finds what it takes from the environment."""
+"""Reads a configuration and finds the environment variables that it refers to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Section = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A variable that the configuration names, and where: `general_settings.master_key`."""
+    """An environment variable that the configuration refers to, and where: `general_settings.master_key`."""
 
     where: str
     variable: str
@@ -27,7 +27,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry of `model_list`."""
+    """An entry of `model_list`."""
 
     name: str
     entry: Section
@@ -44,7 +44,7 @@ class Model:
 
 
 def read_configuration(path: Path) -> Section:
-    """The file as it is, references unresolved. Raises NotConfigured where it cannot be read."""
+    """Reads the file with references unresolved. Raises NotConfigured if it cannot be read."""
     try:
         if path.stat().st_size > SIZE_MAX_BYTES:
             raise NotConfigured(f"{path} is larger than {SIZE_MAX_BYTES} bytes: is it a configuration?")
@@ -61,7 +61,7 @@ def read_configuration(path: Path) -> Section:
 
 
 def section(parent: Section, name: str) -> Section:
-    """A mapping inside another; empty where it is missing. Raises NotConfigured for anything else."""
+    """Returns a mapping inside another; empty if it is missing. Raises NotConfigured for anything else."""
     value = parent.get(name)
     if value is None:
         return {}
@@ -71,7 +71,7 @@ def section(parent: Section, name: str) -> Section:
 
 
 def models(configuration: Section) -> list[Model]:
-    """The entries of `model_list`. Raises NotConfigured for one without a name."""
+    """Returns the entries of `model_list`. Raises NotConfigured for one without a name."""
     listed = configuration.get("model_list") or []
     if not isinstance(listed, list):
         raise NotConfigured("`model_list` of the configuration must be a list.")
@@ -85,7 +85,7 @@ def _model(number: int, entry: object) -> Model:
 
 
 def references(value: object, where: str = "") -> Iterator[Reference]:
-    """Every variable that `value` names, with its place below `where`."""
+    """Yields every variable that `value` refers to, with its place below `where`."""
     if isinstance(value, str):
         if value.startswith(REFERENCE):
             yield Reference(where, value.removeprefix(REFERENCE))
@@ -98,5 +98,5 @@ def references(value: object, where: str = "") -> Iterator[Reference]:
 
 
 def missing(value: object, where: str, environment: Mapping[str, str]) -> list[Reference]:
-    """The references of `value` whose variable is not set, or empty."""
+    """Returns the references of `value` whose variable is unset or empty."""
     return [found for found in references(value, where) if not environment.get(found.variable)]

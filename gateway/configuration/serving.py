@@ -1,7 +1,7 @@
-"""What of a configuration can be served with the variables that are set.
+"""Determines what can be served of a configuration with the variables that are set.
 
-One image and one configuration serve every operator: a model whose key or node nobody named is left out, as
-are fallbacks to it, instead of being listed and failing at each call.
+One image and one configuration serve every operator: a model whose key or node is not configured is omitted,
+as are fallbacks to it, instead of being listed and failing at each call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECTIONS_WITH_FALLBACKS = ("router_settings", "litellm_settings")
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A model that cannot be served, and the variables that it waits for."""
+    """A model that cannot be served, and the variables that it lacks."""
 
     model: str
     variables: tuple[str, ...]
@@ -27,17 +27,17 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The configuration to serve, and what is not in it."""
+    """The configuration to serve, and the models omitted from it."""
 
     configuration: Section
     left_out: tuple[LeftOut, ...]
 
 
 def servable(configuration: Section, environment: Mapping[str, str]) -> Served:
-    """Leaves out the models whose variables are not set, and fallbacks that lead to no model.
+    """Omits the models whose variables are not set, and fallbacks that lead to no model.
 
-    A configuration with `include` is served as it is: what it lists is known only to LiteLLM. Variables from
-    a secret manager are not in the environment: then nothing is left out either.
+    A configuration with `include` is served unchanged: only LiteLLM knows its full contents. Variables from a
+    secret manager are not in the environment, so nothing is omitted then either.
     """
     if configuration.get("include") or section(configuration, "general_settings").get(
         "key_management_system"
@@ -75,7 +75,7 @@ def _with_fallbacks_to(names: Sequence[str], settings: object) -> object:
 
 
 def _leading_to(names: Sequence[str], entries: object) -> Iterator[Section]:
-    """`[{"a": ["b", "c"]}]` with the targets that a model serves, and without entries that have none."""
+    """Filters `[{"a": ["b", "c"]}]` to targets that a model serves, dropping entries without any."""
     for entry in cast(list[dict[str, object]], entries if isinstance(entries, list) else []):
         targets = {source: _served(names, wanted) for source, wanted in entry.items()}
         if any(targets.values()):
@@ -83,11 +83,11 @@ def _leading_to(names: Sequence[str], entries: object) -> Iterator[Section]:
 
 
 def _served(names: Sequence[str], wanted: object) -> list[object]:
-    """A target that is no plain name (a mapping with parameters of its own) is kept: it names its model."""
+    """Filters targets; mappings with parameters of their own are kept, as they name their model."""
     targets = wanted if isinstance(wanted, list) else []
     return [one for one in targets if not isinstance(one, str) or is_served(one, names)]
 
 
 def is_served(name: str, names: Sequence[str]) -> bool:
-    """Whether one of the model names, of which some are wildcards like `openai/*`, serves `name`."""
+    """Whether one of the model names, some of them wildcards like `openai/*`, serves `name`."""
     return any(fnmatchcase(name, pattern) for pattern in names)

@@ -1,1 +1,1 @@
-"""`proxyllm doctor`: what is wrong with a deployment, before a customer finds out. One line a finding."""
+"""`proxyllm doctor`: finds problems of a deployment before a customer does. One line per finding."""

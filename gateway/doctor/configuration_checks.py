@@ -1,4 +1,4 @@
-"""The configuration file: what it takes from the environment, and whether its models can be billed."""
+"""Checks the configuration file: its environment variables, and whether its models can be billed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PriceMap = Mapping[str, Section]
 def check_configuration(
     path: Path, environment: Environment, forwards: tuple[Forward, ...]
 ) -> Iterator[Finding]:
-    """All findings of the file. Imports nothing of LiteLLM: its prices are read from its own file."""
+    """Returns all findings of the file. Reads LiteLLM's prices from its file, without importing it."""
     try:
         configuration = read_configuration(path)
         yield from _sections(configuration, environment)
@@ -51,7 +51,7 @@ def _sections(configuration: Section, environment: Environment) -> Iterator[Find
     if general.get("always_include_stream_usage") is False:
         yield failed(
             "general_settings.always_include_stream_usage",
-            "take `false` out: what a model reasons unseen in a stream would be free",
+            "remove `false`: hidden reasoning in a stream would be free",
         )
     if not general.get("key_management_system"):
         for name, value in configuration.items():
@@ -59,18 +59,15 @@ def _sections(configuration: Section, environment: Environment) -> Iterator[Find
                 yield from _references(missing(value, name, environment))
     for name in ("master_key", "database_url"):
         if not general.get(name):
-            yield failed(f"general_settings.{name}", f"not set: {REFERENCE}{name.upper()} belongs there")
+            yield failed(f"general_settings.{name}", f"not set: use {REFERENCE}{name.upper()}")
     if general.get("disable_spend_logs") is True:
-        yield warning(
-            "general_settings.disable_spend_logs", "calls of a gateway that died are then estimated"
-        )
+        yield warning("general_settings.disable_spend_logs", "calls of a gateway that died will be estimated")
     if general.get("background_health_checks") is True:
-        yield warning(
-            "general_settings.background_health_checks", "calls every model again and again, unpaid"
-        )
+        yield warning("general_settings.background_health_checks", "calls every model periodically, unpaid")
     if general.get("allowed_ips") and environment.get("RAILWAY_ENVIRONMENT_ID"):
         yield warning(
-            "general_settings.allowed_ips", "sees Railway's edge, not your clients: it locks all out"
+            "general_settings.allowed_ips",
+            "sees Railway's edge instead of your clients, so it locks everyone out",
         )
 
 
@@ -95,7 +92,7 @@ def _models(
 ) -> Iterator[Finding]:
     served = servable(configuration, environment)
     for one in served.left_out:
-        yield warning(f"model {one.model}", f"left out: {', '.join(one.variables)} not set")
+        yield warning(f"model {one.model}", f"omitted: {', '.join(one.variables)} not set")
     listed = models(served.configuration)
     if not listed and not configuration.get("include"):
         yield failed(MODELS, "no model can be served: set the key of a provider, or a node's address")
@@ -103,7 +100,9 @@ def _models(
     ids = Counter(str(model.info["id"]) for model in listed if model.info.get("id") is not None)
     for name, count in ids.items():
         if count > 1:
-            yield failed(f"model_info.id {name}", f"stands {count} times: prices of one would bill the other")
+            yield failed(
+                f"model_info.id {name}", f"appears {count} times: one would be billed at the other's prices"
+            )
     prices = price_map()
     for model in listed:
         yield from _model(model, prices, environment)
@@ -114,18 +113,16 @@ def _models(
 def _model(model: Model, prices: PriceMap, environment: Environment) -> Iterator[Finding]:
     check, name = f"model {model.name}", str(model.parameters.get("model", ""))
     if name.startswith("ollama/"):
-        yield warning(check, "ollama/ writes prompts of its own for tools: use ollama_chat/")
+        yield warning(check, "ollama/ adds prompts of its own for tools: use ollama_chat/")
     if model.info.get("billing") != "free" and not is_priced(model, name, prices):
-        yield warning(check, "has no price above zero: billed keys are refused it (model_info)")
+        yield warning(check, "has no price above zero: billed keys cannot call it (model_info)")
     host = _address(model, environment).hostname
     if host is not None and _is_in_tailnet(host):
-        yield failed(
-            check, f"{host} is an address of a tailnet: declare it in TAILNET_FORWARD and use its port"
-        )
+        yield failed(check, f"{host} is a tailnet address: declare it in TAILNET_FORWARD and use its port")
 
 
 def is_priced(model: Model, name: str, prices: PriceMap) -> bool:
-    """Whether a model, `name` for LiteLLM, costs something: by its own prices or by those of the map."""
+    """Whether the model, `name` for LiteLLM, has a price above zero of its own or in the map."""
     own = {**model.parameters, **model.info}
     if _prices_of(own):
         return _costs(own)
@@ -141,17 +138,17 @@ def _costs(entry: Section) -> bool:
 
 
 def _prices_of(entry: Section) -> list[object]:
-    """Whatever an entry asks for: a price a token, an image, a page, a second, or tiers of them."""
+    """Returns all prices of an entry: per token, image, page, second, or tiers of them."""
     return [value for name, value in entry.items() if is_price(name) and value is not None]
 
 
 def is_price(name: str) -> bool:
-    """Whether a field of a model says what something costs."""
+    """Whether a field of a model is a price."""
     return "cost_per" in name or "token_cost" in name or name == "tiered_pricing"
 
 
 def price_map() -> PriceMap:
-    """LiteLLM's own prices, from the file that it ships."""
+    """Returns LiteLLM's own prices, from the file that it ships."""
     prices: PriceMap = json.loads((package_directory("litellm") / PRICE_FILE).read_text("utf-8"))
     return prices
 

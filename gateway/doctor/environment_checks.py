@@ -1,4 +1,4 @@
-"""The environment: settings, keys, addresses, what a platform adds by itself."""
+"""Checks the environment: settings, keys, addresses, and variables added by platforms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Environment = Mapping[str, str]
 
 
 def read_settings() -> Settings | list[Finding]:
-    """The settings, or one finding for each variable that is wrong. Values are not shown: some are secret."""
+    """Returns the settings, or a finding per invalid variable. Values are not shown: some are secret."""
     try:
         return Settings()
     except ValidationError as error:
@@ -34,7 +34,7 @@ def read_settings() -> Settings | list[Finding]:
 
 
 def check_environment(settings: Settings, environment: Environment, drain_s: int) -> Iterator[Finding]:
-    """Everything but the configuration file. Asks nobody over the network."""
+    """Checks everything but the configuration file, without using the network."""
     yield from _billing(settings)
     yield from _database_url(settings)
     yield from _keys(environment)
@@ -59,7 +59,7 @@ def _billing(settings: Settings) -> Iterator[Finding]:
 
 
 def _database_url(settings: Settings) -> Iterator[Finding]:
-    if settings.database_url is None:  # told by the check of the configuration
+    if settings.database_url is None:  # reported by the check of the configuration
         return
     try:
         read_url(settings.database_url.get_secret_value())
@@ -76,30 +76,30 @@ def _keys(environment: Environment) -> Iterator[Finding]:
             "LITELLM_MASTER_KEY", f"has less than {MASTER_KEY_LENGTH_MIN} characters: it can be guessed"
         )
     if not salt:
-        yield warning("LITELLM_SALT_KEY", "not set: LiteLLM encrypts what it stores with the master key then")
+        yield warning("LITELLM_SALT_KEY", "not set: LiteLLM encrypts stored values with the master key")
     elif salt == master:
         yield warning(
-            "LITELLM_SALT_KEY", "is the master key: another one would make what is stored unreadable"
+            "LITELLM_SALT_KEY", "equals the master key: changing that would make stored values unreadable"
         )
 
 
 def _public_url(settings: Settings) -> Iterator[Finding]:
     if settings.billing_public_url is None:
         yield warning(
-            "BILLING_PUBLIC_URL", "not set: refusals carry no top-up link, Checkout returns nowhere"
+            "BILLING_PUBLIC_URL", "not set: refusals have no top-up link, and Checkout cannot return"
         )
         return
     parts = urlsplit(settings.billing_public_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         yield failed("BILLING_PUBLIC_URL", "must be an address like https://gateway.example.com")
     elif parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        yield warning("BILLING_PUBLIC_URL", "is not https: keys and payments' return links travel readable")
+        yield warning("BILLING_PUBLIC_URL", "is not https: keys and return links are sent unencrypted")
 
 
 def _proxies(settings: Settings, environment: Environment) -> Iterator[Finding]:
     names = ", ".join(proxies_in(environment))
     if names and settings.tailscale_auth_key is not None:
-        yield warning("proxies", f"{names} are not passed on to the gateway: remove them, they break builds")
+        yield warning("proxies", f"{names} are not passed to the gateway: remove them, they break builds")
     elif names:
         yield warning("proxies", f"{names}: Stripe, providers and every other call go through this proxy")
 

@@ -1,4 +1,4 @@
-"""One thing that the doctor found."""
+"""A finding of the doctor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ Level = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`failed`: the gateway must not start so. The message names the variable or place, never a secret."""
+    """`failed`: the gateway must not start like this.
+
+    The message names the variable or place, never a secret.
+    """
 
     level: Level
     check: str
@@ -18,15 +21,15 @@ class Finding:
 
 
 def ok(check: str, message: str) -> Finding:
-    """All is well."""
+    """No problem found."""
     return Finding("ok", check, message)
 
 
 def warning(check: str, message: str) -> Finding:
-    """Serving works, and something is missing or odd."""
+    """Serving works, but something is missing or unusual."""
     return Finding("warning", check, message)
 
 
 def failed(check: str, message: str) -> Finding:
-    """Serving would fail, or lose money."""
+    """Serving would fail or lose money."""
     return Finding("failed", check, message)

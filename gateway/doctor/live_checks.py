@@ -1,4 +1,4 @@
-"""What must answer: the database, with all migrations, and Stripe."""
+"""Checks the services that must answer: the database with all migrations, and Stripe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WITHIN_S = 20.0
 
 
 async def check_database(settings: Settings, litellm_pool: int) -> AsyncIterator[Finding]:
-    """Connects once. Changes nothing."""
+    """Checks the database with one connection. Changes nothing."""
     if settings.database_url is None:
         yield failed("DATABASE_URL", "is not set")
         return
@@ -40,7 +40,7 @@ async def check_database(settings: Settings, litellm_pool: int) -> AsyncIterator
             yield await _connections(connection, litellm_pool + settings.billing_pool_max)
     except TimeoutError:
         yield failed("database", f"did not answer within {WITHIN_S:.0f} s")
-    except DatabaseUrlInvalid:  # told by the check of the environment
+    except DatabaseUrlInvalid:  # reported by the check of the environment
         return
     except BillingError as error:
         yield failed("database", error.message)
@@ -87,7 +87,7 @@ async def _names(connection: AsyncConnection, statement: str) -> set[str]:
 
 
 async def check_stripe(settings: Settings) -> AsyncIterator[Finding]:
-    """Asks Stripe whose key it is. Changes nothing."""
+    """Asks Stripe about the key. Changes nothing."""
     if settings.stripe_api_key is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Stripe events that fitted nothing: what waits for another try, and what waits for a person."""
+"""Reports parked Stripe events: those that are still retried, and those that need a person."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WAY_OUT = "look at Stripe, then send it again from there (`stripe events resend
 
 
 async def check_parked_events(settings: Settings) -> AsyncIterator[Finding]:
-    """Reads them once. A database that does not answer is told by the check of the database."""
+    """Reads the events once. An unreachable database is reported by its own check."""
     if settings.database_url is None:
         return
     try:
@@ -42,10 +42,10 @@ async def check_parked_events(settings: Settings) -> AsyncIterator[Finding]:
 def _findings(count: ParkedCount, retried: list[ParkedEvent], ended: list[ParkedEvent]) -> list[Finding]:
     found = []
     if count.ended:
-        message = f"{count.ended} are not tried again: {_WAY_OUT}. {_names(ended, count.ended)}"
+        message = f"{count.ended} are no longer retried: {_WAY_OUT}. {_names(ended, count.ended)}"
         found.append(warning("Stripe events", message))
     if count.retried:
-        message = f"{count.retried} are parked and tried again. {_names(retried, count.retried)}"
+        message = f"{count.retried} are parked and retried. {_names(retried, count.retried)}"
         found.append(warning("Stripe events", message))
     return found or [ok("Stripe events", "none is parked")]
 

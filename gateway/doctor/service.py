@@ -1,4 +1,4 @@
-"""All checks, in the order that an operator reads them."""
+"""Runs all checks, in the order in which an operator reads them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Environment = Mapping[str, str]
 
 
 def before_start(path: Path, environment: Environment, drain_s: int | None = None) -> list[Finding]:
-    """What can be told without asking anybody, in no time. `proxyllm serve` refuses where one has failed.
+    """Runs the checks that need no network. `proxyllm serve` refuses to start if one has failed.
 
-    `drain_s` is what `serve` was told; BILLING_DRAIN_S where it is left out.
+    `drain_s` is the option of `serve`; BILLING_DRAIN_S by default.
     """
     settings = read_settings()
     if isinstance(settings, list):
@@ -32,7 +32,7 @@ def before_start(path: Path, environment: Environment, drain_s: int | None = Non
 
 
 async def examine(path: Path, environment: Environment) -> list[Finding]:
-    """The same, and what the database and Stripe answer."""
+    """Runs all checks, including the database and Stripe."""
     from gateway.doctor.live_checks import check_database, check_stripe  # Stripe's SDK: `serve` needs none
     from gateway.doctor.parked_events import check_parked_events
     from gateway.doctor.stored_models import check_stored_models
@@ -50,13 +50,13 @@ async def examine(path: Path, environment: Environment) -> list[Finding]:
 def _forwards(settings: Settings) -> tuple[Forward, ...]:
     try:
         return read_forwards(settings) if settings.tailscale_auth_key is not None else ()
-    except NotConfigured:  # told by the check of the environment
+    except NotConfigured:  # reported by the check of the environment
         return ()
 
 
 def _litellm_pool(path: Path) -> int:
     try:
         limit = section(read_configuration(path), "general_settings").get("database_connection_pool_limit")
-    except NotConfigured:  # told by the check of the configuration
+    except NotConfigured:  # reported by the check of the configuration
         return LITELLM_POOL
     return limit if isinstance(limit, int) else LITELLM_POOL

@@ -1,4 +1,4 @@
-"""Models that were added by LiteLLM's API or page: whether its database still has a price for them."""
+"""Checks models added by LiteLLM's API or UI: whether their prices survived in its database."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from gateway.doctor.finding import Finding, failed, ok, warning
 
 _SQL = load_statements("gateway.doctor")
 WITHIN_S = 20.0
-COPY_OF_THE_MAP = "key"  # in a `model_info`, it says that LiteLLM's page had copied the prices next to it
+COPY_OF_THE_MAP = "key"  # in a `model_info`: LiteLLM's UI has copied the prices next to it
 NEW_CIPHER = "v2:gcm:"  # litellm/proxy/common_utils/encrypt_decrypt_utils.py
 NONCE_BYTES = 12
 _WAY_OUT = "set prices in its litellm_params (PATCH /model/{id}/update)"
 
 
 class Stored(NamedTuple):
-    """A row of LiteLLM's table of models."""
+    """A row of LiteLLM's model table."""
 
     name: str
-    params: Section  # texts in it are encrypted
+    params: Section  # its strings are encrypted
     info: Section
 
 
 async def check_stored_models(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[Finding]:
-    """Reads them once. A database that does not answer is told by the check of the database."""
+    """Reads the models once. An unreachable database is reported by its own check."""
     if settings.database_url is None:
         return
     try:
@@ -60,11 +60,11 @@ async def check_stored_models(settings: Settings, environment: Mapping[str, str]
 
 
 def examine_model(row: Stored, salt: str, prices: PriceMap) -> Iterator[Finding]:
-    """What is wrong with the price of one."""
+    """Yields problems with the price of one model."""
     check = f"stored model {row.name}"
     model = _decrypted(str(row.params.get("model", "")), salt)
     if model is None:
-        yield failed(check, "LITELLM_SALT_KEY is not the key that it was stored with: it cannot be called")
+        yield failed(check, "LITELLM_SALT_KEY is not the key it was encrypted with: it cannot be called")
         return
     ignored = _ignored(row)
     if ignored:
@@ -72,11 +72,11 @@ def examine_model(row: Stored, salt: str, prices: PriceMap) -> Iterator[Finding]
     info = {name: value for name, value in row.info.items() if name not in ignored}
     entry = Model(row.name, {"litellm_params": row.params, "model_info": info})
     if info.get("billing") != "free" and not is_priced(entry, model, prices):
-        yield warning(check, f"has no price above zero, so billed keys are refused it: {_WAY_OUT}")
+        yield warning(check, f"has no price above zero, so billed keys cannot call it: {_WAY_OUT}")
 
 
 def _ignored(row: Stored) -> list[str]:
-    """The prices in `model_info` that LiteLLM takes for a copy of its own map, and that are no others'."""
+    """Returns the prices in `model_info` that LiteLLM mistakes for a copy of its own map."""
     if COPY_OF_THE_MAP not in row.info:
         return []
     return sorted(
@@ -91,20 +91,20 @@ async def _rows(url: str) -> list[Stored]:
         connection = await stack.enter_async_context(await connect(read_url(url).conninfo))
         await connection.execute(f"SET search_path TO {LITELLM_SCHEMA}")
         known = await (await connection.execute(_SQL["models_known"])).fetchone()
-        if known != (True,):  # not migrated yet, which the check of the database tells
+        if known != (True,):  # not migrated yet, reported by the check of the database
             return []
         rows = await (await connection.execute(_SQL["stored_models"])).fetchall()
         return [Stored(str(name), _section(params), _section(info)) for name, params, info in rows]
 
 
 def _section(value: object) -> Section:
-    """An object of a JSON column; LiteLLM has written some of them as texts of JSON."""
+    """Returns an object of a JSON column; LiteLLM stored some of them as JSON strings."""
     found = json.loads(value) if isinstance(value, str) else value
     return found if isinstance(found, dict) else {}
 
 
 def _decrypted(value: str, salt: str) -> str | None:
-    """A text as LiteLLM reads it: what is no ciphertext is plain; None for one under another key."""
+    """Decrypts a string like LiteLLM: anything that is not a ciphertext is plain; None for another key."""
     key = hashlib.sha256(salt.encode()).digest()
     try:
         if value.startswith(NEW_CIPHER):

@@ -1,8 +1,8 @@
-"""LiteLLM's own database, made ready without importing LiteLLM and without Prisma's engine host.
+"""Prepares LiteLLM's own database without importing LiteLLM and without Prisma's engine host.
 
-Two steps, of which the first needs no database:
+There are two steps, of which the first needs no database:
 
-1. `prepare_client`: npm packages, prisma-client-py's code for LiteLLM's schema, a query engine to run it on.
+1. `prepare_client`: npm packages, prisma-client-py's code for LiteLLM's schema, and a query engine for it.
    Must be done before a process imports LiteLLM's proxy, which imports the generated code.
 2. `migrate`: LiteLLM's migrations, recorded as Prisma records them.
 

@@ -1,6 +1,6 @@
-"""prisma-client-py's code for LiteLLM's schema, generated into the installed `prisma` package.
+"""Generates prisma-client-py's code for LiteLLM's schema into the installed `prisma` package.
 
-A stamp written last says from what it was generated, so that half of one is never taken for whole.
+A stamp that is written last names its sources, so that incomplete code is never mistaken for complete code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GENERATED = ("client.py", "types.py", EVERY_TYPE, "models.py", "actions.py", "pa
 
 
 def is_current() -> bool:
-    """Whether the generated code is whole, and of the installed LiteLLM's schema and Prisma."""
+    """Whether the generated code is complete and matches the installed LiteLLM's schema and Prisma."""
     package = package_directory("prisma")
     try:
         stamp = (package / STAMP).read_text("utf-8")
@@ -52,14 +52,14 @@ async def ensure(tools: Toolchain, progress: Progress) -> None:
 
 
 async def generate(tools: Toolchain, schema: Path) -> None:
-    """Runs `prisma generate` for `schema` without fetching anything. Raises ProcessFailed."""
+    """Runs `prisma generate` for `schema` without downloading anything. Raises ProcessFailed."""
     scripts = sysconfig.get_path("scripts")
     outcome = await programs.run(
         [*tools.prisma, "generate", "--schema", str(schema)],
         env=os.environ
         | {
             "PATH": os.pathsep.join((scripts, str(tools.node.parent), os.environ.get("PATH", ""))),
-            # Any executable will do: both are looked for, neither is used for generating.
+            # Any executable will do: both are looked up, but neither is used for generating.
             "PRISMA_QUERY_ENGINE_BINARY": str(tools.engine),
             "PRISMA_SCHEMA_ENGINE_BINARY": str(tools.engine),
             "PRISMA_CLI_QUERY_ENGINE_TYPE": "binary",
@@ -75,21 +75,21 @@ async def generate(tools: Toolchain, schema: Path) -> None:
 
 
 async def _compile(package: Path) -> None:
-    """Writes the byte code, also where PYTHONDONTWRITEBYTECODE keeps the gateway from doing so itself.
+    """Writes the byte code, even if PYTHONDONTWRITEBYTECODE keeps the gateway from doing so itself.
 
-    What cannot be written only costs time at the next start.
+    If it cannot be written, that only costs time at the next start.
     """
     command = [sys.executable, "-m", "compileall", "-q", "-x", EVERY_TYPE, str(package)]
     await programs.run(command, env=os.environ, timeout_s=GENERATE_WITHIN_S)
 
 
 def schema_file() -> Path:
-    """LiteLLM's Prisma schema. Raises ProgramMissing where LiteLLM is not installed."""
+    """Returns LiteLLM's Prisma schema. Raises ProgramMissing if LiteLLM is not installed."""
     return package_directory("litellm_proxy_extras") / "schema.prisma"
 
 
 def package_directory(name: str) -> Path:
-    """Where an installed package lies; found without importing it. Raises ProgramMissing."""
+    """Finds an installed package without importing it. Raises ProgramMissing."""
     spec = importlib.util.find_spec(name)
     for root in spec.submodule_search_locations or () if spec else ():
         return Path(root)
@@ -97,7 +97,7 @@ def package_directory(name: str) -> Path:
 
 
 def _stamp(package: Path) -> str:
-    """What the code was generated from and with, and what the generator then left as its own schema."""
+    """Returns a hash of the sources and of the schema that the generator wrote."""
     schemas = (schema_file(), package / "schema.prisma")
     digests = [hashlib.sha256(schema.read_bytes()).hexdigest() for schema in schemas]
     return f"{' '.join(digests)} {importlib.metadata.version('prisma')} {PRISMA_VERSION} lazy-types-2\n"

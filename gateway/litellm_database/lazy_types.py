@@ -1,7 +1,7 @@
-"""Keeps the generated `prisma/types.py` from being run by every process that imports LiteLLM's client.
+"""Keeps processes that import LiteLLM's client from executing the generated `prisma/types.py`.
 
-It holds thousands of TypedDicts that only a type checker reads: for LiteLLM's schema they cost each process
-about 8 s of CPU and 350 MB. They stay importable under their names (ADR 0004 has the figures).
+It contains thousands of TypedDicts that only type checkers read: for LiteLLM's schema they cost each process
+about 8 s of CPU and 350 MB. They can still be imported by name (ADR 0004 has the figures).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One process at a time, across processes; the kernel frees the lock of one that dies."""
+"""A lock file between processes; the kernel releases the lock of a process that dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLL_S = 0.05
 
 @asynccontextmanager
 async def exclusive(path: Path, timeout_s: float) -> AsyncIterator[None]:
-    """Holds the lock file `path`, made if need be. Raises ProcessFailed after `timeout_s` seconds."""
+    """Holds the lock file `path`, creating it if needed. Raises ProcessFailed after `timeout_s` seconds."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:

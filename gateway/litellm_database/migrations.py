@@ -1,4 +1,4 @@
-"""LiteLLM's migrations, applied and recorded as `prisma migrate deploy` does, which then finds none.
+"""Applies LiteLLM's migrations and records them like `prisma migrate deploy`, which then finds none.
 
 The table, the checksum and the advisory lock are Prisma's
 (https://github.com/prisma/prisma-engines/blob/5.17.0/schema-engine/connectors/sql-schema-connector/src/sql_migration_persistence.rs),
@@ -55,23 +55,24 @@ VALUES (%s, %s, %s, now(), clock_timestamp(), 1)
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One folder of `migrations/`: its name and its SQL, byte for byte."""
+    """A folder of `migrations/`: its name and its SQL, byte for byte."""
 
     name: str
     script: bytes
 
     @property
     def runs_alone(self) -> bool:
-        """Whether PostgreSQL refuses it in a transaction; LiteLLM writes those to be repeatable."""
+        """Whether PostgreSQL rejects it in a transaction; LiteLLM makes those repeatable."""
         statements = re.sub(rb"--[^\n]*", b"", self.script)
         return re.search(rb"\bCONCURRENTLY\b", statements, re.IGNORECASE) is not None
 
 
 async def migrate(database_url: str, progress: Progress) -> int:
-    """Applies what is missing, in order; returns how many that were.
+    """Applies the missing migrations in order; returns their number.
 
-    `database_url` is LiteLLM's, without a transaction pooler between. Each migration and its record are one
-    transaction, so a killed run leaves no half. Raises DatabaseUnusable naming what failed and what to do.
+    `database_url` is LiteLLM's, without a transaction pooler. Each migration and its record are one
+    transaction, so a killed run leaves nothing half-done. Raises DatabaseUnusable naming what failed and what
+    to do.
     """
     migrations = _installed()
     try:
@@ -109,8 +110,8 @@ async def _connect(database_url: str) -> AsyncConnection:
 
 
 async def _lock(connection: AsyncConnection) -> None:
-    """Takes the lock by asking again and again: a statement that waits holds a snapshot, and CREATE INDEX
-    CONCURRENTLY of the lock's holder would wait for that: a deadlock.
+    """Acquires the lock by polling: a waiting statement holds a snapshot, for which CREATE INDEX CONCURRENTLY
+    of the lock's holder would wait, a deadlock.
     """
     try:
         async with asyncio.timeout(LOCK_WITHIN_S):
@@ -123,7 +124,7 @@ async def _lock(connection: AsyncConnection) -> None:
 
 
 async def _applied(connection: AsyncConnection) -> set[str]:
-    """Names of the migrations the database has. Raises DatabaseUnusable where its history is not clear."""
+    """Returns the names of the applied migrations. Raises DatabaseUnusable if the history is unclear."""
     if not await _is_true(connection, HAS_HISTORY):
         if await _is_true(connection, HAS_TABLES):
             raise DatabaseUnusable(
@@ -136,7 +137,7 @@ async def _applied(connection: AsyncConnection) -> set[str]:
     finished = {name for name, is_finished in rows if is_finished}
     if failed := [name for name, is_finished in rows if not is_finished and name not in finished]:
         raise DatabaseUnusable(
-            f"LiteLLM's migration {failed[0]} failed earlier: mend it, then `prisma migrate resolve` it"
+            f"LiteLLM's migration {failed[0]} failed earlier: repair it, then run `prisma migrate resolve`"
         )
     return finished
 

@@ -1,4 +1,4 @@
-"""Prisma's native query engine, where somebody has already fetched it: it is preferred to ours."""
+"""Finds Prisma's native query engine if it has been downloaded: it is preferred to ours."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ANSWER_WITHIN_S = 10.0
 
 
 async def find() -> Path | None:
-    """The engine that PRISMA_QUERY_ENGINE_BINARY names, else one in prisma-client-py's cache, else None.
+    """Returns the engine in PRISMA_QUERY_ENGINE_BINARY, else one in prisma-client-py's cache, else None.
 
-    Only one that runs here and says the version that prisma-client-py expects.
+    The engine must run here and report the version that prisma-client-py expects.
     """
     for candidate in _candidates():
         if await _answers(candidate):
@@ -38,7 +38,7 @@ def _candidates() -> list[Path]:
 
 
 def _cache() -> Path:
-    """Where prisma-client-py puts what it fetches (`prisma/_config.py`, `binary_cache_dir`)."""
+    """Returns where prisma-client-py stores downloads (`prisma/_config.py`, `binary_cache_dir`)."""
     if named := os.environ.get("PRISMA_BINARY_CACHE_DIR"):
         return Path(named)
     home = Path(os.environ.get("PRISMA_HOME_DIR") or Path.home())

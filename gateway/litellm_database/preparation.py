@@ -1,4 +1,4 @@
-"""What LiteLLM's Prisma client needs before a gateway starts, and the environment that names it."""
+"""Prepares what LiteLLM's Prisma client needs, and the environment that points to it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gateway.litellm_database.progress import Progress
 
 
 async def prepare_client(progress: Progress, directory: Path | None = None) -> dict[str, str]:
-    """Makes the generated client and a query engine, once; afterwards this takes milliseconds.
+    """Creates the generated client and a query engine once; later calls take milliseconds.
 
-    `directory` is where the npm packages go (default: in the virtual environment, beside the client that is
-    generated into it). Returns the environment variables that the gateway's process needs. Safe to run in
-    several processes at once. Raises ProgramMissing or ProcessFailed with what to do.
+    `directory` is for the npm packages (default: in the virtual environment, next to the generated client).
+    Returns the environment variables for the gateway's process. Safe to run in several processes at once.
+    Raises ProgramMissing or ProcessFailed with what to do.
     """
     engine = await native_engine.find()
     if engine is None or not client.is_current():
@@ -22,5 +22,5 @@ async def prepare_client(progress: Progress, directory: Path | None = None) -> d
         await client.ensure(tools, progress)
     return {
         "PRISMA_QUERY_ENGINE_BINARY": str(engine),
-        "DISABLE_SCHEMA_UPDATE": "true",  # `litellm` would migrate by Prisma's native schema engine
+        "DISABLE_SCHEMA_UPDATE": "true",  # `litellm` would migrate with Prisma's native schema engine
     }

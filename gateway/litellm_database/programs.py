@@ -1,4 +1,4 @@
-"""Runs a program to its end, with a time limit, and says in one line what went wrong."""
+"""Runs a program to its end with a time limit, and reports failures in one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LAST_LINES = 15
 
 
 class StartAs(TypedDict, total=False):
-    """Arguments of `subprocess.Popen`, and of asyncio's: the user and the folder of a new process."""
+    """Arguments of `subprocess.Popen` and asyncio's: user and folder of a new process."""
 
     cwd: Path
     user: int
@@ -22,14 +22,14 @@ class StartAs(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a program ended: its exit code (None: it took too long) and what it printed."""
+    """The result of a program: its exit code (None: it took too long) and its output."""
 
     code: int | None
     output: str
 
     @property
     def last_lines(self) -> str:
-        """The end of what it printed, for a reader who has to know why."""
+        """The end of its output, to explain a failure."""
         return "\n".join(self.output.rstrip().splitlines()[-LAST_LINES:])
 
 
@@ -42,11 +42,9 @@ async def run(
     standard_input: int = asyncio.subprocess.DEVNULL,
     start_as: StartAs | None = None,
 ) -> Outcome:
-    """Runs `command`, standard error joined to output. A program that takes too long is killed.
+    """Runs `command` with standard error joined to output. A program that takes too long is killed.
 
-    `start_as` names the user and the folder that it runs in, `directory` the folder alone.
-
-    Raises OSError where it cannot be started.
+    `start_as` sets user and folder, `directory` only the folder. Raises OSError if it cannot be started.
     """
     place: StartAs = start_as or ({"cwd": directory} if directory else {})
     process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""How long steps tell what they do."""
+"""The progress callback of long steps."""
 
 from __future__ import annotations
 

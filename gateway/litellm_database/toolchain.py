@@ -1,6 +1,6 @@
-"""Prisma's command line and our query-engine server with their npm packages, installed once.
+"""Installs Prisma's command line and our query-engine server with their npm packages, once.
 
-A folder named after the sources' hash is complete: it is made beside its place and moved there.
+A folder named after the sources' hash is complete: it is built next to its place and then moved there.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ NPM_WITHIN_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """Where the packages are, the Node.js that runs them, and the engine as an executable."""
+    """The folder of the packages, the Node.js that runs them, and the engine executable."""
 
     directory: Path
     node: Path
 
     @property
     def engine(self) -> Path:
-        """The executable that prisma-client-py takes for the query engine."""
+        """The executable that prisma-client-py uses as the query engine."""
         return self.directory / "query-engine"
 
     @property
     def prisma(self) -> tuple[str, ...]:
-        """The command that is Prisma's command line."""
+        """The command of Prisma's command line."""
         return (str(self.node), str(self.directory / "node_modules" / "prisma" / "build" / "index.js"))
 
 
 def default_directory() -> Path:
-    """In the virtual environment: it is shared by all homes, as is the client generated into it."""
+    """In the virtual environment, shared by all homes like the client generated into it."""
     return Path(sys.prefix) / "share" / "proxyllm" / "prisma-engine"
 
 
 async def ensure(directory: Path, progress: Progress) -> Toolchain:
-    """The installed toolchain below `directory`. Raises ProgramMissing or ProcessFailed with what to do."""
+    """Returns the installed toolchain below `directory`. Raises ProgramMissing or ProcessFailed."""
     found = await node.find()
     sources = _sources()
     target = directory / _fingerprint(sources)
@@ -89,7 +89,7 @@ async def _install(found: node.Node, sources: list[Path], target: Path) -> None:
     for source in sources:
         shutil.copyfile(source, draft / source.name)
     outcome = await programs.run(
-        # Scripts would download Prisma's native engines.
+        # Install scripts would download Prisma's native engines.
         [*found.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         env=os.environ | {"PATH": f"{found.program.parent}{os.pathsep}{os.environ.get('PATH', '')}"},
         timeout_s=NPM_WITHIN_S,
@@ -110,7 +110,7 @@ def _what_npm_said(outcome: programs.Outcome) -> str:
 
 
 def _write_engine(tools: Toolchain) -> None:
-    """The executable, rewritten where Node.js has moved. The shell's parent is who waits for the engine."""
+    """Writes the executable, again if Node.js has moved. The shell's parent waits for the engine."""
     server = tools.directory / "server.mjs"
     command = f"{shlex.quote(str(tools.node))} {shlex.quote(str(server))}"
     script = f'#!/bin/sh\nPROXYLLM_ENGINE_PARENT=$PPID exec {command} "$@"\n'

@@ -1,4 +1,4 @@
-"""What a node can serve, asked from its own API, as priced entries of LiteLLM's `model_list`.
+"""Discovers the models of a node through its API, as priced entries for LiteLLM's `model_list`.
 
 https://github.com/ollama/ollama/blob/main/docs/api.md (`GET /api/tags`, `POST /api/show`)
 """
@@ -36,12 +36,12 @@ class _Tags(BaseModel):
 class _Show(BaseModel):
     model_info: dict[str, object] = {}
     capabilities: list[str] = []
-    remote_host: str | None = None  # the node only passes it on to Ollama's cloud
+    remote_host: str | None = None  # the node only forwards it to Ollama's cloud
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars a million tokens, in and out."""
+    """US dollars per million tokens, input and output."""
 
     input: Decimal
     output: Decimal
@@ -49,26 +49,26 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How the entries shall be: names, prices and limits are the operator's."""
+    """The operator's choices for the entries: names, prices and limits."""
 
     node: str
-    api_base: str  # as the entries have it; may be `os.environ/…`
+    api_base: str  # as written in the entries; may be `os.environ/…`
     price: Price
     prices: Mapping[str, Price]  # for single models, by Ollama's name
-    context_max: int  # what the node's memory allows, whatever the model could read
+    context_max: int  # limited by the node's memory, whatever the model supports
     output_max: int
 
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """The entries, and each model that is none, with the reason."""
+    """The entries, and the reason for each omitted model."""
 
     entries: list[Entry]
     skipped: list[str]
 
 
 async def discover(base_url: str, wanted: Wanted) -> Discovered:
-    """Asks the node at `base_url`. Raises NotConfigured where it does not answer as Ollama does."""
+    """Queries the node at `base_url`. Raises NotConfigured if it does not answer like Ollama."""
     entries, skipped = [], []
     async with httpx.AsyncClient(base_url=base_url, timeout=WITHIN_S, trust_env=False) as client:
         names = [tag.name for tag in (await _ask(client, _Tags, "GET", "/api/tags")).models]
@@ -79,7 +79,7 @@ async def discover(base_url: str, wanted: Wanted) -> Discovered:
         for name in names:
             shown = await _ask(client, _Show, "POST", "/api/show", {"model": name})
             if shown.remote_host:
-                skipped.append(f"{name}: it runs on {shown.remote_host}, not on the node")
+                skipped.append(f"{name}: it runs on {shown.remote_host} instead of the node")
             elif "embedding" in shown.capabilities:
                 entries.append(_embedding(name, shown, wanted))
             else:
@@ -142,28 +142,28 @@ def _info(name: str, mode: str, context: int, price: Price, wanted: Wanted) -> E
 
 
 def _context(shown: _Show, wanted: Wanted) -> int:
-    """What the model can read, `<architecture>.context_length`; unsaid: what the operator allows."""
+    """Returns the model's context, `<architecture>.context_length`; the operator's maximum if unknown."""
     lengths = [value for key, value in shown.model_info.items() if key.endswith(".context_length")]
     return lengths[0] if lengths and isinstance(lengths[0], int) and lengths[0] > 0 else wanted.context_max
 
 
 def _per_token(dollars_a_million: Decimal) -> float:
-    """LiteLLM's prices are floats; its own map writes them with 12 digits after the point."""
+    """LiteLLM's prices are floats; its own map has 12 decimals."""
     return round(float(dollars_a_million / MILLION), 12)
 
 
 def read_price(text: str) -> Price:
-    """`0.10/0.30`: dollars a million tokens, in and out. Raises NotConfigured for anything else."""
+    """Parses `0.10/0.30`: dollars per million tokens, input and output. Raises NotConfigured."""
     incoming, slash, outgoing = text.partition("/")
     try:
         price = Price(Decimal(incoming), Decimal(outgoing))
     except ArithmeticError as error:
-        raise NotConfigured(f"`{text}` is no price: write IN/OUT, dollars a million tokens.") from error
+        raise NotConfigured(f"`{text}` is not a price: use IN/OUT, dollars per million tokens.") from error
     amounts = (price.input, price.output)
     if not slash or not all(amount.is_finite() and 0 <= amount <= PRICE_MAX for amount in amounts):
         raise NotConfigured(
-            f"`{text}` is no price: write IN/OUT, from 0 to {PRICE_MAX} dollars a million tokens."
+            f"`{text}` is not a price: use IN/OUT, from 0 to {PRICE_MAX} dollars per million tokens."
         )
     if price.input == 0:
-        raise NotConfigured(f"`{text}` asks nothing for input: a call without a price is refused.")
+        raise NotConfigured(f"`{text}` has no input price: calls without a price are refused.")
     return price

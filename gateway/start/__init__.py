@@ -1,1 +1,1 @@
-"""How a deployed gateway starts and stops: a supervisor, its gateway process, and the tailnet if wanted."""
+"""Starts and stops a deployed gateway: a supervisor, its gateway process, and the tailnet if configured."""

@@ -1,7 +1,7 @@
-"""Connections are accepted soon, and closed where no request comes; as many may be open as the system allows.
+"""Accepts connections quickly, closes silent ones, and allows as many as the system permits.
 
-uvicorn gives an idle connection its time only after the first response: a socket that sends nothing, or its
-headers a byte a second, stays open for ever, and a process may have so many sockets and no more.
+uvicorn only times out idle connections after the first response: a socket that sends nothing, or its headers
+at a byte per second, stays open forever, and the number of sockets of a process is limited.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class PunctualConnection(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Starts the clock."""
+        """Starts the timer."""
         super().connection_made(transport)
         self._arm()
 
     def data_received(self, data: bytes) -> None:
-        """Stops the clock while a request is answered."""
+        """Stops the timer while a request is processed."""
         super().data_received(data)
         if not self._waits():
             self._disarm()
@@ -35,12 +35,12 @@ class PunctualConnection(H11Protocol):
             self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forgets the clock."""
+        """Cancels the timer."""
         self._disarm()
         super().connection_lost(exc)
 
     def _waits(self) -> bool:
-        """Whether no request is under way, and this is still HTTP and no WebSocket."""
+        """Whether no request is in progress, and this is still HTTP and not a WebSocket."""
         is_http = self.transport.get_protocol() is self
         return is_http and (self.cycle is None or self.cycle.response_complete)
 
@@ -59,19 +59,19 @@ class PunctualConnection(H11Protocol):
 
 
 def allow_many_connections() -> None:
-    """Raises this process's limit of open files to the most that it may have."""
+    """Raises this process's limit of open files to the maximum."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    except (ValueError, OSError):  # macOS says "unlimited" and means less
+    except (ValueError, OSError):  # macOS reports "unlimited" but allows less
         return
 
 
 def accept_many(listener: socket.socket) -> list[socket.socket]:
-    """The listening socket, to be served under as many descriptors as connections are accepted in one turn.
+    """Duplicates the listening socket, one descriptor for each connection accepted per loop iteration.
 
-    uvloop accepts one connection for each descriptor and turn of the event loop (as libuv does since 1.45).
-    Where some hundred clients come and go in a second and a turn takes 3 ms, all the others wait in the queue
-    with them: /health/liveness for more than a second.
+    uvloop accepts one connection per descriptor and iteration (as libuv does since 1.45). If hundreds of
+    clients connect per second and an iteration takes 3 ms, all others wait in the queue: /health/liveness for
+    more than a second.
     """
     return [listener, *(listener.dup() for _ in range(ACCEPTED_A_TURN - 1))]

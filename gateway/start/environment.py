@@ -1,4 +1,4 @@
-"""What the gateway process finds in its environment, and what it must not."""
+"""Decides which environment variables the gateway process gets."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ NOT_FOR_US = frozenset(
         "PYTHONDONTWRITEBYTECODE",  # would compile LiteLLM anew at each start
     )
 )
-"""What no gateway of ours inherits, whoever starts it."""
+"""Variables that no gateway process inherits, whoever starts it."""
 
 TAILNET_KEYS = frozenset(("TAILSCALE_AUTH_KEY", "TS_AUTHKEY", "TS_AUTH_KEY"))
-"""Whoever holds one can join the tailnet: the supervisor alone has them."""
+"""Secrets to join the tailnet: only the supervisor has them."""
 
 PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY"))
-"""LiteLLM, Stripe's SDK and httpx read these, upper and lower case, for everything they send."""
+"""LiteLLM, Stripe's SDK and httpx use these, in upper and lower case, for everything they send."""
 
 
 def proxies_in(environment: Mapping[str, str]) -> list[str]:
-    """The names of the proxy variables that are set."""
+    """Returns the names of the proxy variables that are set."""
     return sorted(name for name, value in environment.items() if name.upper() in PROXIES and value)
 
 
 def for_gateway(environment: Mapping[str, str], ours: Mapping[str, str], *, tailnet: bool) -> dict[str, str]:
-    """The gateway's environment: `environment` without what is not for it, and `ours`.
+    """Returns the gateway's environment: `environment` without excluded variables, plus `ours`.
 
-    With a tailnet no proxy variable passes: its nodes are reached through forwarders on loopback, and
+    With a tailnet no proxy variable is passed: its nodes are reached through forwarders on loopback, and
     everything else goes direct (`docs/tailscale.md`).
     """
     return dict(_passing(environment, tailnet=tailnet)) | dict(ours)

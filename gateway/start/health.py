@@ -1,6 +1,7 @@
-"""The image's HEALTHCHECK: asks the gateway for its readiness; exit code 0 if it is ready, else 1.
+"""The image's HEALTHCHECK: checks the gateway's readiness; exit code 0 if ready, else 1.
 
-Not `/health`, which wants a key and calls every model; not curl, which the image does not have.
+It does not use `/health`, which requires a key and calls every model, nor curl, which the image does not
+have.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def main() -> int:
-    """Asks once. A line on standard error says what is wrong."""
+    """Checks once. A line on standard error explains a failure."""
     connection = http.client.HTTPConnection(LOOPBACK, int(os.environ.get("PORT", "4000")), timeout=WITHIN_S)
     try:
         connection.request("GET", "/health/readiness")

@@ -1,7 +1,7 @@
-"""The one socket that the gateway listens on.
+"""Creates the socket that the gateway listens on.
 
-Made by us because asyncio binds `::` for IPv6 alone, which refuses every IPv4 client, and because a taken
-port must be told before half a minute goes by with importing LiteLLM.
+We do it ourselves because asyncio binds `::` for IPv6 only, which refuses IPv4 clients, and because an
+occupied port should be reported before half a minute is spent importing LiteLLM.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ ANY = "::"
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen yet: clients are refused until the gateway can answer.
+    """Returns a bound socket that is not listening yet: clients are refused until the gateway can answer.
 
-    `::` serves IPv6 and IPv4, or IPv4 alone where the kernel has no IPv6. Raises PortTaken.
+    `::` serves IPv6 and IPv4, or only IPv4 if the kernel has no IPv6. Raises PortTaken.
     """
     address = "0.0.0.0" if host == ANY and not _has_ipv6() else host  # noqa: S104 - asked for by `::`
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -33,7 +33,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def _has_ipv6() -> bool:
-    """Containers often come without: then the address family exists, but not its wildcard address."""
+    """Whether IPv6 works: in many containers the address family exists, but not its wildcard address."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind((ANY, 0))

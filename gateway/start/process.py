@@ -1,10 +1,10 @@
-"""The gateway process: billing's app on our socket, until SIGTERM and the end of what runs then.
+"""The gateway process: serves billing's app on our socket until SIGTERM, then finishes running calls.
 
     python -m gateway.start.process --host :: --port 4000 --drain-s 25
 
-Started by the supervisor, or by `proxyllm run`, which have made its environment (CONFIG_FILE_PATH,
-DATABASE_URL, ...). Importing LiteLLM takes most of a start and needs neither: with `--go-fd` the process
-imports meanwhile, and serves once that descriptor gives a byte.
+Started by the supervisor or by `proxyllm run`, which prepare its environment (CONFIG_FILE_PATH, DATABASE_URL,
+...). Importing LiteLLM takes most of a start and needs neither: with `--go-fd` the process imports first, and
+serves once that descriptor yields a byte.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from gateway.start.readiness import WithTailnet
 from gateway.tailnet.status import STATUS_VARIABLE
 
 PARENT_POLL_S = 1
-KEEP_ALIVE_S = 75  # longer than the load balancers in front keep theirs, or they meet a closing connection
+KEEP_ALIVE_S = 75  # longer than load balancers keep theirs, so that they do not meet a closing connection
 STARTUP_FAILURE = 3  # uvicorn's own exit code
 
 
 def main() -> None:
-    """Takes the port, imports, serves. Exits with 3 where the port is taken or billing does not start."""
+    """Binds the port, imports, serves. Exits with 3 if the port is occupied or billing does not start."""
     options = _parser().parse_args()
     try:
         listener = bind(options.host, options.port)
@@ -50,8 +50,8 @@ def main() -> None:
     config = uvicorn.Config(
         WithTailnet(application.app, Path(status_file)) if status_file else application.app,
         http=PunctualConnection,
-        access_log=False,  # every call is in LiteLLM's spend logs; the rest is health checks
-        lifespan="on",  # without billing's life inside LiteLLM's nothing may be served
+        access_log=False,  # every call is in LiteLLM's spend logs; the rest are health checks
+        lifespan="on",  # nothing may be served unless billing runs inside LiteLLM's lifespan
         log_level=options.log_level,
         server_header=False,
         timeout_graceful_shutdown=options.drain_s,
@@ -69,15 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gateway.start.process", description=__doc__)
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--drain-s", type=int, required=True, help="how long running calls may go on at stop")
+    parser.add_argument(
+        "--drain-s", type=int, required=True, help="how long running calls may continue at stop"
+    )
     parser.add_argument("--log-level", default="info", help="uvicorn's")
-    parser.add_argument("--go-fd", type=int, help="one byte from here: serve; its end: stop")
-    parser.add_argument("--import-time-file", type=Path, help="for the seconds that the import took")
+    parser.add_argument("--go-fd", type=int, help="serve after one byte from here; stop at its end")
+    parser.add_argument("--import-time-file", type=Path, help="where to write the import time in seconds")
     return parser
 
 
 def _stop_with_parent(server: uvicorn.Server) -> Callable[[], Awaitable[None]]:
-    """A supervisor that was killed must not leave a gateway that holds its port."""
+    """Stops the gateway if its supervisor was killed, so that it does not keep the port."""
     parent = os.getppid()
 
     async def look() -> None:

@@ -1,4 +1,4 @@
-"""Adds the tailnet's state to LiteLLM's answer to `GET /health/readiness`, and nothing else of it."""
+"""Adds the tailnet's state to LiteLLM's `GET /health/readiness`."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ STARTING = TailnetStatus("degraded", "joining")
 
 
 def write_status(file: Path, status: TailnetStatus) -> None:
-    """For the supervisor: replaces the file, so that a reader never sees half of one."""
+    """Replaces the status file atomically (called by the supervisor)."""
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps(asdict(status)), "utf-8")
     draft.replace(file)
 
 
 class WithTailnet:
-    """Wraps the gateway's app where a tailnet is configured."""
+    """Wraps the gateway's app if a tailnet is configured."""
 
     def __init__(self, app: ASGIApp, status_file: Path) -> None:
         self._app = app
         self._status_file = status_file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Everything but readiness passes untouched."""
+        """Passes everything but readiness through unchanged."""
         if scope["type"] != "http" or scope["path"] not in PATHS:
             await self._app(scope, receive, send)
             return
@@ -42,7 +42,7 @@ class WithTailnet:
 
 
 class _Answer:
-    """Holds a JSON answer back until it is whole, and adds `tailnet` and `tailnet_detail` to it."""
+    """Buffers a JSON answer and adds `tailnet` and `tailnet_detail` to it."""
 
     def __init__(self, send: Send, status: dict[str, str]) -> None:
         self._send = send

@@ -1,9 +1,9 @@
-"""`proxyllm serve`: the gateway process, and the tailnet where it is wanted, from start to stop.
+"""`proxyllm serve`: runs the gateway process, and the tailnet if configured, from start to stop.
 
-Works as a container's first process. The platform restarts what ends by itself; nothing is restarted here but
-tailscaled, whose trouble is the tailnet's alone.
+Works as a container's first process. The platform restarts the container; the supervisor only restarts
+tailscaled, whose failures only affect the tailnet.
 
-    SIGTERM ── gateway: accepts no more, finishes what runs (`drain_s`), resolves holds ── tailnet ── end
+    SIGTERM ── gateway: accepts no more, finishes running calls (`drain_s`), resolves holds ── tailnet ── end
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from gateway.start.readiness import STARTING, write_status
 from gateway.tailnet.status import STATUS_VARIABLE
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-KILLED_AFTER_S = 10  # after `drain_s`, by the platform, at the earliest
-END_WITHIN_S = KILLED_AFTER_S - 1.0  # of it for the gateway: cut what still runs, resolve its holds, close
-LITELLM_WAITS = {"GRACEFUL_SHUTDOWN_TIMEOUT": "2"}  # seconds, of its own, after `drain_s` is over
+KILLED_AFTER_S = 10  # the earliest time after `drain_s` at which the platform kills
+END_WITHIN_S = KILLED_AFTER_S - 1.0  # of it for the gateway: cut running calls, resolve their holds, close
+LITELLM_WAITS = {"GRACEFUL_SHUTDOWN_TIMEOUT": "2"}  # seconds, LiteLLM's own wait after `drain_s`
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the operator asked for."""
+    """The operator's options."""
 
     config: Path
     host: str
@@ -50,7 +50,7 @@ class Options:
 
 
 async def supervise(options: Options, settings: Settings) -> int:
-    """Runs until SIGTERM or SIGINT, or until the gateway ends by itself; the exit code.
+    """Runs until SIGTERM or SIGINT, or until the gateway exits; returns the exit code.
 
     Raises NotConfigured, or a RunFailure, before anything is started.
     """
@@ -79,8 +79,8 @@ async def _environment(options: Options, settings: Settings, directory: Path) ->
         write_private(effective, yaml.safe_dump(dict(served.configuration), sort_keys=False))
         search = (str(config.parent), options.environment.get("PYTHONPATH", ""))
         ours["CONFIG_FILE_PATH"] = str(effective)
-        ours[WRITTEN_CONFIG] = str(config)  # prices are read as they were written, not as floats
-        ours["PYTHONPATH"] = os.pathsep.join(filter(None, search))  # LiteLLM looks beside its file for hooks
+        ours[WRITTEN_CONFIG] = str(config)  # prices are read as written, not as floats
+        ours["PYTHONPATH"] = os.pathsep.join(filter(None, search))  # LiteLLM looks for hooks next to its file
     return for_gateway(options.environment, ours, tailnet=settings.tailscale_auth_key is not None)
 
 
@@ -89,7 +89,7 @@ async def _tailnet(settings: Settings, status_file: Path, options: Options) -> A
     from gateway.tailnet import open_tailnet
 
     if proxies := proxies_in(options.environment):
-        warn(f"{', '.join(proxies)} are not passed on: tailnet nodes have forwarders, all else goes direct")
+        warn(f"{', '.join(proxies)} are not passed on: tailnet nodes have forwarders, the rest goes direct")
     write_status(status_file, STARTING)
     async with open_tailnet(settings, partial(write_status, status_file)):
         yield
@@ -103,14 +103,14 @@ async def _start(options: Options, environment: Mapping[str, str]) -> asyncio.su
 
 
 async def _until_ended(gateway: asyncio.subprocess.Process, stop: asyncio.Event, stop_within_s: float) -> int:
-    """Waits for the end that comes first. Whatever happens, the gateway has ended when this returns."""
+    """Waits for whichever ends first. The gateway has always ended when this returns."""
     ended = asyncio.create_task(gateway.wait())
     asked = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
         if not ended.done():
             return await _stop(gateway, ended, stop_within_s)
-        warn(f"the gateway ended by itself with exit code {gateway.returncode}")
+        warn(f"the gateway exited unexpectedly with code {gateway.returncode}")
         return gateway.returncode if gateway.returncode and gateway.returncode > 0 else FAILED
     finally:
         asked.cancel()

@@ -1,4 +1,4 @@
-"""The tailnet: nodes that only it reaches, each behind a port on the gateway's loopback.
+"""The tailnet: makes each of its nodes available on a port of the gateway's loopback.
 
     gateway ── http://127.0.0.1:11501 ── forwarder ── tailscaled ══ tailnet ══ hugo:11434
        └────── Stripe, providers, database: direct
@@ -31,13 +31,13 @@ __all__ = ["open_tailnet"]
 
 @asynccontextmanager
 async def open_tailnet(settings: Settings, report: Report) -> AsyncIterator[None]:
-    """Entering checks the settings and opens the forwarders, within two seconds; joining goes on behind.
+    """Checks the settings and opens the forwarders within two seconds; joins in the background.
 
-    Leaving stops tailscaled and closes everything, within two seconds. What happens to the tailnet in
-    between is reported, retried and never raised. The key comes from `settings`, which the supervisor
-    has read before it took the key out of every environment.
+    On exit, stops tailscaled and closes everything within two seconds. Problems of the tailnet in between are
+    reported and retried, never raised. The key comes from `settings`, which the supervisor has read before
+    removing the key from every environment.
 
-    Raises NotConfigured where the settings cannot work, whatever the tailnet does.
+    Raises NotConfigured if the settings cannot work.
     """
     plan = read_plan(settings)
     if missing := missing_programs():

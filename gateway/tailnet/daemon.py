@@ -1,4 +1,4 @@
-"""One tailscaled: started, taken into the tailnet, stopped.
+"""Runs one tailscaled: starts it, joins the tailnet, stops it.
 
 Userspace networking, no proxy port, state in memory: each start is a new device, which the control server
 forgets when it leaves. Source: https://tailscale.com/kb/1112/userspace-networking
@@ -25,18 +25,18 @@ from gateway.tailnet.plan import Plan
 
 STARTED_WITHIN_S = 15.0
 JOINED_WITHIN_S = 30.0
-STOPPED_WITHIN_S = 1.8  # it says goodbye to the control server meanwhile
+STOPPED_WITHIN_S = 1.8  # it logs out from the control server meanwhile
 POLL_S = 0.05
 LAST_LINES = 20
 PROGRAMS = ("tailscaled", "tailscale")
-# What a child may know. No key, no proxy: it finds its own way out.
+# Variables a child may see. No key, no proxy: it finds its own way out.
 _PASSED_ON = frozenset(("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "LANG"))
 _SECRETS = ("KEY", "SECRET", "TOKEN")
 logger = logging.getLogger(__name__)
 
 
 def missing_programs() -> list[str]:
-    """Which of tailscaled and tailscale are not on PATH."""
+    """Returns which of tailscaled and tailscale are not on PATH."""
     return [program for program in PROGRAMS if shutil.which(program) is None]
 
 
@@ -50,14 +50,14 @@ class Daemon:
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     async def __aenter__(self) -> Self:
-        """Starts it and waits until it answers. Raises DaemonFailed."""
+        """Starts tailscaled and waits until it answers. Raises DaemonFailed."""
         self._process = await asyncio.create_subprocess_exec(
             *self.command(),
             env=environment_for(os.environ, self._directory),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the supervisor, which knows the order
+            start_new_session=True,  # Ctrl-C is for the supervisor, which knows the order of stopping
         )
         self._listening = asyncio.create_task(self._keep_last_lines())
         try:
@@ -73,13 +73,13 @@ class Daemon:
         await self._stop()
 
     async def ended(self, within_s: float) -> None:
-        """Waits so long at most. Raises DaemonFailed where tailscaled ends in that time."""
+        """Waits at most this long. Raises DaemonFailed if tailscaled exits in that time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 raise self._failure(await self._process.wait())
 
     async def join(self) -> None:
-        """`tailscale up`. The key is in a file of our own for as long as that takes. Raises JoinFailed."""
+        """Runs `tailscale up`. Meanwhile the key is in a private file. Raises JoinFailed."""
         key_file = self._directory / "key"
         write_private(key_file, self._plan.auth_key)
         try:
@@ -88,7 +88,7 @@ class Daemon:
             key_file.unlink()
         if code != 0:
             logger.warning("tailscale up: %s", _last(said, self._plan.auth_key))
-            raise JoinFailed("the tailnet did not take this gateway in; the log says why")
+            raise JoinFailed("this gateway could not join the tailnet; see the log")
 
     async def _tailscale_up(self, key_file: Path) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
@@ -111,7 +111,7 @@ class Daemon:
         return process.returncode, said.decode(errors="replace")
 
     def command(self) -> list[str]:
-        """How tailscaled is started."""
+        """The command line of tailscaled."""
         command = [
             "tailscaled",
             "--tun=userspace-networking",
@@ -124,9 +124,11 @@ class Daemon:
         return command
 
     def up_command(self, key_file: Path) -> list[str]:
-        """How it is taken into the tailnet."""
+        """The command line of `tailscale up`."""
         plan = self._plan
-        shields = not plan.advertise_routes  # else a device could reach whatever listens on our loopback
+        shields = (
+            not plan.advertise_routes
+        )  # otherwise devices could reach everything that listens on our loopback
         command = ["tailscale", f"--socket={self._api.socket}", "up", f"--auth-key=file:{key_file}"]
         command += [f"--hostname={plan.hostname}"]
         if plan.asks_for_tags:
@@ -164,7 +166,7 @@ class Daemon:
             await asyncio.gather(self._listening, return_exceptions=True)
 
     async def _keep_last_lines(self) -> None:
-        """Reads what it says, so that it never waits for us; tells at its end why it ended."""
+        """Reads its output, so that it never blocks on us; logs at the end why it exited."""
         assert self._process.stdout is not None
         while chunk := await self._process.stdout.read(65_536):
             for line in chunk.decode(errors="replace").splitlines():
@@ -179,7 +181,7 @@ class Daemon:
 
 
 def environment_for(ours: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Of ours only what is on the list, and tailscale's own switches (`TS_…`) but for secrets."""
+    """Keeps the allowed variables and tailscale's own switches (`TS_…`) except secrets."""
     switches = {
         name: value
         for name, value in ours.items()
@@ -189,7 +191,7 @@ def environment_for(ours: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def _last(said: str, secret: str) -> str:
-    """The last line, where the reason stands; without the key, should it be in there."""
+    """Returns the last line, which has the reason, with the key removed."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     last = lines[-1] if lines else "no reason was given"
     return last.replace(secret, "[key]").replace(secret.partition("?")[0], "[key]")

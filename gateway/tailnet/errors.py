@@ -1,27 +1,27 @@
-"""What can go wrong with the tailnet. None of it ends the gateway: it is reported, and tried again.
+"""The errors of the tailnet. None of them ends the gateway: they are reported, and it tries again.
 
     TailnetError
-    ├── DaemonFailed      tailscaled ended, or did not answer in time
-    ├── JoinFailed        the tailnet did not take us in: key, tags, network
-    └── Unreachable       a node cannot be reached now; the message is for whoever asked its model
-        └── PeerSilent    nothing at all came back from the device: asleep, off, or cut off
+    ├── DaemonFailed      tailscaled exited, or did not answer in time
+    ├── JoinFailed        the tailnet rejected us: key, tags, network
+    └── Unreachable       a node cannot be reached now; the message is for the caller of its model
+        └── PeerSilent    the device does not answer at all: asleep, off, or cut off
 
-Messages hold no key and no address. Those of Unreachable are read after the node's name and a colon.
+Messages contain no key and no address. Those of Unreachable follow the node's name and a colon.
 """
 
 from __future__ import annotations
 
 
 class TailnetError(Exception):
-    """Root of all of them. Never raised itself."""
+    """Base class of all tailnet errors. Never raised itself."""
 
 
 class DaemonFailed(TailnetError):
-    """tailscaled ended, did not start, or did not answer on its socket in time."""
+    """tailscaled exited, did not start, or did not answer on its socket in time."""
 
 
 class JoinFailed(TailnetError):
-    """`tailscale up` was refused, or not done in time."""
+    """`tailscale up` was rejected, or did not finish in time."""
 
 
 class Unreachable(TailnetError):

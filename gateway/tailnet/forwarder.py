@@ -1,4 +1,4 @@
-"""A node's port on the loopback: what connects to it comes out at the node."""
+"""Forwards a port on the loopback to a node."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Forwarder:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port it listens on."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -73,7 +73,7 @@ class Forwarder:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._exchange(TcpRelay(self._forward.name, (reader, writer)))
-        except Exception:  # the outermost loop of a connection: one bad one must not hide the others
+        except Exception:  # outermost loop of a connection: one failure must not hide the others
             logger.exception("forwarding to %s failed", self._forward.name)
         finally:
             writer.close()
@@ -103,7 +103,7 @@ class Forwarder:
             self._watching = asyncio.get_running_loop().create_task(self._end_what_is_lost())
 
     async def _end_what_is_lost(self) -> None:
-        """While connections are open, ends them when the node is gone; without any, looks no more."""
+        """While connections are open, ends them when the node is gone."""
         gone = asyncio.ensure_future(self._until_gone())
         try:
             while self._open and not gone.done():

@@ -1,7 +1,7 @@
-"""tailscaled's LocalAPI, on its unix socket: who is there, is it alive, connect me.
+"""Uses tailscaled's LocalAPI on its unix socket: status, ping, dial.
 
-Source: `ipn/localapi/localapi.go` of tailscale 1.102. It is no stable interface, so the image pins the
-version; `TAILNET_SOCKS5_PORT` is the way around where another tailscaled dials differently.
+Source: `ipn/localapi/localapi.go` of tailscale 1.102. The interface is not stable, so the image pins the
+version; `TAILNET_SOCKS5_PORT` is the alternative for versions that dial differently.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Ping(BaseModel):
 
 
 class _Node(BaseModel):
-    disco_key: str = Field("", alias="DiscoKey")  # made anew by each tailscaled that starts
+    disco_key: str = Field("", alias="DiscoKey")  # new for each tailscaled that starts
 
 
 class _WhoIs(BaseModel):
@@ -36,32 +36,32 @@ class _WhoIs(BaseModel):
 
 
 class LocalApi:
-    """One tailscaled, running or not. Opened per question: tailscaled may be another one by then."""
+    """One tailscaled, running or not. Connects per request: it may have been replaced in between."""
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
 
     async def status(self) -> Status:
-        """What tailscaled knows. Raises DaemonFailed where it does not answer."""
+        """Returns what tailscaled knows. Raises DaemonFailed if it does not answer."""
         return _read(Status, await self._ask("GET", "status"))
 
     async def ping(self, address: str) -> None:
-        """Returns when the device has answered through the encrypted link; waits for ever where it does not.
+        """Returns when the device has answered through the encrypted link; otherwise waits forever.
 
-        Raises PeerSilent where tailscaled knows no way to it, DaemonFailed where it does not answer itself.
+        Raises PeerSilent if tailscaled knows no way to it, DaemonFailed if tailscaled itself does not answer.
         """
         answer = await self._ask("POST", f"ping?ip={address}&type=TSMP", timeout_s=None)
         if _read(_Ping, answer).error:
-            raise PeerSilent("there is no way to the device")
+            raise PeerSilent("there is no route to the device")
 
     async def session(self, address: str) -> str:
-        """A word that changes when the device's own tailscaled starts anew, and its connections are dead."""
+        """Returns an id that changes when the device's tailscaled restarts, which kills its connections."""
         return _read(_WhoIs, await self._ask("GET", f"whois?addr={address}")).node.disco_key
 
     async def dial(self, address: str, port: int) -> StreamPair:
-        """A connection to `address:port` in the tailnet; the caller closes it, and sets the deadline.
+        """Opens a connection to `address:port` in the tailnet; the caller closes it and sets the deadline.
 
-        Raises Unreachable where the device refuses, or where tailscaled would have us go another way.
+        Raises Unreachable if the device refuses, or if tailscaled suggests another way.
         """
         try:
             reader, writer = await asyncio.open_unix_connection(self.socket)
@@ -69,7 +69,7 @@ class LocalApi:
             raise DaemonFailed("tailscaled is not running") from error
         try:
             await self._upgrade(reader, writer, address, port)
-        except BaseException:  # also when the deadline cancels us: nobody else knows of this connection
+        except BaseException:  # also if the deadline cancels us: nobody else knows this connection
             writer.transport.abort()
             raise
         return reader, writer
@@ -77,9 +77,9 @@ class LocalApi:
     async def _upgrade(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str, port: int
     ) -> None:
-        """Has tailscaled turn the request into the connection. Only its 101 is one.
+        """Makes tailscaled turn the request into the connection. Only a 101 response is one.
 
-        A 200 with `Dial-Self` means "not in the tailnet, dial it yourself": that is never done.
+        A 200 with `Dial-Self` means "not in the tailnet, dial it yourself", which we never do.
         """
         headers = {
             "Host": HOST,
@@ -103,7 +103,7 @@ class LocalApi:
             raise Unreachable("the connection was refused: is the model server running there?")
 
     async def _ask(self, method: str, path: str, timeout_s: float | None = ANSWER_WITHIN_S) -> bytes:
-        # plain HTTP on a socket of our own; loading certificates for it would take most of the time
+        # plain HTTP on a unix socket; loading certificates would take most of the time
         transport = httpx.AsyncHTTPTransport(uds=str(self.socket), verify=False)
         try:
             async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout_s) as client:

@@ -1,4 +1,4 @@
-"""Keeps this gateway in the tailnet, and tells how that goes. Nothing here ends the gateway."""
+"""Keeps this gateway in the tailnet and reports its status. Errors here never end the gateway."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 
 class Membership:
-    """Runs tailscaled for ever: joins, looks, and begins anew with a longer pause where that fails.
+    """Runs tailscaled permanently: joins, checks, and restarts with growing pauses after failures.
 
-    Beginning anew costs nothing that is not lost already: the state is in memory, connections ended with it.
+    A restart loses nothing more: the state is in memory, and the connections have ended with it.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Membership:
                     await self._stay(daemon)
             except TailnetError as error:
                 self._tell(str(error))
-            except Exception:  # the outermost loop of a task: a bug here must not take the tailnet for good
+            except Exception:  # outermost loop of a task: a bug must not end the tailnet for good
                 logger.exception("keeping the tailnet failed")
-                self._tell("an error of the gateway's own, which its log has")
+                self._tell("an internal error; see the gateway's log")
             await asyncio.sleep(self._retry_after_s)
             self._retry_after_s = min(2 * self._retry_after_s, RETRY_AFTER_MAX_S)
 
     async def _stay(self, daemon: Daemon) -> None:
-        """Joins once, then looks every few seconds. Raises a TailnetError where this tailscaled is no use."""
+        """Joins once, then checks every few seconds. Raises a TailnetError if this tailscaled is unusable."""
         await self._join(daemon)
         while True:
             status = await self._status(daemon)
@@ -68,11 +68,11 @@ class Membership:
             elif status.backend_state == WAITS_FOR_APPROVAL:
                 self._tell("an admin of the tailnet has to approve this device")
             elif status.backend_state != STARTS:
-                raise DaemonFailed("the tailnet has put this gateway out; joining again")
+                raise DaemonFailed("this gateway was removed from the tailnet; joining again")
             await daemon.ended(LOOK_INTERVAL_S)
 
     async def _status(self, daemon: Daemon) -> Status:
-        """Asks again before it gives up: on a busy machine a late answer must not end all connections."""
+        """Retries before giving up: on a busy machine a late answer must not end all connections."""
         for _ in range(QUESTIONS_MAX - 1):
             with suppress(DaemonFailed):
                 return await self._api.status()
@@ -80,7 +80,7 @@ class Membership:
         return await self._api.status()
 
     async def _join(self, daemon: Daemon) -> None:
-        """A device that only waits to be approved stays: a new one would have to wait, too."""
+        """Joins. A device that waits for approval is kept: a new one would have to wait, too."""
         self._warn_of_other_version(await self._api.status())
         try:
             await daemon.join()
@@ -98,7 +98,7 @@ class Membership:
         if status.this is None or not status.this.online:
             yield "no contact with the control server"
         elif missing := set(self._plan.tags).difference(status.this.tags or ()):
-            yield f"joined without {', '.join(sorted(missing))}, which the key must have"
+            yield f"joined without {', '.join(sorted(missing))}, which the key must allow"
 
     def _tell(self, wrong: str) -> None:
         status = TailnetStatus("degraded" if wrong else "connected", wrong)
@@ -111,7 +111,7 @@ class Membership:
     def _warn_of_other_version(self, status: Status) -> None:
         if not status.version.startswith(TESTED_VERSION):
             logger.warning(
-                "tailscaled is %s; %sx was tested. Where calls do not reach their nodes, set "
+                "tailscaled is %s; %sx was tested. If calls do not reach their nodes, set "
                 "TAILNET_SOCKS5_PORT.",
                 status.version,
                 TESTED_VERSION,

@@ -1,4 +1,4 @@
-"""One node: connects to it, tells whether it is alive, and what is wrong with it."""
+"""One node: connects to it, checks whether it is alive, and reports its problems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Dial = Callable[[str, int], Awaitable[StreamPair]]
 
 
 class Node:
-    """A forward's other end. `trouble` is what the last attempt met, until an attempt or a ping succeeds."""
+    """The remote end of a forward. `trouble` is the last error, until an attempt or a ping succeeds."""
 
     def __init__(self, forward: Forward, api: LocalApi, dial: Dial, *, timeout_s: float) -> None:
         self.forward = forward
@@ -26,7 +26,7 @@ class Node:
         self._timeout_s = timeout_s
 
     async def connect(self) -> StreamPair:
-        """A connection to the node; the caller closes it. Raises a TailnetError within `timeout_s`."""
+        """Opens a connection to the node; the caller closes it. Raises a TailnetError within `timeout_s`."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 link = await self._connect()
@@ -41,8 +41,8 @@ class Node:
     async def _connect(self) -> StreamPair:
         """Dials, and pings when half of the time is over.
 
-        A port that the policy forbids and a device that sleeps look the same: no answer at all, ever. The
-        ping tells them apart. The last tenth of the time is for saying so.
+        A port blocked by policy and a sleeping device look the same: no answer, ever. The ping tells them
+        apart. The last tenth of the time is for reporting it.
         """
         _, address = find_peer(await self._api.status(), self.forward.host)
         answers = asyncio.ensure_future(self._answers(address, after_s=self._timeout_s * 0.5))
@@ -64,25 +64,25 @@ class Node:
     def _silence(self, *, answers: bool) -> Unreachable:
         if answers:
             return Unreachable(
-                f"the device is there, but nothing comes back from its port {self.forward.port}: does the "
+                f"the device is up, but there is no answer from its port {self.forward.port}: does the "
                 "tailnet's policy allow it?"
             )
         return PeerSilent("no answer: asleep, switched off, or cut off")
 
     async def until_gone(self, *, interval_s: float, gone_after_s: float) -> str:
-        """Returns why open connections are dead, once they are."""
+        """Returns the reason once open connections are dead."""
         why = await until_gone(self._session, interval_s=interval_s, gone_after_s=gone_after_s)
         self.trouble = why
         return why
 
     async def _session(self) -> str:
-        """Pings, and returns a word for the device's present life. Raises a TailnetError where it is gone."""
+        """Pings and returns the device's session id. Raises a TailnetError if it is gone."""
         _, address = find_peer(await self._api.status(), self.forward.host)
         await self._api.ping(address)
         return await self._api.session(address)
 
     async def look(self, status: Status, timeout_s: float) -> str:
-        """What is wrong with the node, or nothing. Pings only a node that is in trouble: others may sleep."""
+        """Returns the node's problem, or an empty text. Only pings nodes in trouble: others may sleep."""
         try:
             peer, address = find_peer(status, self.forward.host)
         except Unreachable as error:

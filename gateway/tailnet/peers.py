@@ -1,8 +1,8 @@
-"""Which device of the tailnet a node is, by tailscaled's own list.
+"""Finds the tailnet device of a node in tailscaled's own list.
 
-A name is matched with the DNS name that the control server gave, never with the host name, which a device
-says of itself. An address must be a peer's own or lie in a subnet that a peer routes. Everything else is
-refused: the tailnet is for what was declared to be in it.
+A name is compared with the DNS name from the control server, never with the host name, which a device chooses
+itself. An address must belong to a peer or to a subnet that a peer routes. Everything else is refused: only
+declared nodes are reached through the tailnet.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Status(_Answer):
 
 
 def find_peer(status: Status, host: str) -> tuple[Peer, str]:
-    """The device that `host` names, and the address to dial. Raises Unreachable where there is none."""
+    """Returns the device that `host` names, and the address to dial. Raises Unreachable if there is none."""
     if not status.running:
         raise Unreachable("this gateway is not in the tailnet now")
     is_address = _is_address(host)
@@ -70,13 +70,13 @@ def find_peer(status: Status, host: str) -> tuple[Peer, str]:
 
 
 def _names(host: str, status: Status) -> set[str]:
-    """`hugo` is `hugo` of our own tailnet; with dots in it, a name is whole."""
+    """`hugo` means `hugo` in our own tailnet; a name with dots is complete."""
     suffix = _bare(status.tailnet.suffix) if status.tailnet else ""
     return {host} if "." in host else {f"{host}.{suffix}"}
 
 
 def _address(peer: Peer) -> str:
-    """IPv4 first: it works in every tailnet."""
+    """Prefers IPv4, which works in every tailnet."""
     addresses = sorted(peer.addresses or (), key=lambda address: ":" in address)
     if not addresses:
         raise Unreachable("the device has no address in the tailnet")

@@ -1,4 +1,4 @@
-"""What the tailnet's settings ask for, checked before anything starts."""
+"""Parses and validates the tailnet's settings before anything starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from billing.errors import NotConfigured
 from billing.settings import Settings, words
 
-OAUTH_SECRET = "tskey-client-"  # noqa: S105 - how such a secret begins, none itself
+OAUTH_SECRET = "tskey-client-"  # noqa: S105 - the prefix of such a secret, not a secret
 FORWARDS_MAX = 64
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(_LABEL)
@@ -22,7 +22,7 @@ _FORWARD = re.compile(r"(?P<name>[^=]+)=(?P<local>\d{1,5}):(?P<host>\[[^\]]+\]|[
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """One node: what connects to `local_port` on the loopback comes out at `host:port` in the tailnet."""
+    """One node: connections to `local_port` on the loopback are forwarded to `host:port` in the tailnet."""
 
     name: str
     local_port: int
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def asks_for_tags(self) -> bool:
-        """Whether `up` names the tags. Headscale refuses that: there, tags belong to the key."""
+        """Whether `up` passes the tags. Headscale rejects that: there, tags belong to the key."""
         return self.login_server is None or self.auth_key.startswith(OAUTH_SECRET)
 
     def __repr__(self) -> str:
@@ -57,7 +57,7 @@ class Plan:
 
 
 def read_plan(settings: Settings) -> Plan:
-    """The settings as a plan. Raises NotConfigured, naming the variable, where they cannot work."""
+    """Turns the settings into a plan. Raises NotConfigured, naming the variable, if they cannot work."""
     return Plan(
         auth_key=_auth_key(settings),
         hostname=_matching(_NAME, settings.tailscale_hostname, "TAILSCALE_HOSTNAME", "a host name"),
@@ -75,7 +75,7 @@ def read_plan(settings: Settings) -> Plan:
 
 
 def read_forwards(settings: Settings) -> tuple[Forward, ...]:
-    """TAILNET_FORWARD, in order. Raises NotConfigured where an entry is wrong or stands twice."""
+    """Parses TAILNET_FORWARD, in order. Raises NotConfigured for an invalid or duplicate entry."""
     forwards = tuple(_forward(entry) for entry in words(settings.tailnet_forward))
     if len(forwards) > FORWARDS_MAX:
         raise NotConfigured(f"TAILNET_FORWARD has {len(forwards)} nodes; at most {FORWARDS_MAX} work.")
@@ -99,7 +99,7 @@ def _forward(entry: str) -> Forward:
 
 
 def _host(text: str) -> str:
-    """A device's name in lower case, or an address as tailscaled writes it."""
+    """Returns a device's name in lower case, or an address as tailscaled writes it."""
     try:
         return str(ipaddress.ip_address(text.strip("[]")))
     except ValueError:
@@ -113,10 +113,10 @@ def _port(text: str, entry: str) -> int:
 
 
 def _auth_key(settings: Settings) -> str:
-    """The key as `tailscale up` takes it.
+    """Returns the key for `tailscale up`.
 
-    From an OAuth client secret an auth key is made at each join. It must be ephemeral, or every deploy would
-    leave a dead device behind, and preauthorized, or a person would have to approve each. Source:
+    An OAuth client secret creates an auth key at each join. The key must be ephemeral, or every deploy would
+    leave a dead device behind, and preauthorized, or a person would have to approve each one. Source:
     https://tailscale.com/kb/1215/oauth-clients
     """
     key = settings.tailscale_auth_key.get_secret_value().strip() if settings.tailscale_auth_key else ""

@@ -1,4 +1,4 @@
-"""One client's connection through a forwarder: bytes both ways, or a clear answer why not."""
+"""Relays one client's connection through a forwarder, or explains why it cannot."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LAST_WORDS_WITHIN_S = 2.0
 
 
 class TcpRelay:
-    """Reads the client's request before the node is dialed, then copies until either side ends.
+    """Reads the client's request before dialing the node, then copies until either side ends.
 
-    HTTP is not parsed. That the last byte came from the client means that it waits for an answer: then it
-    can still be told in HTTP what is wrong, else only by a reset.
+    HTTP is not parsed. If the last byte came from the client, it is waiting for an answer and can still be
+    sent an error in HTTP; otherwise only a reset is possible.
     """
 
     def __init__(self, name: str, client: StreamPair) -> None:
@@ -38,7 +38,7 @@ class TcpRelay:
         return bool(self._request)
 
     async def run(self, node: StreamPair) -> None:
-        """Copies both ways until one side ends or `lose` is called; the node's connection is closed then."""
+        """Copies both ways until one side ends or `lose` is called; then closes the node's connection."""
         reader, self._node = node
         try:
             self._node.write(self._request)
@@ -62,7 +62,7 @@ class TcpRelay:
             self._node.transport.abort()
 
     async def finish(self) -> None:
-        """Ends the client's side after `run`: with 503 where it waits, with a reset where an answer broke."""
+        """Ends the client's side after `run`: with 503 if it waits, with a reset if an answer broke off."""
         if self._reader.at_eof():
             return
         if self._client_waits:
@@ -71,7 +71,7 @@ class TcpRelay:
             self._reset()
 
     async def refuse(self, why: str) -> None:
-        """Answers 503, and reads on until the client closes: else what it still sends resets the answer."""
+        """Answers 503, and reads until the client closes: data in flight would reset the answer."""
         error = {"message": f"{self._name}: {why}", "type": "api_error", "code": "node_unreachable"}
         body = json.dumps({"error": error}).encode()
         head = (

@@ -1,4 +1,4 @@
-"""Dialing through tailscaled's SOCKS5 port instead of its LocalAPI. Source: RFC 1928, sections 3 to 6."""
+"""Dials through tailscaled's SOCKS5 port instead of its LocalAPI. Source: RFC 1928, sections 3 to 6."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ADDRESS_BYTES = {IPV4: 4, IPV6: 16}
 
 
 async def dial(proxy_port: int, address: str, port: int) -> StreamPair:
-    """A connection to `address:port` through the proxy on this loopback port; the caller closes it.
+    """Opens a connection to `address:port` through the proxy on this loopback port; the caller closes it.
 
-    The proxy dials whatever it is asked for, so only addresses of peers may come here. Raises Unreachable
-    where the device refuses, DaemonFailed where there is no proxy.
+    The proxy dials any address, so only pass addresses of peers. Raises Unreachable if the device refuses,
+    DaemonFailed if there is no proxy.
     """
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy_port)
@@ -33,7 +33,7 @@ async def dial(proxy_port: int, address: str, port: int) -> StreamPair:
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         writer.transport.abort()
         raise DaemonFailed("tailscaled closed the connection while dialing") from error
-    except BaseException:  # also when the deadline cancels us: nobody else knows of this connection
+    except BaseException:  # also if the deadline cancels us: nobody else knows this connection
         writer.transport.abort()
         raise
     return reader, writer
@@ -45,10 +45,10 @@ def _encoded(address: str) -> bytes:
 
 
 async def _accepted(reader: asyncio.StreamReader) -> None:
-    """Reads the proxy's answer to its end: the next byte is the node's."""
+    """Reads the proxy's whole answer: the next byte is the node's."""
     _, reply, _, kind = await reader.readexactly(4)
     if reply != SUCCEEDED:
         raise Unreachable("the connection was refused: is the model server running there?")
     if kind not in ADDRESS_BYTES:
-        raise DaemonFailed("tailscaled's SOCKS5 port answered what RFC 1928 does not know")
+        raise DaemonFailed("tailscaled's SOCKS5 port answered outside of RFC 1928")
     await reader.readexactly(ADDRESS_BYTES[kind] + 2)

@@ -1,7 +1,7 @@
-"""Whether the other end of open connections is still there: TCP alone would not say so for hours.
+"""Checks whether the other end of open connections is still there: TCP alone would take hours to notice.
 
-Who waits for an answer sends nothing, so no packet of his is ever missed. And a device that was away for a
-moment, or whose tailscaled started anew, knows nothing of the connection any more.
+A client that waits for an answer sends nothing, so no packet is missed. And a device that was briefly away,
+or whose tailscaled restarted, no longer knows the connection.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from gateway.tailnet.errors import TailnetError
 async def until_gone(session: Callable[[], Awaitable[str]], *, interval_s: float, gone_after_s: float) -> str:
     """Asks for the device's `session` every `interval_s`; returns why the connections are dead.
 
-    They are when nothing was heard for `gone_after_s`, or when the session is another than at first.
+    That is the case after `gone_after_s` without an answer, or when the session has changed.
     """
     loop = asyncio.get_running_loop()
-    heard = loop.time()
+    answered_at = loop.time()
     first: str | None = None
     while True:
         next_look = loop.time() + interval_s
@@ -26,10 +26,10 @@ async def until_gone(session: Callable[[], Awaitable[str]], *, interval_s: float
             async with asyncio.timeout(interval_s):
                 seen = await session()
         except (TimeoutError, TailnetError):
-            if loop.time() - heard >= gone_after_s:
-                return f"no answer for {loop.time() - heard:.0f} s"
+            if loop.time() - answered_at >= gone_after_s:
+                return f"no answer for {loop.time() - answered_at:.0f} s"
         else:
-            heard = loop.time()
+            answered_at = loop.time()
             first = first or seen
             if seen != first:
                 return "the device was restarted"

@@ -135,7 +135,7 @@ class TestCountersThatDriftApart:
                 asyncio.to_thread(at_once, customer, [body() for _ in range(10)]),
                 *(call(number) for number in range(100)),
             )
-            proof = await replica.prove()
+            proof = await replica.verify()
         await pool.close()
         assert statuses == [200] * 10
         nothing_held(customer)

@@ -134,7 +134,7 @@ async def _problems(ledger: Ledger, pool: Pool, plan: Plan, reports: list[dict[s
         for account in await ledger.accounts(limit=1000)
         if account.available_nanos < 0
     ]
-    problems += [f"the books do not agree: {found}" for found in await ledger.prove()]
+    problems += [f"the books do not agree: {found}" for found in await ledger.verify()]
     return problems
 
 

@@ -103,7 +103,7 @@ class TestAfterTheWait:
         answers = await asyncio.gather(*asked, return_exceptions=True)
         assert isinstance(answers[0], InsufficientCredits)
         assert answers[0].available_nanos == 30
-        assert await ledger.prove() == []
+        assert await ledger.verify() == []
 
     async def test_so_is_a_batch_with_a_known_key(
         self, ledger: Ledger, pool: Pool, blocker: Connection

@@ -94,7 +94,7 @@ async def test_1000_racing_batches_over_overlapping_accounts_do_not_deadlock(
     spent = sum([(await ledger.account(payer)).total_spent_nanos for payer in payers])
     assert spent == 4 * 125 * 6 * 3
     assert await deadlocks(pool) == 0
-    assert await ledger.prove() == []
+    assert await ledger.verify() == []
 
 
 class TestOneCallManyEndings:
@@ -128,7 +128,7 @@ class TestOneCallManyEndings:
             changed = [answer for answer in answers if answer.changed]
             assert [answer.charged_nanos for answer in changed].count(40) == 1
             assert len(changed) <= 2  # one ending, and the late real cost if another rule was first
-            assert await replicas[0].prove() == []
+            assert await replicas[0].verify() == []
         account = await replicas[0].account(ALICE)
         assert (account.held_nanos, account.total_spent_nanos) == (0, 15 * 40)
 
@@ -144,7 +144,7 @@ class TestOneCallManyEndings:
         assert sorted(answer.changed for answer in answers) == [False, False, False, True]
         lines = [(line.kind, line.amount_nanos) for line in await replicas[0].transactions(ALICE)]
         assert lines == [("charge", -33), ("reversal", 5), ("charge", -5), ("topup", 1000)]
-        assert await replicas[0].prove() == []
+        assert await replicas[0].verify() == []
 
 
 async def test_top_ups_during_holds_are_never_lost(replicas: list[Ledger]) -> None:
@@ -169,7 +169,7 @@ async def test_top_ups_during_holds_are_never_lost(replicas: list[Ledger]) -> No
     account = await replicas[0].account(ALICE)
     assert account.balance_nanos == 1 + 60 * 5 - sum(spent)
     assert (account.held_nanos, account.total_topups_nanos) == (0, 301)
-    assert await replicas[0].prove() == []
+    assert await replicas[0].verify() == []
 
 
 async def test_one_payer_seen_first_by_many_at_once_gets_one_account(replicas: list[Ledger]) -> None:
@@ -203,7 +203,7 @@ class TestABatchWithOneBadItem:
         assert [type(answer) for answer in answers] == [Resolution, InvalidAmount, Resolution]
         assert (await ledger.account(ALICE)).balance_nanos == 93
         assert (await ledger.hold_of("beyond")).status is HoldStatus.OPEN
-        assert await ledger.prove() == []
+        assert await ledger.verify() == []
 
     async def test_an_account_that_somebody_keeps_locked_stops_no_other(
         self, pool: Pool, ledger: Ledger
@@ -242,4 +242,4 @@ class TestABatchWithOneBadItem:
             )
             kinds = sorted(type(answer).__name__ for answer in answers)
             assert kinds == ["Hold", "KeyConflict", "KeyConflict", "KeyConflict"]
-        assert await replicas[0].prove() == []
+        assert await replicas[0].verify() == []

@@ -63,4 +63,4 @@ async def test_200_holds_of_4_processes_on_a_balance_for_20_admit_exactly_20(
         assert sum(int(answer) for answer in answers) == ADMITTED
         account = await ledger.account(payer)
         assert (account.held_nanos, account.available_nanos) == (7 * ADMITTED, 0)
-    assert await ledger.prove() == []
+    assert await ledger.verify() == []

@@ -165,5 +165,5 @@ class TestKilledWithStreamsOpen:
         review = ask("review", facts)
         assert review.returncode == 0
         assert len(json.loads(review.stdout)["calls"]) == STREAMS
-        proof = ask("prove", facts)
+        proof = ask("verify", facts)
         assert proof.returncode == 0, proof.stdout

@@ -95,4 +95,4 @@ def test_a_session_keeps_its_hold_and_killed_costs_its_answers_so_far(start: Cal
     assert -Decimal(charge["amount"]) == cost
     assert charge["detail"]["ending"] == "no_event"
     assert len(json.loads(ask("review", facts).stdout)["calls"]) == 1
-    assert ask("prove", facts).returncode == 0
+    assert ask("verify", facts).returncode == 0

@@ -61,7 +61,7 @@ async def test_one_lost_answer_is_asked_for_again(network: Network, far: Ledger,
         assert (await far.hold(HoldRequest(when, ALICE, 10, 0, 60))).status is HoldStatus.OPEN
     assert (network.lost_answers, network.cut_statements) == (1, 1)
     assert (await ledger.account(ALICE)).held_nanos == 21
-    assert await ledger.prove() == []
+    assert await ledger.verify() == []
 
 
 async def test_a_slow_network_is_slow(network: Network, far: Ledger) -> None:

@@ -14,7 +14,7 @@ from tests.faults.verdicts import HoldRow, by_clients, by_keys, by_list, by_prov
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 HOLD = HoldRow("call", "bob", 900, "settled", "finished", 700, 101, MOMENT, MOMENT, 1)
-UNHEARD = replace(HOLD, status="expired", ending="no_event", charged=50)
+UNCONFIRMED = replace(HOLD, status="expired", ending="no_event", charged=50)
 FAILED = replace(HOLD, ending="failed", charged=0, charges=0)
 SEEN = Seen("bob", "chat", 101, 200, "call", 700)
 
@@ -27,7 +27,8 @@ def load(*seen: Seen) -> Load:
 
 class TestByTheProvidersCount:
     @pytest.mark.parametrize(
-        ("holds", "times"), [([HOLD], 1), ([UNHEARD], 0), ([UNHEARD], 1), ([FAILED], 1), ([FAILED], 0)]
+        ("holds", "times"),
+        [([HOLD], 1), ([UNCONFIRMED], 0), ([UNCONFIRMED], 1), ([FAILED], 1), ([FAILED], 0)],
     )
     def test_what_was_served_is_charged_and_what_failed_is_not(
         self, holds: list[HoldRow], times: int
@@ -49,7 +50,7 @@ class TestByTheProvidersCount:
 
 
 class TestByWhatClientsSaw:
-    @pytest.mark.parametrize("hold", [HOLD, UNHEARD])
+    @pytest.mark.parametrize("hold", [HOLD, UNCONFIRMED])
     def test_an_answer_is_charged_what_it_cost_or_listed(self, hold: HoldRow) -> None:
         assert list(by_clients({"call": hold}, load(SEEN))) == []
 
@@ -79,10 +80,10 @@ class TestByTheList:
 
     def test_a_call_without_an_event_stands_there_with_its_charge(self) -> None:
         review: dict[str, object] = {"calls": [{"call_id": "call"}]}
-        assert list(by_list([UNHEARD, HOLD], [self.listed(50)], review)) == []
-        assert len(list(by_list([UNHEARD], [self.listed(49)], review))) == 1
-        assert len(list(by_list([UNHEARD], [], {"calls": []}))) == 1
-        assert len(list(by_list([UNHEARD], [self.listed(50)], {"calls": []}))) == 1
+        assert list(by_list([UNCONFIRMED, HOLD], [self.listed(50)], review)) == []
+        assert len(list(by_list([UNCONFIRMED], [self.listed(49)], review))) == 1
+        assert len(list(by_list([UNCONFIRMED], [], {"calls": []}))) == 1
+        assert len(list(by_list([UNCONFIRMED], [self.listed(50)], {"calls": []}))) == 1
 
 
 def test_a_gift_that_is_credited_twice_or_never_is_found() -> None:

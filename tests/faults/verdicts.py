@@ -108,8 +108,8 @@ async def judge(pool: Pool, database_url: str, load: Load, served: dict[str, int
     problems += by_keys(load)
     problems += by_list(holds, listed, await _asked("review", database_url, "--limit", str(REVIEW_PAGE)))
     problems += gifts(load, {row[0]: row[1] for row in await _rows(pool, GIFTS, GIFT_NANOS)})
-    proof = await _asked("prove", database_url)
-    problems += [] if proof["proved"] is True else [f"the books do not agree: {proof}"]
+    proof = await _asked("verify", database_url)
+    problems += [] if proof["verified"] is True else [f"the books do not agree: {proof}"]
     late = [
         (hold.resolved_at - hold.lease_expires_at).total_seconds()
         for hold in holds
@@ -125,16 +125,16 @@ def by_provider(holds: list[HoldRow], served: dict[str, int]) -> Iterator[str]:
     """The provider's count of a customer's calls with one limit against the charges for them.
 
     More served than charged is a free call, unless it failed; more charged than served is a double charge,
-    unless nobody heard of the call, whose input is charged by rule and which is listed.
+    unless no success event arrived: then its input is charged by rule, and it is listed.
     """
     charged = Counter(hold.label for hold in holds if hold.charges)
-    unheard = Counter(hold.label for hold in holds if hold.charges and hold.ending == "no_event")
+    unconfirmed = Counter(hold.label for hold in holds if hold.charges and hold.ending == "no_event")
     failed = Counter(hold.label for hold in holds if not hold.charges and hold.ending == FREE_AFTER_DISPATCH)
     for label in served.keys() | charged.keys():
         times = served.get(label, 0)
         if times > charged[label] + failed[label]:
             yield f"served {times} times, charged {charged[label]} times: {label}"
-        if charged[label] - unheard[label] > times:
+        if charged[label] - unconfirmed[label] > times:
             yield f"charged {charged[label]} times, served {times} times: {label}"
 
 
@@ -159,9 +159,9 @@ def by_keys(load: Load) -> Iterator[str]:
 
 def by_list(holds: list[HoldRow], listed: list[UnconfirmedCall], review: dict[str, object]) -> Iterator[str]:
     """Every call without an event is on the list for review, with its charge, and nothing else is."""
-    unheard = {hold.key: hold.charged for hold in holds if hold.ending == "no_event"}
-    if unheard != {call.hold.key: call.hold.charged_nanos for call in listed}:
-        yield f"{len(unheard)} calls without an event, {len(listed)} listed"
+    unconfirmed = {hold.key: hold.charged for hold in holds if hold.ending == "no_event"}
+    if unconfirmed != {call.hold.key: call.hold.charged_nanos for call in listed}:
+        yield f"{len(unconfirmed)} calls without an event, {len(listed)} listed"
     calls = review["calls"]
     assert isinstance(calls, list)
     newest = [call.hold.key for call in listed[:REVIEW_PAGE]]

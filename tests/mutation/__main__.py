@@ -1,7 +1,7 @@
-"""`make mutation`: takes the guards of the money path away one by one, and sees a test fail for each.
+"""`make mutation`: removes the guards of the money path one by one and checks that a test fails for each.
 
     python -m tests.mutation                      # all
-    python -m tests.mutation --only lone_path     # those whose name or file contains it
+    python -m tests.mutation --only commit_batch  # those whose name or file contains it
 
 Works on a copy of the tree. Prints each mutant with what killed it; exit code 1 where one survived.
 """

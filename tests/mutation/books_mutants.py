@@ -13,7 +13,7 @@ _REFUSES = f"{_LEDGER}test_books.py::TestTheDatabaseRefuses"
 _PROOF = f"{_LEDGER}test_books.py::TestTheProof"
 _GUARDS = "migrations/20261121000100_guards/migration.sql"
 _EXCHANGE = "migrations/20261121000300_ledger_fast_path/migration.sql"
-_LONE = "migrations/20261121100000_ledger_lone_path/migration.sql"
+_SINGLE = "migrations/20261121100000_ledger_lone_path/migration.sql"
 _GENERAL = "migrations/20261130000000_ledger_general_path/migration.sql"
 _PROOF_SQL = "billing/ledger/proof.sql"
 
@@ -27,7 +27,7 @@ ENDINGS = [
     ),
     Mutant(
         "a single ending ends a call that has ended",
-        _LONE,
+        _SINGLE,
         "WHERE h.key = hold_key AND h.status = 'open'",
         "WHERE h.key = hold_key",
         (f"{_OPERATIONS}::TestSettle",),
@@ -41,7 +41,7 @@ ENDINGS = [
     ),
     Mutant(
         "a single ending expires a call whose lease runs",
-        _LONE,
+        _SINGLE,
         "(action <> 'expire' OR h.lease_expires_at <= clock_timestamp())",
         "(true)",
         (f"{_OPERATIONS}::TestExpire", _LOCKS),
@@ -76,7 +76,7 @@ ENDINGS = [
     ),
     Mutant(
         "a single ending charges without a line in the books",
-        _LONE,
+        _SINGLE,
         "IF cost > 0 THEN",
         "IF false THEN",
         (f"{_OPERATIONS}::TestSettle",),
@@ -93,7 +93,7 @@ ENDINGS = [
         "billing/ledger/service.py",
         "isinstance(answer, KnownHold) and not answer.is_ours",
         "False",
-        (f"{_LEDGER}test_orphans.py",),
+        (f"{_LEDGER}test_abandoned_holds.py",),
     ),
     Mutant(
         "a settlement is given up while Postgres is away",

@@ -18,7 +18,7 @@ GATEWAY_MUTANTS = [
     Mutant(
         "nobody looks at a session when its WebSocket has ended",
         "billing/proxy/http/middleware.py",
-        "what a session holds is freed all the same\n                self._request_ended(call)",
+        "so that the session's hold is freed\n                self._request_ended(call)",
         "\n                pass",
         ("tests/unit/proxy/http/test_websocket_end.py",),
     ),
@@ -44,7 +44,7 @@ GATEWAY_MUTANTS = [
         (_EVENTS,),
     ),
     Mutant(
-        "a call of which nothing is heard is renewed for ever",
+        "a call without a success event is renewed forever",
         "billing/proxy/calls/open_calls.py",
         "return ended_at is not None and ended_at < deadline and not call.charges.resolving",
         "return False",

@@ -9,7 +9,7 @@ _LOCKS = "tests/concurrency/test_locks.py"
 _OPERATIONS = f"{_LEDGER}test_operations.py"
 _TABLE_GUARDS = f"{_LEDGER}test_guards.py"
 _REFUSES = f"{_LEDGER}test_books.py::TestTheDatabaseRefuses"
-_LANES = "tests/unit/ledger/test_lanes.py"
+_GROUP_COMMIT = "tests/unit/ledger/test_group_commit.py"
 _WEBHOOK = "tests/integration/webhooks/test_webhook.py"
 _FULFILMENT = "tests/integration/topups/test_fulfilment.py"
 _TABLES = "migrations/20261121000000_tables/migration.sql"
@@ -17,7 +17,7 @@ _GUARDS = "migrations/20261121000100_guards/migration.sql"
 _FUNCTIONS = "migrations/20261121000200_ledger_functions/migration.sql"
 _EXCHANGE = "migrations/20261121000300_ledger_fast_path/migration.sql"
 _GENERAL = "migrations/20261130000000_ledger_general_path/migration.sql"
-_LONE = "migrations/20261121100000_ledger_lone_path/migration.sql"
+_SINGLE = "migrations/20261121100000_ledger_lone_path/migration.sql"
 
 BALANCE = [
     Mutant(
@@ -36,7 +36,7 @@ BALANCE = [
     ),
     Mutant(
         "a single hold is admitted whatever is free",
-        _LONE,
+        _SINGLE,
         " AND wanted <= b.balance - b.held\n",
         "\n",
         (_TABLE_GUARDS,),
@@ -120,7 +120,7 @@ KEYS = [
         "billing/ledger/group_commit.py",
         "if self._queue[0].request.key in keys:",
         "if False:",
-        (_LANES,),
+        (_GROUP_COMMIT,),
     ),
     Mutant(
         "each delivery of an event is a new one",
@@ -177,7 +177,7 @@ LOCKS = [
     ),
     Mutant(
         "a single ending locks its hold before its account",
-        _LONE,
+        _SINGLE,
         "WHERE h.key = hold_key FOR NO KEY UPDATE OF b;",
         "WHERE h.key = hold_key;",
         (_LOCKS,),

@@ -22,7 +22,7 @@ CLONE_NEWNET = 0x40000000
 SWITCH = "switch"
 STREET = "10.77.0.1"  # where this process is
 _libc = ctypes.CDLL(None, use_errno=True)
-_NO_ORPHANS = ("setpriv", "--pdeathsig", "KILL")
+_DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Host:
         """Starts a program here; the host's end stops it, and so does ours, whatever happens."""
         with log.open("ab") as output:
             program = subprocess.Popen(
-                [*_NO_ORPHANS, *self.command(command)],
+                [*_DIES_WITH_PARENT, *self.command(command)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -106,7 +106,7 @@ def make_switch() -> None:
 
 def make_host(name: str, address: str) -> Host:
     """A host on the switch."""
-    holder = subprocess.Popen([*_NO_ORPHANS, "unshare", "--net", "sleep", "infinity"])
+    holder = subprocess.Popen([*_DIES_WITH_PARENT, "unshare", "--net", "sleep", "infinity"])
     host = Host(name, address, holder)
     _until_unshared(holder)
     ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(holder.pid))

@@ -117,7 +117,7 @@ class TestJoining:
     def test_a_key_that_is_refused_is_told_without_the_key_and_asked_for_again(self, start: Start) -> None:
         key = "hskey-auth-no-such-key-0123456789"
         alone = start({"TAILSCALE_AUTH_KEY": key})
-        alone.until("degraded", "did not take this gateway in")
+        alone.until("degraded", "could not join the tailnet")
         assert key not in alone.said()
         refused = alone.said().count("tailscale up: ")
         eventually(lambda: alone.said().count("tailscale up: ") > refused, JOINED_WITHIN_S)

@@ -44,7 +44,7 @@ class TestCheckSettings:
         settings = Settings(
             stripe_api_key=SecretStr("sk_test_1"), stripe_webhook_secret=SECRET, stripe_price_id="price_1"
         )
-        assert check_settings(settings) == ["STRIPE_PRICE_ID is set, but not used yet."]
+        assert check_settings(settings) == ["STRIPE_PRICE_ID is set but not used yet."]
 
     def test_a_wrong_price_rule_does_not_serve(self, tmp_path: Path) -> None:
         path = tmp_path / "prices.yaml"

@@ -20,7 +20,7 @@ const ENDINGS = {
   failed: "failed after it was sent: charged for the input",
   rejected: "stopped by a guardrail or limit after it was sent: charged for the input",
   priced_by_hand: "its cost was not known at first, and named later",
-  no_event: "its end was never heard: charged an estimate",
+  no_event: "no success event arrived: charged an estimate",
 };
 
 /** What a transaction was for. Facts that it does not have are left out, never guessed. */

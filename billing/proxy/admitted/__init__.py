@@ -1,1 +1,1 @@
-"""An admitted call as its stream or session sees it: the terms, the ledger, what usage can be believed."""
+"""An admitted call as its stream or session sees it: its terms, the ledger, and usage checks."""

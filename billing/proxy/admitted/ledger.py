@@ -1,4 +1,4 @@
-"""What calls ask of a ledger: that of enforcing mode, or shadow mode's in its place."""
+"""The ledger interface that calls use, implemented by the real ledger and by shadow mode's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from billing.ledger.schemas import Account, Entry, Hold, HoldRequest, Payer, Res
 
 
 class CallLedger(Protocol):
-    """What each promises and raises: billing/ledger/service.py."""
+    """Promises and errors of each method: billing/ledger/service.py."""
 
     async def account(self, payer: Payer) -> Account: ...
 

@@ -1,1 +1,1 @@
-"""One call's life: admission, the hold, what it came to, settlement."""
+"""The life of a call: admission, hold, ending, settlement."""

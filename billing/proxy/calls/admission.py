@@ -1,4 +1,4 @@
-"""Admits a call: who pays, the most it can cost, the hold. No hold, no call."""
+"""Admits a call: finds the payer and the maximum cost, and creates the hold. No hold, no call."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ATTEMPTS = 3  # to fit the output limit to a balance that other calls change me
 
 
 class Admissions:
-    """Decides whether a call may go on, and writes what was priced into its body."""
+    """Decides whether a call may proceed, and writes the priced limit into its body."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Admissions:
         self._sources = sources
 
     async def admit(self, call: Call, key: Key, body: Body, call_type: str) -> None:
-        """Sets aside the most the call can cost, or raises a BillingError: nothing is served then.
+        """Creates a hold for the call's maximum cost, or raises a BillingError: then nothing is served.
 
         May run twice for one request (LiteLLM retries its pre-call hooks with a fallback model after a rate
         limit); the second time resizes the hold.
@@ -66,28 +66,30 @@ class Admissions:
                 check_moderation(body, self._sources.router())
             return
         if call_type == TOOL_CALL and call.admission is not None:
-            return  # LiteLLM asks its hooks again, for the guardrails' sake, about what is held for already
-        check_retries(body)  # which LiteLLM reads from headers, too
+            return  # for guardrails LiteLLM calls its hooks again for a call that already has a hold
+        check_retries(body)  # LiteLLM also reads them from headers
         payer = payer_of(key, self._settings)
         prices = self._sources.prices.prices_for(payer, key.team_id)
-        bound, session_prices = await self._bound(call, body, call_type, prices)
-        detail = _detail(key, body, bound, call)
-        if bound.free:
-            if call.admission is None:  # else LiteLLM fell back to a free model: its hold is settled at 0
-                call.admission = await self._free(payer, bound, detail)
+        max_cost, session_prices = await self._max_cost(call, body, call_type, prices)
+        detail = _detail(key, body, max_cost, call)
+        if max_cost.free:
+            if (
+                call.admission is None
+            ):  # otherwise LiteLLM fell back to a free model: its hold is settled at 0
+                call.admission = await self._free(payer, max_cost, detail)
             return
-        plan = OutputPlan(bound, call_type, self._settings)
-        hold = await self._hold(call, payer, body, bound, plan, detail)
+        plan = OutputPlan(max_cost, call_type, self._settings)
+        hold = await self._hold(call, payer, body, max_cost, plan, detail)
         call.admission = Admission(
             payer=payer,
-            rule=bound.rule,
+            rule=max_cost.rule,
             free=False,
             hold_nanos=hold.amount_nanos,
-            input_charge_nanos=bound.input_charge_nanos,
+            input_charge_nanos=max_cost.input_charge_nanos,
             available_nanos=hold.available_nanos,
             detail=detail,
-            rules=CallRules(prices, bound.rules, bound.deployments),
-            output_tokens_max=bound.limited_tokens,
+            rules=CallRules(prices, max_cost.rules, max_cost.deployments),
+            output_tokens_max=max_cost.limited_tokens,
         )
         self._open_calls.add(call)
         if session_prices is not None:
@@ -95,17 +97,17 @@ class Admissions:
                 self._ledger, call, session_prices, self._settings, partial(cost_so_far, call)
             )
 
-    async def _bound(
+    async def _max_cost(
         self, call: Call, body: Body, call_type: str, prices: PriceRule | CallPrices
     ) -> tuple[MaxCost, RealtimePrices | None]:
-        """The most that the call can cost; for a session also what each of its responses can."""
+        """Returns the maximum cost of the call; for a session also the prices of its responses."""
         if call.is_websocket:
             return max_cost_of_session(with_key_fallbacks(body), self._sources.router(), prices)
         if call_type == TOOL_CALL:
             return max_cost_of_tool_call(body, self._sources.mcp_servers, prices), None
         if call_type == SEARCH:
             return max_cost_of_search(with_key_fallbacks(body), self._sources.router(), prices), None
-        bound = await max_cost_of(
+        max_cost = await max_cost_of(
             with_key_fallbacks(body),
             call_type=call_type,
             route=call.path,
@@ -113,13 +115,13 @@ class Admissions:
             rule=prices,
             settings=self._settings,
         )
-        return bound, None
+        return max_cost, None
 
-    async def _free(self, payer: Payer, bound: MaxCost, detail: Json) -> Admission:
+    async def _free(self, payer: Payer, max_cost: MaxCost, detail: Json) -> Admission:
         account = await self._ledger.account(payer)
         return Admission(
             payer=payer,
-            rule=bound.rule,
+            rule=max_cost.rule,
             free=True,
             hold_nanos=0,
             input_charge_nanos=0,
@@ -128,7 +130,7 @@ class Admissions:
         )
 
     async def _hold(
-        self, call: Call, payer: Payer, body: Body, bound: MaxCost, plan: OutputPlan, detail: Json
+        self, call: Call, payer: Payer, body: Body, max_cost: MaxCost, plan: OutputPlan, detail: Json
     ) -> Hold:
         output_tokens = plan.first_tokens
         refusal: InsufficientCredits | None = None
@@ -136,45 +138,47 @@ class Admissions:
             if refusal is not None:
                 output_tokens = plan.smaller_tokens(refusal)
             try:
-                hold = await self._take(call, payer, bound, output_tokens, detail)
+                hold = await self._take(call, payer, max_cost, output_tokens, detail)
             except InsufficientCredits as error:
                 refusal = error
                 self._credit_check.note(payer, error.available_nanos)
             else:
                 self._credit_check.note(payer, hold.available_nanos)
-                bound.write_limit(cast(dict[str, JsonValue], body), plan.limit(output_tokens))
+                max_cost.write_limit(cast(dict[str, JsonValue], body), plan.limit(output_tokens))
                 call.stream = plan.stream(self._ledger, call, output_tokens)
                 return hold
         assert refusal is not None
         raise plan.refused(refusal, "", output_tokens)
 
-    async def _take(self, call: Call, payer: Payer, bound: MaxCost, output_tokens: int, detail: Json) -> Hold:
-        amount_nanos = bound.amount_nanos(output_tokens)
+    async def _take(
+        self, call: Call, payer: Payer, max_cost: MaxCost, output_tokens: int, detail: Json
+    ) -> Hold:
+        amount_nanos = max_cost.amount_nanos(output_tokens)
         if call.admission is not None and not call.admission.free:
             return await self._ledger.resize(call.id, max(amount_nanos, call.admission.input_charge_nanos))
         request = HoldRequest(
             key=call.id,
             payer=payer,
             amount_nanos=amount_nanos,
-            no_event_charge_nanos=self._fallback(bound, amount_nanos),
+            no_event_charge_nanos=self._fallback(max_cost, amount_nanos),
             lease_s=self._settings.billing_hold_ttl_s,
-            detail={**detail, **rules_detail(bound.rule, bound.rules)},
+            detail={**detail, **rules_detail(max_cost.rule, max_cost.rules)},
         )
         return await self._ledger.hold(request)
 
-    def _fallback(self, bound: MaxCost, amount_nanos: int) -> int:
+    def _fallback(self, max_cost: MaxCost, amount_nanos: int) -> int:
         if self._settings.billing_charge_no_event == "nothing":
             return 0
-        return min(bound.input_charge_nanos, amount_nanos)
+        return min(max_cost.input_charge_nanos, amount_nanos)
 
 
-def _detail(key: Key, body: Body, bound: MaxCost, call: Call) -> Json:
+def _detail(key: Key, body: Body, max_cost: MaxCost, call: Call) -> Json:
     return {
-        "model": bound.model,
+        "model": max_cost.model,
         "route": call.path,
         "stream": body.get("stream") is True,
         "key_hash": key.token,
         "user_id": key.user_id,
         "team_id": key.team_id,
-        "output_tokens_limit": bound.output_tokens,
+        "output_tokens_limit": max_cost.output_tokens,
     }

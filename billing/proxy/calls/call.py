@@ -1,10 +1,10 @@
 """One HTTP request as billing sees it, and how LiteLLM's hooks find it.
 
 The middleware puts a `Call` into a ContextVar. LiteLLM copies the context into every task of the request and
-into its queued success event, so each hook reaches the same object. Our id is made here; LiteLLM's call id
-is not used: a client can choose it.
+into its queued success event, so all hooks reach the same object. Our id is created here; LiteLLM's call id
+is not used, since clients can choose it.
 
-What becomes of a call is kept in parts, by who writes them; everybody may read all of them.
+The facts of a call are grouped by who writes them; everyone may read all of them.
 """
 
 from __future__ import annotations
@@ -31,58 +31,58 @@ current_call: ContextVar[Call | None] = ContextVar("billing_call", default=None)
 
 @dataclass(slots=True)
 class Entry:
-    """What the door and the request guard found and did. They write it."""
+    """What the door and the request guard found and did, written by them."""
 
     exempt: bool = False  # neither read nor checked: the key of an admin or exempt user
     fields_checked: bool = False  # of a billed HTTP call
-    filters_headers: bool = False  # a provider sees only some of the client's headers
-    cache_namespace: str | None = None  # whose cached answers it may have; None: as LiteLLM does
+    filters_headers: bool = False  # providers only see some of the client's headers
+    cache_namespace: str | None = None  # whose cached answers it may get; None: as LiteLLM does
 
 
 @dataclass(slots=True)
 class Upstream:
-    """What LiteLLM did with the call. Its hooks and its HTTP client write it."""
+    """What LiteLLM did with the call, written by its hooks and its HTTP client."""
 
-    logging_obj: object | None = None  # LiteLLM's own, where it has made one
-    main_id: str | None = None  # LiteLLM's id of the call, where its own event brings it
-    may_be_bridged: bool = False  # LiteLLM may make a call with an id of its own of it
+    logging_obj: object | None = None  # LiteLLM's own, once it has created one
+    main_id: str | None = None  # LiteLLM's id of the call, if its own event has it
+    may_be_bridged: bool = False  # LiteLLM may turn it into a call with an id of its own
     dispatched: bool = False  # a provider was about to be called
-    client_set_timeout: bool = False  # the time that a provider had was the client's choice
+    client_set_timeout: bool = False  # the client chose the provider's time limit
     timed_out: bool = False  # a provider did not answer in time
-    rejected: bool = False  # a guardrail or limit of the gateway's said no, not a provider
+    rejected: bool = False  # refused by a guardrail or limit of the gateway, not by a provider
     answer_rejected: bool = False  # a provider answered, and LiteLLM then failed the call
-    recovered_cost: Decimal | None = None  # what LiteLLM says a failed stream used
+    recovered_cost: Decimal | None = None  # the usage of a failed stream according to LiteLLM
     recovered_from: Served = (None, None, None)  # whose stream that was
     provider_streams: list[httpx.Response] = field(default_factory=list)  # those opened for the call
 
 
 @dataclass(slots=True)
 class Delivery:
-    """What reached the client. The HTTP and WebSocket exchanges write it, and the door for who left early."""
+    """What reached the client, written by the HTTP and WebSocket exchanges and the door."""
 
     body_bytes: int = 0
     status: int | None = None
     client_gone: bool = False
-    in_full: bool = False  # the response was sent to its end
-    credit_ended: bool = False  # we ended it where the credit was
+    in_full: bool = False  # the complete response was sent
+    credit_ended: bool = False  # we ended it because the credit ran out
     ended_at: float | None = None  # `time.monotonic()` when the response was over
 
 
 @dataclass(slots=True)
 class Charges:
-    """How the call's charges stand. `Successes`, `AdditionalCharges` and `OpenCalls` write it."""
+    """The call's charges, written by `Successes`, `AdditionalCharges` and `OpenCalls`."""
 
-    success_received: bool = False  # the event of the call itself has come
+    success_received: bool = False  # the call's own event has arrived
     event_nanos: dict[str, int | None] = field(default_factory=dict)  # cost of each event; None: not priced
-    waiting: dict[str, Settlement] = field(default_factory=dict)  # additional ones, for the call's ending
+    waiting: dict[str, Settlement] = field(default_factory=dict)  # additional ones, until the call's ending
     resolving: bool = False  # an ending was chosen
 
 
 @dataclass(slots=True)
 class ShadowMarks:
-    """What shadow mode notes, which lets every call through."""
+    """What shadow mode records, which lets every call through."""
 
-    is_let_through: bool = False  # a session is not held to what was admitted
+    is_let_through: bool = False  # a session is not limited to what was admitted
     would_be_refused: bool = False
 
 
@@ -90,13 +90,13 @@ class ShadowMarks:
 class Call:
     """One request."""
 
-    path: str  # as LiteLLM reads it, once the route guard has seen it
+    path: str  # as LiteLLM reads it, after the route guard
     is_websocket: bool = False
     id: str = field(default_factory=lambda: f"call_{secrets.token_hex(16)}")
-    route: Route | None = None  # what is declared of the route, for a billed key (route guard)
-    refusal: BillingError | None = None  # by whoever refused the call
+    route: Route | None = None  # the declared route, for a billed key (route guard)
+    refusal: BillingError | None = None  # set by whoever refused the call
     admission: Admission | None = None  # pre-call hook, or shadow mode
-    stream: CreditedStream | None = None  # where the hold grows (pre-call hook; shadow mode drops it)
+    stream: CreditedStream | None = None  # its hold grows (pre-call hook; shadow mode drops it)
     session: RealtimeSession | None = None  # of a billed WebSocket (pre-call hook; shadow mode drops it)
     entry: Entry = field(default_factory=Entry)
     upstream: Upstream = field(default_factory=Upstream)
@@ -106,7 +106,7 @@ class Call:
 
     @property
     def success_pending(self) -> bool:
-        """Whether LiteLLM has queued a success event that has not reached us yet, or is about to."""
+        """Whether LiteLLM has queued, or is about to queue, a success event that has not arrived yet."""
         if self.charges.success_received:
             return False
         logging_obj = self.upstream.logging_obj
@@ -117,13 +117,13 @@ class Call:
 
     @property
     def counted_nanos(self) -> int | None:
-        """What a stream or session has cost by our own count, where we counted it."""
+        """The cost of a stream or session by our own count, if we counted it."""
         counted = self.stream or self.session
         return counted.likely_nanos if counted is not None else None
 
     @property
     def recovered_cost(self) -> Decimal | None:
-        """What LiteLLM says that a failed stream or a session used, where no success event says it."""
+        """The cost of a failed stream or session according to LiteLLM, without a success event."""
         if self.upstream.recovered_cost is not None or self.session is None:
             return self.upstream.recovered_cost
         return self.session.recovered_cost

@@ -1,7 +1,7 @@
-"""Turns away customers without credit before anything is made of their request.
+"""Refuses customers without credit before their request is processed.
 
-A hold is what decides (`admission.py`); this spares the work in front of it. It asks the ledger only about
-payers who had nothing left when they were last seen, so that a call that is paid for costs nothing more.
+The hold decides (`admission.py`); this saves the work before it. It only asks the ledger about payers who had
+nothing left when they were last seen, so calls that are paid for cost nothing more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from billing.proxy.max_cost.rules import rules_of
 from billing.settings import Settings
 
 SMALL_BYTES = 16 * 1024
-PAYERS_MAX = 100_000  # remembered; the one not seen for longest is forgotten
+PAYERS_MAX = 100_000  # remembered; the least recently seen is forgotten
 
 
 class CreditCheck:
@@ -34,7 +34,7 @@ class CreditCheck:
         self._has_credit: OrderedDict[Payer, bool] = OrderedDict()
 
     def note(self, payer: Payer, available_nanos: int) -> None:
-        """Remembers what was left to a payer after a hold, or when one was refused."""
+        """Records what a payer had left after a hold or a refused one."""
         self._has_credit[payer] = available_nanos > 0
         self._has_credit.move_to_end(payer)
         if len(self._has_credit) > PAYERS_MAX:
@@ -43,7 +43,7 @@ class CreditCheck:
     async def refuse_without_credit(self, key: Key | None, body: Mapping[str, object], size: int) -> None:
         """Raises InsufficientCredits for a large body of a payer with nothing available.
 
-        A small one costs little, and the refusal of its hold says how much credit the call needs.
+        A small one costs little, and the refusal of its hold tells how much credit the call needs.
         """
         payer = self._payer(key)
         if size <= SMALL_BYTES or key is None or payer is None or self._has_credit.get(payer):
@@ -56,22 +56,22 @@ class CreditCheck:
             raise InsufficientCredits(
                 "You have no credit left. Top up to make this call.",
                 available_nanos=account.available_nanos,
-                required_nanos=1,  # the least that a call can cost: what this one needs was not worked out
+                required_nanos=1,  # the minimum of any call: this one's cost was not computed
             )
 
     def _payer(self, key: Key | None) -> Payer | None:
         if key is None or self._settings.stripe_charge_by == "end_user_id":
-            return None  # whom a request names is read later
+            return None  # a payer named by the request is read later
         try:
             return payer_of(key, self._settings)
         except NoPayer:
             return None  # refused later, with the reason
 
     def _may_be_free(self, key: Key, payer: Payer, body: Mapping[str, object]) -> bool:
-        """Whether a deployment of the model that is asked for costs this payer nothing."""
+        """Whether a deployment of the requested model is free for this payer."""
         model = body.get("model")
         if model is None:
-            return True  # its path names it, or a tool
+            return True  # the model is in the path, or a tool is called
         try:
             router = cast(Router | None, self._router())
             deployments = deployments_of(router, model, key.team_id) if isinstance(model, str) else ()

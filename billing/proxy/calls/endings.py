@@ -1,11 +1,11 @@
-"""The table of endings: what a call costs by the way it ended (docs/explanation/endings.md).
+"""The table of endings: what a call costs depending on how it ended (docs/explanation/endings.md).
 
-Success events bring their own cost and are not decided here. `ending_at_request_end` decides the rest from
-what the middleware and the hooks saw, when the response is over.
+Success events contain their own cost and are not decided here. `ending_at_request_end` decides the rest, from
+what the middleware and the hooks saw, when the response has ended.
 
-A provider bills the input of a call that it did not answer in time. Where the time was the client's choice
-(`timeout` in the body, `x-litellm-timeout`), the call was cut by the client like any other before its first
-chunk; where it was the operator's, the call failed.
+Providers bill the input of a call even if they do not answer in time. If the client chose the time limit
+(`timeout` in the body, `x-litellm-timeout`), the call counts as cut by the client before its first chunk; if
+the operator chose it, the call failed.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ChargeEstimate:
-    """Nobody can say what the call cost: an estimate. `basis` says of what."""
+    """The cost is unknown: charges an estimate. `basis` says of what."""
 
     ending: Ending
     amount_nanos: int
-    basis: Literal["input", "count", "hold"]  # its input; what its stream had shown; all that was set aside
+    basis: Literal["input", "count", "hold"]  # its input; what its stream had shown; its hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,15 @@ class ChargeCost:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """An event is on its way, or nobody can know: the watchdog decides."""
+    """An event is pending, or nobody can know: the watchdog decides."""
 
 
-Cost = Decimal | float  # in major units, as LiteLLM has it
+Cost = Decimal | float  # in major units, from LiteLLM
 Decision = Release | ChargeEstimate | ChargeCost | Wait
 
 
 def ending_at_request_end(call: Call, admission: Admission, settings: Settings) -> Decision:
-    """Decides how an admitted call ended whose success event has not come by the end of its response."""
+    """Decides the ending of an admitted call without a success event by the end of its response."""
     if call.success_pending:
         return Wait()
     if call.upstream.timed_out and not _delivered(call):
@@ -79,7 +79,7 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
 
 
 def cut_by(call: Call) -> Ending:
-    """Who ended a stream before its end: its client, or we."""
+    """Returns who ended a stream early: its client, or billing."""
     return Ending.CREDIT_EXHAUSTED if call.delivery.credit_ended else Ending.CUT_MID_STREAM
 
 
@@ -92,13 +92,13 @@ def _timed_out(call: Call, admission: Admission, settings: Settings) -> Decision
 
 
 def _may_be_finished(call: Call) -> bool:
-    """Whether the stream went on to its own end, so that an event may still come."""
+    """Whether the stream reached its own end, so that an event may still arrive."""
     failed = call.stream is not None and call.stream.failed
     return call.delivery.in_full and not call.delivery.credit_ended and not failed
 
 
 def _delivered(call: Call) -> bool:
-    """Whether content went out: then a success or failure event names the usage, perhaps after the end."""
+    """Whether content was delivered: then a success or failure event has the usage, perhaps later."""
     return call.delivery.body_bytes > 0 and call.delivery.status is not None and call.delivery.status < 400
 
 

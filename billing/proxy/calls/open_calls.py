@@ -1,8 +1,8 @@
-"""The calls of this process that hold credit, from admission to resolution.
+"""Tracks the calls of this process with open holds, from admission to resolution.
 
-It keeps their leases alive, hands their endings to the settlement_queue, and forgets them when the ledger has
-answered. A call that nothing is heard of after its response is left alone after the watchdog's time: its
-lease runs out, and the sweeper ends it by the rule for "no event".
+It renews their leases, passes their endings to the settlement queue, and forgets them once the ledger has
+answered. A call without an event is given up after the watchdog's time: its lease expires, and the sweeper
+ends it by the rule for "no event".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EVENT_WITHIN_S = 1.0
 
 
 class OpenCalls:
-    """Registry of admitted, unresolved calls."""
+    """The registry of admitted, unresolved calls."""
 
     def __init__(self, ledger: CallLedger, settlement_queue: SettlementQueue, settings: Settings) -> None:
         self._ledger = ledger
@@ -43,15 +43,15 @@ class OpenCalls:
         return call.id in self._calls
 
     def add(self, call: Call) -> None:
-        """From here on the call's lease is renewed."""
+        """Adds a call; from now on its lease is renewed."""
         self._calls[call.id] = call
 
     def remove(self, call: Call) -> None:
-        """The ledger has its ending; or nobody will bring one, and the sweeper shall."""
+        """Removes a call: the ledger has its ending, or it is left to the sweeper."""
         self._calls.pop(call.id, None)
 
     def settle(self, call: Call, settlement: Settlement) -> None:
-        """A cost is known: charge it, whatever was decided before."""
+        """Charges a known cost, whatever was decided before."""
         call.charges.resolving = True
         self._settlement_queue.submit(
             call.id, lambda: self._ledger.settle(settlement), lambda: self.remove(call)
@@ -60,9 +60,9 @@ class OpenCalls:
     def settle_unless_confirmed(
         self, call: Call, settlement: Settlement, on_decided: Callable[[], None]
     ) -> None:
-        """Gives a success event a moment to come, which LiteLLM does not announce for all streams.
+        """Waits a moment for a success event, which LiteLLM does not announce for all streams.
 
-        Where none came, runs `on_decided` and charges the settlement.
+        If none arrives, runs `on_decided` and charges the settlement.
         """
 
         async def resolve() -> Resolution | None:
@@ -80,14 +80,14 @@ class OpenCalls:
         self._settlement_queue.submit(call.id, resolve, done)
 
     def release(self, call: Call, ending: Ending) -> None:
-        """The call costs nothing."""
+        """Ends the call at no cost."""
         call.charges.resolving = True
         self._settlement_queue.submit(
             call.id, lambda: self._ledger.release(call.id, ending), lambda: self.remove(call)
         )
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
-        """Another priced event of the same call, under a provider call of its own: one more charge."""
+        """Charges another priced event of the same call, which has a provider call of its own."""
         entry = additional_charge(settlement, admission.payer, event_id)
 
         async def post() -> None:
@@ -96,7 +96,7 @@ class OpenCalls:
         self._settlement_queue.submit(call.id, post, lambda: None)
 
     def running(self) -> list[str]:
-        """Ids of the calls whose lease is to be renewed: not those that the watchdog gives up."""
+        """Returns the ids of calls whose lease is to be renewed, without those that the watchdog gives up."""
         deadline = self._given_up_before()
         return [call.id for call in self._calls.values() if not _given_up(call, deadline)]
 
@@ -104,7 +104,7 @@ class OpenCalls:
         return time.monotonic() - self._settings.billing_watchdog_s
 
     async def renew_leases(self) -> None:
-        """Renews the leases of all running calls in one statement. A failure is tried again next time."""
+        """Renews the leases of all running calls in one statement. Failures are retried next time."""
         keys = self.running()
         try:
             await self._ledger.renew(keys, self._settings.billing_hold_ttl_s)
@@ -116,7 +116,7 @@ class OpenCalls:
 
     async def _give_up(self, call: Call) -> None:
         """Leaves a call to the sweeper, which charges at least what its stream had shown."""
-        logger.warning("call %s ended without any event; its lease runs out and the rule applies", call.id)
+        logger.warning("call %s ended without any event; its lease will expire and the rule applies", call.id)
         self.remove(call)
         shown_nanos = call.counted_nanos
         if (

@@ -1,8 +1,8 @@
-"""How much output a call's hold covers: all that it may write, or the first portion of a stream that grows.
+"""Decides how much output a call's hold covers: all of it, or the first portion of a growing stream.
 
-A hold that covers everything is priced by the limit that goes into the request: a balance too small for a
-client's own limit refuses the call, and shortens the limit of a client that named none. A growing hold needs
-neither: the stream ends where the credit does (ADR 0007).
+A hold that covers everything is priced by the limit in the request: a balance too small for a client's own
+limit refuses the call, and shortens the limit of a client that set none. A growing hold needs neither: the
+stream ends when the credit runs out (ADR 0007).
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from billing.settings import Settings
 
 
 class OutputPlan:
-    """The output of one call, as its hold is to cover it."""
+    """The output of one call that its hold covers."""
 
-    def __init__(self, bound: MaxCost, call_type: str, settings: Settings) -> None:
-        self._bound = bound
+    def __init__(self, max_cost: MaxCost, call_type: str, settings: Settings) -> None:
+        self._max_cost = max_cost
         self._settings = settings
         self._dialect = dialect_named(call_type)
 
     @property
     def grows(self) -> bool:
-        """Whether the hold may begin with a portion: the stream shows all that is billed, and we read it."""
+        """Whether the hold may begin with a portion: the stream shows all billed output, readable for us."""
         return (
             self._settings.billing_stream_hold == "growing"
-            and self._bound.streamed is not None
+            and self._max_cost.streamed is not None
             and self._dialect is not None
-            and self._bound.output_tokens > self._settings.billing_stream_portion_tokens
+            and self._max_cost.output_tokens > self._settings.billing_stream_portion_tokens
         )
 
     @property
     def first_tokens(self) -> int:
-        """Output tokens that the hold is first asked to cover."""
-        return self._settings.billing_stream_portion_tokens if self.grows else self._bound.output_tokens
+        """The output tokens that the first hold covers."""
+        return self._settings.billing_stream_portion_tokens if self.grows else self._max_cost.output_tokens
 
     def smaller_tokens(self, refusal: InsufficientCredits) -> int:
-        """What the balance covers instead. Raises InsufficientCredits where that is too little."""
-        bound = self._bound
-        affordable = bound.affordable_output_tokens(refusal.available_nanos)
-        if bound.output_limit_field is None:
+        """Returns what the balance covers instead. Raises InsufficientCredits if that is too little."""
+        max_cost = self._max_cost
+        affordable = max_cost.affordable_output_tokens(refusal.available_nanos)
+        if max_cost.output_limit_field is None:
             raise self.refused(refusal, "") from refusal
-        if bound.client_set_limit and not self.grows:
+        if max_cost.client_set_limit and not self.grows:
             hint = f" It would cover an output of {affordable} tokens." if affordable > 0 else ""
             raise self.refused(refusal, hint) from refusal
-        smallest = min(self._settings.billing_output_tokens_min, bound.output_tokens)
+        smallest = min(self._settings.billing_output_tokens_min, max_cost.output_tokens)
         if affordable < smallest:
             raise self.refused(refusal, "", smallest) from refusal
         return min(affordable, self.first_tokens)
@@ -56,22 +56,22 @@ class OutputPlan:
     def refused(
         self, refusal: InsufficientCredits, hint: str, output_tokens: int | None = None
     ) -> InsufficientCredits:
-        """The refusal in the call's own figures."""
-        required_nanos = self._bound.amount_nanos(output_tokens)
+        """Builds the refusal with the call's own figures."""
+        required_nanos = self._max_cost.amount_nanos(output_tokens)
         return InsufficientCredits(
-            f"This call to {self._bound.model} may cost up to {format_nanos(required_nanos)}, and "
-            f"{format_nanos(max(refusal.available_nanos, 0))} is available.{hint} Top up to go on.",
+            f"This call to {self._max_cost.model} may cost up to {format_nanos(required_nanos)}, and "
+            f"{format_nanos(max(refusal.available_nanos, 0))} is available.{hint} Top up to continue.",
             available_nanos=refusal.available_nanos,
             required_nanos=required_nanos,
         )
 
     def limit(self, covered_tokens: int) -> int:
-        """The output limit to write into the request."""
-        return self._bound.output_tokens if self.grows else covered_tokens
+        """Returns the output limit to write into the request."""
+        return self._max_cost.output_tokens if self.grows else covered_tokens
 
     def stream(self, ledger: CallLedger, call: Call, covered_tokens: int) -> CreditedStream | None:
-        """What watches the answer if it is streamed; None where we do not read its events."""
+        """Returns the credit control of a streamed answer; None if we cannot read its events."""
         if self._dialect is None:
             return None
-        hold = GrowingHold(ledger, call, self._bound, covered_tokens, self._settings)
+        hold = GrowingHold(ledger, call, self._max_cost, covered_tokens, self._settings)
         return CreditedStream(self._dialect, hold)

@@ -1,4 +1,4 @@
-"""Who pays for a call. The key alone says so: body `user`, headers and metadata are labels."""
+"""Finds the payer of a call from the key alone: body `user`, headers and metadata are labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VIEWER_ROLES = frozenset({"proxy_admin", "proxy_admin_viewer"})
 
 
 class Key(Protocol):
-    """What billing reads of LiteLLM's `UserAPIKeyAuth`."""
+    """The part of LiteLLM's `UserAPIKeyAuth` that billing reads."""
 
     token: str | None
     user_id: str | None
@@ -25,14 +25,14 @@ class Key(Protocol):
 
 
 def role_of(key: Key) -> str:
-    """LiteLLM's role as its plain word; empty where the key has none."""
+    """Returns LiteLLM's role as a plain word; empty if the key has none."""
     return str(getattr(key.user_role, "value", key.user_role) or "")
 
 
 def is_exempt(key: Key, settings: Settings) -> bool:
-    """Whether calls of this key are neither billed nor restricted: proxy admins, and whom settings name.
+    """Whether calls of this key are neither billed nor restricted: proxy admins, and users named in settings.
 
-    Key metadata is not asked: LiteLLM lets users write the metadata of keys they make themselves.
+    Key metadata is ignored: LiteLLM lets users write the metadata of keys they create themselves.
     """
     if role_of(key) in ADMIN_ROLES:
         return True
@@ -40,14 +40,14 @@ def is_exempt(key: Key, settings: Settings) -> bool:
 
 
 def payer_of(key: Key, settings: Settings) -> Payer:
-    """The customer that the key's calls are billed to, by STRIPE_CHARGE_BY. Raises NoPayer."""
+    """Returns the customer that the key's calls are billed to, by STRIPE_CHARGE_BY. Raises NoPayer."""
     charge_by = settings.stripe_charge_by
     if charge_by == "end_user_id":
         return Payer("end_user_id", _end_user(key))
     identity = {"user_id": key.user_id, "team_id": key.team_id, "api_key": key.token}[charge_by]
     if not identity:
         raise NoPayer(
-            f"This key belongs to no {charge_by.removesuffix('_id')}, so nobody can be billed for its calls. "
+            f"This key has no {charge_by.removesuffix('_id')}, so nobody can be billed for its calls. "
             f"Ask the operator for a key with a {charge_by}."
         )
     return Payer(charge_by, identity)
@@ -56,7 +56,7 @@ def payer_of(key: Key, settings: Settings) -> Payer:
 def _end_user(key: Key) -> str:
     if key.metadata.get(TRUSTED_BACKEND) is not True:
         raise NoPayer(
-            "STRIPE_CHARGE_BY=end_user_id bills whom the request names, so it takes a key whose metadata "
+            "STRIPE_CHARGE_BY=end_user_id bills whom the request names, so it requires a key whose metadata "
             f"says {TRUSTED_BACKEND}: true."
         )
     if not key.end_user_id:

@@ -1,4 +1,4 @@
-"""Ends the calls that no success event will end, when their response is over (`endings.py` decides how)."""
+"""Ends calls without a success event when their response has ended (`endings.py` decides how)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WHY = {
 
 
 class RequestEnds:
-    """Hands the endings that are known at the end of a response to the open calls."""
+    """Passes endings that are known at the end of a response to the open calls."""
 
     def __init__(self, open_calls: OpenCalls, settings: Settings) -> None:
         self._open_calls = open_calls
@@ -41,10 +41,10 @@ class RequestEnds:
         self._settings = settings
 
     def request_ended(self, call: Call) -> None:
-        """The response is over: resolve what no event will resolve.
+        """Resolves a call that no event will resolve, at the end of its response.
 
-        With its ending, what waited for it is charged. A sweeper needs no such thing: it finds all provider
-        calls in LiteLLM's log.
+        Its ending also charges the events that waited for it. The sweeper does not need this: it finds all
+        provider calls in LiteLLM's log.
         """
         call.delivery.ended_at = time.monotonic()
         admission = call.admission

@@ -1,4 +1,4 @@
-"""What LiteLLM would charge for a session if it ended now: by the functions that it will use at its end."""
+"""Computes what LiteLLM would charge for a session if it ended now, with LiteLLM's own functions."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ logger = logging.getLogger(__name__)
 
 
 class _Logging(Protocol):
-    """What we use of LiteLLM's `Logging`."""
+    """The part of LiteLLM's `Logging` that we use."""
 
     def normalize_logging_result(self, result: object) -> object: ...
     def response_cost_calculator(self, result: object) -> float | None: ...
 
 
 def cost_so_far(call: Call, events: list[dict[str, object]]) -> float | None:
-    """The cost of `session.created` and `response.done` events, major units; None where LiteLLM has none."""
+    """Returns the cost of `session.created` and `response.done` events in major units; None if unknown."""
     if call.upstream.logging_obj is None:
         return None
     log = cast(_Logging, call.upstream.logging_obj)
     try:
         cost = log.response_cost_calculator(log.normalize_logging_result(list(events)))
-    except Exception as error:  # noqa: BLE001 - LiteLLM's calculators raise bare exceptions; ours bounds it then
+    except Exception as error:  # noqa: BLE001 - LiteLLM raises bare exceptions; our maximum applies then
         logger.warning("LiteLLM cannot price session %s yet: %s", call.id, error)
         return None
     used = any(_tokens(event) for event in events)

@@ -1,4 +1,4 @@
-"""BILLING_MODE=shadow, LiteLLM's side: looks at calls as enforcing mode would, and lets every one through."""
+"""BILLING_MODE=shadow, LiteLLM's side: evaluates calls like enforcing mode and lets all of them through."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Shadow:
-    """Asks the admissions of enforcing mode about a copy of each call, and writes down what they say."""
+    """Runs enforcing mode's admission on a copy of each call, and records the result."""
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._settings = settings
@@ -46,13 +46,13 @@ class Shadow:
         )
 
     def look_with(self, admissions: Admissions, open_calls: OpenCalls, prices: Pricing) -> None:
-        """Whom to ask; they are made with `ledger`, and so after this."""
+        """Sets the admissions to use; they are created with `ledger`, so after this object."""
         self._admissions = admissions
         self._open_calls = open_calls
         self._prices = prices
 
     def jobs(self) -> tuple[Repeated, ...]:
-        """What was seen is written down, and forgotten when it is old."""
+        """Writes records, and deletes old ones."""
         days = self._settings.billing_holds_keep_days
         return (
             Repeated("writing shadow calls", _WRITE_S, self._write),
@@ -60,7 +60,7 @@ class Shadow:
         )
 
     async def stop(self) -> None:
-        """Writes what is left."""
+        """Writes the remaining records."""
         await self.ledger.close()
         try:
             await self._recorder.flush()
@@ -72,7 +72,7 @@ class Shadow:
         await self._recorder.flush()
 
     async def look(self, call: Call, key: Key, body: Mapping[str, object], call_type: str) -> None:
-        """Notes what enforcing mode would do with a call. Changes nothing of it, and never raises."""
+        """Records what enforcing mode would do with a call. Does not change the call, and never raises."""
         if call.shadow.would_be_refused:
             return
         copy = {name: dict(value) if type(value) is dict else value for name, value in body.items()}
@@ -80,16 +80,16 @@ class Shadow:
             refuse_non_finite(copy)
             await self._admissions.admit(call, key, copy, call_type)
         except Unavailable as error:
-            logger.warning("shadow mode could not look at call %s: %s", call.id, error)
+            logger.warning("shadow mode could not evaluate call %s: %s", call.id, error)
         except BillingError as refusal:
             self.refuse(call, key, body, refusal)
-        except Exception:  # whatever is wrong with us, this mode lets the call through
-            logger.exception("shadow mode could not look at call %s", call.id)
-        call.stream = call.session = None  # they end a stream for want of credit
+        except Exception:  # whatever fails, this mode lets the call through
+            logger.exception("shadow mode could not evaluate call %s", call.id)
+        call.stream = call.session = None  # they would end a stream when the credit runs out
         call.shadow.is_let_through = True
 
     def refuse(self, call: Call, key: Key, body: object, refusal: BillingError) -> None:
-        """Notes a refusal, and from here on what the call costs all the same."""
+        """Records a refusal, and from now on the cost of the call."""
         call.shadow.would_be_refused = True
         asked = body.get("model") if isinstance(body, Mapping) else None
         model = asked if isinstance(asked, str) and asked else None
@@ -123,7 +123,7 @@ class Shadow:
 
 
 class ModeHeader:
-    """Says on every response that nothing is charged: shadow mode is never silently on."""
+    """Marks every response in shadow mode, so that the mode is never on unnoticed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What a call's admission asks of the rest: LiteLLM's router and MCP servers, the price rules in force."""
+"""What a call's admission needs: LiteLLM's router and MCP servers, and the current price rules."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from billing.proxy.max_cost.mcp import McpServers
 
 
 class RouterSource(Protocol):
-    """Gives LiteLLM's current router; it is replaced when models change."""
+    """Returns LiteLLM's current router, which is replaced when models change."""
 
     def __call__(self) -> object: ...
 
 
 class Pricing(Protocol):
-    """Gives the rules in force for a customer and a team, without waiting for anything."""
+    """Returns the current rules for a customer and a team without waiting."""
 
     def prices_for(self, payer: Payer, team_id: str | None) -> PriceRule | CallPrices: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All of them."""
+    """All of these sources."""
 
     router: RouterSource
     mcp_servers: McpServers

@@ -1,4 +1,4 @@
-"""What a success event of LiteLLM means in money."""
+"""Turns LiteLLM's success events into charges."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from billing.settings import CacheHitCharge, FailedCallCharge
 
 logger = logging.getLogger(__name__)
 
-_BROKEN_OFF = "broken_off"  # beside the ids of events
-_NOTHING = PriceRule(free=True, id="nothing")  # what is free by declaration or by setting, not by a rule
+_BROKEN_OFF = "broken_off"  # used next to event ids
+_NOTHING = PriceRule(free=True, id="nothing")  # free by declaration or setting, not by a rule
 
 
 class Successes:
@@ -39,12 +39,12 @@ class Successes:
         self._additional = AdditionalCharges(open_calls)
         self._cache_hits = cache_hits
         self._cut_before_first = cut_before_first
-        self.without_call = 0  # events of background work, which no customer caused: counted, never charged
+        self.without_call = 0  # background events, caused by no customer: counted, never charged
 
     def charge(self, call: Call | None, event: SuccessEvent) -> bool:
-        """Charges the event once. The same provider call again is a duplicate, another one costs more.
+        """Charges the event once. A repeat of the same provider call is ignored, another one costs more.
 
-        Returns whether it is the customer's: background work of the operator's is counted, and never charged.
+        Returns whether it is the customer's: background work of the operator is counted and never charged.
         """
         if call is None or call.admission is None:
             self.without_call += 1
@@ -70,7 +70,7 @@ class Successes:
                 self._keep_what_broke_off(call, admission, event, settlement)
             self._open_calls.settle(call, settlement)
         else:
-            further = replace(rule, fee_nanos=0, floor_nanos=0)  # a call pays them once
+            further = replace(rule, fee_nanos=0, floor_nanos=0)  # each call pays them only once
             self._additional.keep(call, event.id, self._settlement(call, admission, event, further))
         if call.charges.success_received or call.charges.resolving:
             self._additional.charge_kept(call, admission)
@@ -83,11 +83,11 @@ class Successes:
         basis, cost, rule = self._priced(event, rule, is_declared_free)
         counted_nanos = call.counted_nanos
         if cost == 0 and basis == "provider_cost" and counted_nanos:
-            cost = None  # no tokens, says LiteLLM, of a stream that we saw pass
+            cost = None  # LiteLLM reports no tokens for a stream that we saw pass
         charged = admission.charged_call(call.id, event.group)
         facts = {**event.facts, "model": charged.model}
         if basis == "provider_cost" and (why := _why_not_believed(call, admission, event, rule, cost)):
-            logger.warning("call %s: its usage is not believed: %s", call.id, why)
+            logger.warning("call %s: implausible usage: %s", call.id, why)
             cost, facts["implausible_usage"] = None, why
         ending = Ending.FINISHED_FREE if rule.free else _ending_of(call, event)
         try:
@@ -119,7 +119,7 @@ class Successes:
     def _priced(
         self, event: SuccessEvent, rule: PriceRule, is_declared_free: bool
     ) -> tuple[Basis, object, PriceRule]:
-        """What is charged for, what that cost (None: not known), and the rule to apply."""
+        """Returns what to charge for, its cost (None: unknown), and the rule to apply."""
         if is_declared_free:
             return "free_model", 0, _NOTHING
         if rule.free:
@@ -151,7 +151,7 @@ class Successes:
 def _why_not_believed(
     call: Call, admission: Admission, event: SuccessEvent, rule: PriceRule, cost: object
 ) -> str | None:
-    """Why what the provider reported, as LiteLLM has it, is no basis of a charge; None where it is one."""
+    """Returns why the reported usage cannot be charged; None if it can."""
     if call.session is not None and call.session.implausible_usage is not None:
         return call.session.implausible_usage
     known = Surroundings(
@@ -164,21 +164,21 @@ def _why_not_believed(
     try:
         is_absurd = cost is not None and is_absurd_charge(charge_nanos_of(cost, rule), admission.hold_nanos)
     except InvalidAmount:
-        return None  # no amount at all: told by whoever charges it
+        return None  # not an amount at all: the charging code reports it
     return "the cost is many times the most that the call could cost" if is_absurd else None
 
 
 def _left_before_anything(call: Call, event: SuccessEvent) -> bool:
-    """Whether the event is of a stream whose client left before its first piece.
+    """Whether the event is of a stream whose client disconnected before the first chunk.
 
-    LiteLLM 1.108 sends one, with a usage that it has guessed: the provider reported none.
+    LiteLLM 1.108 sends one with an estimated usage: the provider reported none.
     """
     left = call.delivery.client_gone and call.delivery.body_bytes == 0 and not call.is_websocket
     return left and event.is_streamed and call.stream is not None and call.counted_nanos is None
 
 
 def _ending_of(call: Call, event: SuccessEvent) -> Ending:
-    if call.is_websocket:  # to leave is how a session ends
+    if call.is_websocket:  # leaving is how a session ends
         return cut_by(call) if call.delivery.credit_ended else Ending.FINISHED
     if not (event.is_streamed and (event.is_cut or call.delivery.client_gone or call.delivery.credit_ended)):
         return Ending.FINISHED
@@ -186,7 +186,7 @@ def _ending_of(call: Call, event: SuccessEvent) -> Ending:
 
 
 def _ending_without_cost(call: Call, counted_nanos: int | None) -> Ending:
-    """A stream that was cut costs what it showed, also where LiteLLM sends an event without a cost for it."""
+    """A stream that was cut costs what it showed, even if LiteLLM sends an event without a cost."""
     is_cut = call.delivery.client_gone or call.delivery.credit_ended
     if counted_nanos and is_cut and not call.is_websocket:
         return cut_by(call)

@@ -1,4 +1,4 @@
-"""What a success event of LiteLLM says, in our words (`litellm/success_events.py` translates it)."""
+"""A LiteLLM success event in our own terms (translated by `litellm/success_events.py`)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Served = tuple[str | None, str | None, str | None]  # group, deployment id, prov
 
 @dataclass(frozen=True, slots=True)
 class SuccessEvent:
-    """One provider call that LiteLLM reports as finished. What it does not say is None."""
+    """A provider call that LiteLLM reports as finished. Missing information is None."""
 
-    id: str  # LiteLLM's of the provider call; one that comes again is the same event
-    group: str | None  # of models, as LiteLLM's router calls it
+    id: str  # LiteLLM's id of the provider call; the same id is the same event
+    group: str | None  # LiteLLM's model group
     deployment_id: str | None
     provider: str | None
     is_chat: bool
     is_streamed: bool
-    is_cut: bool  # LiteLLM saw that the client had left
+    is_cut: bool  # LiteLLM saw the client disconnect
     is_cached: bool  # answered from LiteLLM's cache
-    cost: object  # in major units, as LiteLLM has it: not checked yet; None where it knows none
-    saved_cost: object  # likewise: what an answer from the cache would have cost
-    usage: Mapping[str, object]  # in the names of whatever API reported it
-    context_tokens_max: int | None  # that the model takes
+    cost: object  # LiteLLM's cost in major units, not validated yet; None if unknown
+    saved_cost: object  # likewise: what a cached answer would have cost
+    usage: Mapping[str, object]  # in the names of the API that reported it
+    context_tokens_max: int | None  # the model's context
     facts: Json  # what a charge stores of the event
 
     @property
     def served(self) -> Served:
-        """Which deployment answered."""
+        """The deployment that answered."""
         return self.group, self.deployment_id, self.provider

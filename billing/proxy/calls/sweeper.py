@@ -1,6 +1,6 @@
-"""Ends the calls that nobody renews any more: their process died, or their event was lost.
+"""Ends abandoned calls: their process died, or their event was lost.
 
-Safe on any number of replicas: the ledger ends a hold only while it is open and its lease is over.
+Safe on any number of replicas: the ledger only ends open holds with an expired lease.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from billing.prices.settlement import call_of_hold, estimated_settlement, priced
 logger = logging.getLogger(__name__)
 
 _BATCH_MAX = 200
-_UNREADABLE = (  # to anybody, at any time: no table of LiteLLM's, another version's, or no right to it
+_UNREADABLE = (  # permanently: the table is missing, from another version, or not accessible
     psycopg.errors.UndefinedTable,
     psycopg.errors.UndefinedColumn,
     psycopg.errors.InsufficientPrivilege,
@@ -50,7 +50,7 @@ class SpendLog:
 
 
 class Sweeper:
-    """Ends open holds whose lease is over."""
+    """Ends open holds whose lease has expired."""
 
     def __init__(self, ledger: Ledger, pool: Pool) -> None:
         self._ledger = ledger
@@ -58,9 +58,9 @@ class Sweeper:
         self._spend_log_of_call = load_statements("billing.proxy.calls")["spend_log_of_call"]
 
     async def sweep(self) -> int:
-        """Ends up to 200 holds. Returns how many it looked at; Unavailable ends it early.
+        """Ends up to 200 holds. Returns how many it processed; Unavailable ends it early.
 
-        One that cannot be ended is logged and counted, and tried again next time.
+        A hold that cannot be ended is logged and counted, and retried next time.
         """
         holds = await self._ledger.due(_BATCH_MAX)
         for hold in holds:
@@ -71,7 +71,7 @@ class Sweeper:
             except BillingError as error:
                 SWEPT.labels("failed").inc()
                 logger.error("call %s could not be ended: %s", hold.key, error)
-            except Exception:  # whatever is wrong with one hold, it must not keep those behind it
+            except Exception:  # a problem with one hold must not block those behind it
                 SWEPT.labels("failed").inc()
                 logger.exception("call %s could not be ended", hold.key)
             else:
@@ -79,7 +79,7 @@ class Sweeper:
         return len(holds)
 
     async def end(self, key: str) -> bool:
-        """Ends one hold if its lease is over. Returns whether it has ended. Raises NotFound."""
+        """Ends one hold if its lease has expired. Returns whether it has ended. Raises NotFound."""
         hold = await self._ledger.hold_of(key)
         if hold.status is HoldStatus.OPEN and hold.lease_expires_at <= datetime.now(UTC):
             await self._end(hold)
@@ -87,9 +87,9 @@ class Sweeper:
         return hold.status is not HoldStatus.OPEN
 
     async def recover(self, key: str) -> bool:
-        """Replaces the estimate that an ended call was charged by what LiteLLM's spend log says it cost.
+        """Replaces the estimated charge of an ended call by the cost in LiteLLM's spend log.
 
-        Returns False where the log says nothing that can be charged. Raises NotFound, KeyConflict.
+        Returns False if the log has no chargeable cost. Raises NotFound, KeyConflict.
         """
         hold = await self._ledger.hold_of(key)
         logs = [log for log in await self._spend_logs(hold) if _is_cost(log)]
@@ -124,7 +124,7 @@ class Sweeper:
         except _UNREADABLE as error:
             logger.error("LiteLLM's spend logs cannot be read, so calls end without them: %s", error)
             return []
-        except psycopg.errors.QueryCanceled:  # of this one; others may be quicker to find
+        except psycopg.errors.QueryCanceled:  # only of this query; others may be found faster
             raise
         except psycopg.OperationalError as error:
             raise LedgerUnavailable("LiteLLM's spend logs cannot be reached.") from error
@@ -133,7 +133,7 @@ class Sweeper:
 def _is_cost(log: SpendLog) -> bool:
     """Whether a logged spend can be charged.
 
-    LiteLLM's column is a float, so it may be negative or NaN, and it is 0 where LiteLLM knew no price.
+    LiteLLM's column is a float, so it may be negative or NaN, and it is 0 if LiteLLM knew no price.
     """
     cost = Decimal(log.spend)
     unpriced = cost == 0 and log.total_tokens and log.status != "failure" and log.cache_hit != "True"
@@ -167,5 +167,5 @@ def _logged(hold: Hold, logs: list[SpendLog]) -> Settlement:
             "prompt_tokens": last.prompt_tokens,
             "completion_tokens": last.completion_tokens,
         },
-        is_waived=not cost,  # an answer from the cache, or a failure
+        is_waived=not cost,  # a cached answer, or a failure
     )

@@ -1,1 +1,1 @@
-"""The ASGI layers around LiteLLM's app: the door, each response and WebSocket as it passes, refusals."""
+"""The ASGI layers around LiteLLM's app: checks of requests, responses and WebSockets, and refusals."""

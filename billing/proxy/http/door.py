@@ -1,9 +1,9 @@
-"""Where a request comes in: what is refused here has cost no more than reading it, and LiteLLM never saw it.
+"""Checks requests before LiteLLM sees them, so that refusing one costs no more than reading it.
 
-Who asks is known from the headers, before the body is read. A stranger gets a small body or none; a customer
-one plain JSON document or form within limits, whose fields are checked, and nothing at all without credit.
-LiteLLM is given exactly the bytes that were checked, and what they were parsed to. Admins and exempt users
-are let through as they are.
+The caller is known from the headers, before the body is read. Unauthenticated callers may send a small body
+at most; customers one JSON document or form within limits, whose fields are checked, and nothing without
+credit. LiteLLM receives exactly the bytes that were checked, and their parsed form. Requests of admins and
+exempt users pass unchecked.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ from billing.proxy.routes.matching import checked_route, is_ours, needs_key, pre
 from billing.proxy.routes.route import Handling, Route
 from billing.settings import Settings
 
-STRANGER_BYTES_MAX = 256 * 1024  # logins, OAuth, SAML: what is asked for without a key
-STRANGERS_BYTES_MAX = 64 * 1024 * 1024  # of all strangers' bodies that arrive at once
+STRANGER_BYTES_MAX = 256 * 1024  # logins, OAuth, SAML: requests without a key
+STRANGERS_BYTES_MAX = 64 * 1024 * 1024  # of all unauthenticated bodies that are arriving at the same time
 _OF_STRANGERS = StructureLimits(nodes_max=2_000, elements_max=10_000, depth_max=50)
 _WITH_FILES = frozenset({"transcription", "aimage_edit", "aocr"})
 _WITH_A_FILE = frozenset({"transcription", "aocr"})
-CLIENT_CLOSED_REQUEST = 499  # nginx's word for it; nobody reads the answer
+CLIENT_CLOSED_REQUEST = 499  # nginx's status code; nobody reads the response
 
 
 class Door:
-    """Wraps LiteLLM's app. `with_cors` gives a refusal the headers by which browsers let their pages read it.
+    """An ASGI middleware that checks requests. `with_cors` adds headers that let browsers read a refusal.
 
-    In shadow mode calls are let through as they come; what makes keys is read as strictly as ever.
+    In shadow mode calls pass unchecked; requests that create keys are checked as usual.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Door:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request in, or refuses it."""
+        """Admits or refuses a request."""
         call = current_call.get()
         if scope["type"] != "http" or call is None:
             await self._app(scope, receive, send)
@@ -100,7 +100,7 @@ class Door:
             await self._app(scope, receive, send)
 
     async def _enter(self, call: Call, request: Request, receive: Receive) -> Receive:
-        """The messages that LiteLLM may receive of this request. Raises BillingError for what is refused."""
+        """Returns a `receive` with the messages that LiteLLM may see. Raises BillingError to refuse."""
         path, method = path_of(request), request.method
         if is_ours(path):
             return receive
@@ -130,7 +130,7 @@ class Door:
         structure = Structure(_OF_STRANGERS)
         body = await read_body(receive, request.headers, limits, self._strangers_budget, structure.feed)
         if body.count(b"&") > PARTS_MAX or body.count(b"\n--") > PARTS_MAX:
-            raise TooLarge(f"A form has {PARTS_MAX} fields at most.")
+            raise TooLarge(f"A form may have at most {PARTS_MAX} fields.")
         login = route if route is not None and not route.needs_key else None
         if login is not None or (body and is_json(request.headers)):
             document = parse_document(body, structure)
@@ -138,7 +138,7 @@ class Door:
             if login is not None:
                 check_fields(login, document, is_form=False)
         elif is_form(request.headers) and (b"%00" in body or b"\x00" in body):
-            raise BadRequest("The form holds a NUL character, which cannot be stored.")
+            raise BadRequest("The form contains a NUL character, which cannot be stored.")
         return replaying(body, receive)
 
     async def _customer(
@@ -149,7 +149,7 @@ class Door:
         check_control_headers(request.headers)
         as_form = body_kind(request.headers) is BodyKind.FORM
         if as_form and not _takes_form(request, route):
-            raise UnsupportedBody("This call takes JSON: send it as application/json.")
+            raise UnsupportedBody("This call requires JSON: send it as application/json.")
         if as_form:
             body, document = await self._form(request, receive, route)
             elements = 0
@@ -169,7 +169,7 @@ class Door:
         body = await read_body(receive, request.headers, limits, self._budget, structure.feed)
         elements = structure.members + structure.commas
         document = await off_loop(elements, lambda: parse_document(body, structure)) if body else {}
-        request.scope["parsed_body"] = (tuple(document), document)  # where LiteLLM keeps what it has parsed
+        request.scope["parsed_body"] = (tuple(document), document)  # where LiteLLM caches the parsed body
         return body, document, elements
 
     async def _form(self, request: Request, receive: Receive, route: Route | None) -> tuple[bytes, Document]:
@@ -187,7 +187,7 @@ def _check(route: Route | None, document: Document, *, as_form: bool) -> None:
 
 
 def _takes_form(request: Request, route: Route | None) -> bool:
-    """Whether LiteLLM reads a form here: calls with files, and what asks for no key, like logins."""
+    """Whether LiteLLM reads a form here: calls with files, and routes without a key, like logins."""
     if route is not None:
         return bool(route.call_types & _WITH_FILES)
     method, path = request.method, path_of(request)
@@ -202,5 +202,5 @@ def refuse_early(method: str, path: str) -> None:
 
 
 async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
-    """What the outermost layer replaces by the call's refusal, in the words of its API."""
+    """Sends a placeholder that the outermost layer replaces by the refusal, in the format of its API."""
     await Response(status_code=BillingError.status)(scope, receive, send)

@@ -1,7 +1,7 @@
-"""One HTTP request's messages, between the server and LiteLLM.
+"""Handles the ASGI messages of one HTTP request between server and LiteLLM.
 
-Renders our refusals in the shape of the route, adds `x-billing-…` headers, notes how the response went, and
-ends a stream where the credit ends.
+Renders refusals in the format of the route, adds `x-billing-…` headers, records how the response went, and
+ends a stream when the credit runs out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CANCELLED_WITHIN_S = 1.0
 
 
 class HttpExchange:
-    """Watches one request's messages, and replaces the response of a refused call by ours."""
+    """Watches one request's messages, and replaces the response of a refused call."""
 
     __slots__ = (
         "_body_start",
@@ -52,7 +52,7 @@ class HttpExchange:
         self._stream: CreditedStream | None = None  # while its hold does not cover everything
 
     async def receive(self) -> Message:
-        """The next message for LiteLLM; notes whether the client has left."""
+        """Returns the next message for LiteLLM; records whether the client has disconnected."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._complete:
             self._call.delivery.client_gone = True
@@ -61,7 +61,7 @@ class HttpExchange:
         return message
 
     async def refuse_body(self) -> bool:
-        """Answers 400 where LiteLLM failed over a body that is no request; says whether it did."""
+        """Answers 400 if LiteLLM failed on a body that is not a valid request; returns whether it did."""
         refusal = not_an_object(self._body_start or b"", Headers(scope=self._scope))
         if self._call.delivery.status is not None or refusal is None:
             return False
@@ -69,7 +69,7 @@ class HttpExchange:
         return True
 
     async def send(self, message: Message) -> None:
-        """Passes on what LiteLLM says, or what takes its place."""
+        """Forwards LiteLLM's message or its replacement."""
         if message["type"] == "http.response.start":
             await self._start(message)
             return
@@ -77,10 +77,10 @@ class HttpExchange:
             return
         if message["type"] == "http.response.body":
             if self._stream is not None and self._call.delivery.body_bytes == 0 and await self._has_left():
-                await self._until_cancelled("The client left before the stream began.")
+                await self._until_cancelled("The client disconnected before the stream began.")
             await self._deliver(await self._covered(message) if self._stream else message)
             if self._call.delivery.credit_ended:
-                await self._until_cancelled("The stream was ended for want of credit.")
+                await self._until_cancelled("The stream was ended because the credit ran out.")
             return
         await self._send(message)
 
@@ -100,9 +100,9 @@ class HttpExchange:
         await self._send(message)
 
     async def _has_left(self) -> bool:
-        """Whether the client left before anything of the stream came: it pays for nothing that was not shown.
+        """Whether the client disconnected before any of the stream was sent; it pays nothing for that output.
 
-        LiteLLM 1.108 waits for the first piece before it looks, and the server drops what nobody receives.
+        LiteLLM 1.108 waits for the first chunk before it checks, and the server drops what nobody receives.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(0):
@@ -110,7 +110,7 @@ class HttpExchange:
         return self._call.delivery.client_gone
 
     async def _covered(self, message: Message) -> Message:
-        """What of a stream's piece the hold covers, once it was extended; the end of the stream with it."""
+        """Returns the part of a chunk that the hold covers after extending it; ends the stream with it."""
         assert self._stream is not None
         more = message.get("more_body", False)
         body = await self._stream.covered(message.get("body", b""), more=more)
@@ -122,11 +122,13 @@ class HttpExchange:
         return {**message, "body": body + ending, "more_body": False}
 
     async def _until_cancelled(self, why: str) -> None:
-        """To the server the response is over, so it reports a disconnect to LiteLLM, which then cancels this,
-        closes the provider's stream and bills what was streamed, as it does when a client leaves.
+        """Makes LiteLLM cancel the response.
+
+        To the server the response is over, so it reports a disconnect; LiteLLM then closes the provider's
+        stream and bills what was streamed, as if the client had disconnected.
         """
         await asyncio.sleep(_CANCELLED_WITHIN_S)
-        raise OSError(why)  # what ASGI says of a client that left
+        raise OSError(why)  # what ASGI servers raise for a disconnected client
 
     async def _deliver(self, message: Message) -> None:
         self._complete = not message.get("more_body", False)
@@ -142,5 +144,5 @@ class HttpExchange:
 
 
 def _cors(headers: Headers) -> dict[str, str]:
-    """What LiteLLM's CORS middleware, further in, said of the response that ours replaces."""
+    """The headers that LiteLLM's CORS middleware set on the response we replace."""
     return {name: value for name, value in headers.items() if name.startswith(("access-control-", "vary"))}

@@ -1,8 +1,8 @@
-"""The outermost layer: gives each request its `Call`, and closes it when the response is over.
+"""The outermost ASGI layer: creates the `Call` of each request and closes it when the response has ended.
 
-Pure ASGI, so that nothing is buffered. It strips `x-litellm-call-id` (a client's word, which LiteLLM would
-take as the id of the call), has the exchange watch the messages, and tells the registry of open calls when
-the response has ended, however it ended.
+It buffers nothing. It strips `x-litellm-call-id` (sent by the client, LiteLLM would use it as the call's id),
+lets the exchange watch the messages, and tells the registry of open calls when the response has ended,
+however it ended.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class BillingMiddleware:
         exchange = HttpExchange(call, scope, receive, send, self._top_up_url)
         try:
             await self._app(_without_client_call_id(scope), exchange.receive, exchange.send)
-        except Exception:  # LiteLLM's own, over a body that is no request; any other is raised again
+        except Exception:  # LiteLLM's own error on an invalid body; all others are raised again
             if not await exchange.refuse_body():
                 raise
         finally:
@@ -50,7 +50,7 @@ class BillingMiddleware:
             self._abandoned.close_behind(call)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A WebSocket is a call from its first message to its last."""
+        """Handles a WebSocket, which is one call from its first message to its last."""
         call = Call(path=scope["path"], is_websocket=True)
         token = current_call.set(call)
         exchange = WebSocketExchange(call, scope, receive, send, self._top_up_url)
@@ -60,7 +60,7 @@ class BillingMiddleware:
             current_call.reset(token)
             try:
                 await exchange.finish()
-            finally:  # it may fail, or be cancelled: what a session holds is freed all the same
+            finally:  # even on failure or cancellation, so that the session's hold is freed
                 self._request_ended(call)
 
 

@@ -1,4 +1,4 @@
-"""A refusal in the words of the API that the client speaks: OpenAI's error shape, or Anthropic's."""
+"""Renders a refusal in the format of the client's API: OpenAI's error shape, or Anthropic's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ANTHROPIC_TYPES = {
 
 
 class Refusals:
-    """Says no to one request."""
+    """Sends the refusal of one request."""
 
     __slots__ = ("_call", "_receive", "_scope", "_send", "_top_up_url")
 
@@ -40,14 +40,14 @@ class Refusals:
         self._top_up_url = top_up_url
 
     def error(self, refusal: BillingError) -> dict[str, JsonValue]:
-        """The error object in the shape of the call's API; of missing credit it names the page to top up."""
+        """Builds the error object in the API's format; for missing credit it names the top-up page."""
         detail = error_detail(refusal)
         if isinstance(refusal, InsufficientCredits):
             detail["top_up_url"] = self._top_up_url or _own_url(Headers(scope=self._scope))
         return _anthropic(refusal, detail) if self._speaks_anthropic else detail
 
     async def answer(self, refusal: BillingError, headers: Mapping[str, str] | None = None) -> None:
-        """Sends the whole response, with `x-billing-call-id` beside these headers; notes its status."""
+        """Sends the complete response with `x-billing-call-id` and these headers; records its status."""
         error = self.error(refusal)
         body: JsonValue = {"type": "error", "error": error} if self._speaks_anthropic else {"error": error}
         ours = {**error_headers(refusal), "x-billing-call-id": self._call.id}

@@ -1,4 +1,4 @@
-"""The headers of a response to a billed key: `x-billing-…`, and none that are the operator's affair."""
+"""The response headers of a billed key: adds `x-billing-…`, removes those meant for the operator."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call
 
 _LITELLM_COST = b"x-litellm-response-cost"
-_LITELLM_CACHE = b"x-litellm-cache-key"  # of an answer that came from its cache
+_LITELLM_CACHE = b"x-litellm-cache-key"  # set on an answer from its cache
 _LITELLM_GROUP = b"x-litellm-model-group"
 _LITELLM_DEPLOYMENT = b"x-litellm-model-id"
-# The provider's address, and all that the provider said: its organization, its limits for the operator's key.
+# The provider's address and its own headers: its organization, its rate limits for the operator's key.
 _OPERATORS = (b"x-litellm-model-api-base", b"llm_provider-")
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 
 def customers_headers(headers: RawHeaders) -> RawHeaders:
-    """What of LiteLLM's headers a customer may see."""
+    """Returns those of LiteLLM's headers that a customer may see."""
     return [header for header in headers if not header[0].lower().startswith(_OPERATORS)]
 
 
 def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
-    """Our call id, what is available beside the hold, and the cost where it is known before the body.
+    """Returns our call id, the available balance, and the cost if it is known before the body.
 
-    Nothing for a call that was not admitted. LiteLLM names the cost of an answer that is not streamed in
-    `x-litellm-response-cost`; ours is that, by the customer's rule. Of an answer from its cache that is what
-    the provider would have asked, and nobody pays: the cost of those is left to the transaction.
+    Empty for a call that was not admitted. LiteLLM sends the cost of a non-streamed answer in
+    `x-litellm-response-cost`; ours is that cost by the customer's rule. For an answer from its cache LiteLLM
+    names what the provider would have charged, which nobody pays: that cost is left out.
     """
     admission = call.admission
     if admission is None:
@@ -45,7 +45,7 @@ def billing_headers(call: Call, response_headers: Headers) -> dict[str, str]:
 
 
 def _cost(admission: Admission, response_headers: Headers) -> str | None:
-    first = dict(reversed(response_headers.raw))  # one pass: there are thirty, and each question is another
+    first = dict(reversed(response_headers.raw))  # one pass over thirty headers instead of many
     provider_cost = first.get(_LITELLM_COST)
     if provider_cost is None or _LITELLM_CACHE in first:
         return None

@@ -1,9 +1,9 @@
-"""The WebSocket of one call, between the client and LiteLLM.
+"""Handles the WebSocket of one call, between the client and LiteLLM.
 
-For a billed key it passes no frame before there is a hold, asks the session before each frame of the client
-and after each event that tells of cost, and ends the session where the credit does. LiteLLM's cost counts
-finished responses only, so a session that ends first asks the provider to cancel what runs, and waits for
-its usage: to leave early makes nothing free.
+For a billed key it passes no frame before there is a hold, asks the session before each client frame and
+after each event that reports cost, and ends the session when the credit runs out. LiteLLM's cost includes
+finished responses only, so a session that ends early asks the provider to cancel running ones, and waits for
+their usage: leaving early makes nothing free.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ POLICY_VIOLATION = 1008  # RFC 6455, 7.4.1
 MESSAGE_TOO_BIG = 1009
 TRY_AGAIN_LATER = 1013
 _REASON_BYTES_MAX = 123
-_USAGE_WITHIN_S = 5.0  # how long a session that has ended is kept for the usage of what ran
-_TELLING = ("session.created", "response.created", "response.done", "error")  # types that tell of cost
+_USAGE_WITHIN_S = 5.0  # how long an ended session is kept open for the usage of running responses
+_TELLING = ("session.created", "response.created", "response.done", "error")  # event types that report cost
 _HEEDED = (*(f'"{kind}"' for kind in _TELLING), '"session.updated"', '.delta"')
 
 
 class WebSocketExchange:
-    """Watches one WebSocket's messages."""
+    """Watches the messages of one WebSocket."""
 
     def __init__(
         self, call: Call, scope: Scope, receive: Receive, send: Send, top_up_url: str | None
@@ -50,14 +50,14 @@ class WebSocketExchange:
         self._cut: BillingError | None = None
         self._cut_now = asyncio.Event()
         self._accepted = False
-        self._closed = False  # towards the client
+        self._closed = False  # for the client
         self._cancelled: set[str] = set()  # responses that the provider was asked to cancel at the end
         self._last_words_until = 0.0  # the event loop's time; 0: the session has not ended
         self._end: Message = {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
         self._waiting: asyncio.Task[Message] | None = None
 
     async def receive(self) -> Message:
-        """The next message for LiteLLM."""
+        """Returns the next message for LiteLLM."""
         while True:
             message = await self._next()
             if message["type"] == "websocket.disconnect":
@@ -70,14 +70,14 @@ class WebSocketExchange:
 
     @property
     def _is_watched(self) -> bool:
-        """Whether its frames must be paid for: not an exempt key's, a free model's, or in shadow mode."""
+        """Whether its frames must be paid for: not for an exempt key, a free model, or in shadow mode."""
         call = self._call
         if call.route is None or call.shadow.is_let_through:
             return False
         return call.admission is None or not call.admission.free
 
     async def _next(self) -> Message:
-        """What the client says next; a disconnect once it has left or was cut."""
+        """Returns the client's next message; a disconnect once it has left or was cut off."""
         if self._cut is not None or self._call.delivery.client_gone:
             return self._end
         self._waiting = self._waiting or asyncio.ensure_future(self._receive())
@@ -94,11 +94,11 @@ class WebSocketExchange:
         return message
 
     async def _admitted(self, message: Message) -> ClientFrame | None:
-        """The frame, if it may be sent on; else the client is told why not."""
+        """Returns the frame if it may be forwarded; otherwise tells the client why not."""
         session = self._call.session
         try:
             if session is None:
-                raise RouteNotBillable("Nothing was set aside for this session.")
+                raise RouteNotBillable("This session has no hold.")
             frame = read_frame(message, session.output_tokens_max, session.frame_limits)
             await session.before_sending(frame)
         except FrameRefused as refused:
@@ -117,7 +117,7 @@ class WebSocketExchange:
             self._cut_now.set()
 
     async def _last_words(self) -> Message:
-        """Cancels each response that runs or is about to, waits for their usage, then ends the session."""
+        """Cancels all running and pending responses, waits for their usage, then ends the session."""
         session = self._call.session
         if session is None:
             return self._end
@@ -132,13 +132,13 @@ class WebSocketExchange:
                 "text": json.dumps({"type": "response.cancel", "response_id": name}),
             }
         if not session.is_idle:
-            logger.warning("session %s ended without the usage of what ran", self._call.id)
+            logger.warning("session %s ended without the usage of its running responses", self._call.id)
         return self._end
 
     async def send(self, message: Message) -> None:
-        """Passes on what LiteLLM says; notes what it tells of cost."""
+        """Forwards LiteLLM's message; records what it reports about cost."""
         await self._pass_on(message)
-        await give_way()  # also where nothing is sent any more: a provider may go on without a pause
+        await give_way()  # even if nothing is forwarded any more: a provider may send without a pause
 
     async def _pass_on(self, message: Message) -> None:
         if self._call.refusal is not None and not self._closed:
@@ -173,7 +173,7 @@ class WebSocketExchange:
             await self._begin_cut(refusal)
 
     async def _refuse(self, refusal: BillingError) -> None:
-        """Instead of whatever LiteLLM makes of a refusal of ours."""
+        """Sends our refusal instead of what LiteLLM makes of it."""
         if self._accepted:
             await self._say(refusal, None)
             await self._close(refusal)
@@ -185,7 +185,7 @@ class WebSocketExchange:
             await self._send({"type": "websocket.close", "code": POLICY_VIOLATION})
 
     async def _say(self, refusal: BillingError, event_id: str | None) -> None:
-        """An `error` event as OpenAI's realtime API has it; of missing credit it names the page to top up."""
+        """Sends an `error` event of OpenAI's realtime API; for missing credit it names the top-up page."""
         error: dict[str, JsonValue] = {**self._refusals.error(refusal), "event_id": event_id}
         event: dict[str, JsonValue] = {
             "type": "error",
@@ -201,16 +201,19 @@ class WebSocketExchange:
         await self._deliver({"type": "websocket.close", "code": code, "reason": reason})
 
     async def _deliver(self, message: Message) -> None:
-        """Sends to the client while it is there. What the provider says is heard to its end all the same."""
+        """Sends to the client while it is connected.
+
+        The provider's messages are processed to the end regardless.
+        """
         if self._call.delivery.client_gone:
             return
         try:
             await self._send(message)
-        except (OSError, RuntimeError):  # the server's words for a socket that is closed
+        except (OSError, RuntimeError):  # raised by the server for a closed socket
             self._call.delivery.client_gone = True
 
     async def finish(self) -> None:
-        """LiteLLM is done: closes the socket of a session that was cut."""
+        """LiteLLM is done: closes the socket of a session that was cut off."""
         if self._waiting is not None:
             self._waiting.cancel()
         if self._cut is not None and not self._closed:

@@ -1,1 +1,1 @@
-"""Where billing meets LiteLLM: hooks, guards, authentication, and what is patched."""
+"""Connects billing to LiteLLM: hooks, guards, authentication, and patches."""

@@ -1,8 +1,8 @@
-"""Keeps each customer's answers in LiteLLM's response cache apart from everyone else's.
+"""Separates each customer's answers in LiteLLM's response cache.
 
-LiteLLM's key of an answer is a hash of the question, behind a namespace that a client can choose. So one
-customer could read what another had asked, and write what another would be answered. For billed keys the
-payer stands before it all: an answer is found by who paid for it. `BILLING_CACHE_SHARED` gives that up.
+LiteLLM's cache key is a hash of the request, in a namespace that a client can choose. So one customer could
+read another's requests, or write another's answers. For billed keys the payer becomes part of the cache key:
+only who paid for an answer finds it. `BILLING_CACHE_SHARED` turns this off.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _DIGITS = 32
 
 
 def own_namespace(key: Key, settings: Settings) -> str | None:
-    """Where the cached answers of a billed key's customer are; None where the operator shares the cache."""
+    """Returns the cache namespace of a billed key's customer; None if the operator shares the cache."""
     if settings.billing_cache_shared:
         return None
     try:
         payer = payer_of(key, settings)
         owner = f"{payer.customer_type}:{payer.customer_id}"
-    except NoPayer:  # refused further on, or let through by shadow mode
+    except NoPayer:  # refused later, or let through by shadow mode
         owner = f"key:{key.token}"
     return f"billing-{hashlib.sha256(owner.encode()).hexdigest()[:_DIGITS]}"
 
 
 def guard_cache() -> None:
-    """Puts the customer before each key of LiteLLM's cache, whichever kind of cache it is.
+    """Prefixes the keys of LiteLLM's cache with the customer, whichever type of cache it is.
 
-    Raises RuntimeError where LiteLLM's function is not the one we know.
+    Raises RuntimeError if LiteLLM's function is not the one we know.
     """
     namespaced = Cache._add_namespace_to_cache_key
     check_known(CACHE_NAMESPACE, namespaced)

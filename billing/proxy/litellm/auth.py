@@ -1,4 +1,4 @@
-"""Who asks on our own routes, by LiteLLM's virtual keys."""
+"""Authenticates billing's own routes with LiteLLM's virtual keys."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def authenticator(settings: Settings) -> Authenticate:
-    """Authenticates requests to our routes with ordinary LiteLLM virtual keys.
+    """Returns a function that authenticates requests to billing's routes with LiteLLM virtual keys.
 
     Uses LiteLLM's authentication without its list of allowed routes, which would keep ordinary keys away from
-    routes that it does not know. A key over its LiteLLM budget may still look at its balance.
+    unknown routes. A key over its LiteLLM budget may still read its balance.
     """
 
     async def authenticate(request: Request) -> Caller:

@@ -1,7 +1,7 @@
-"""LiteLLM's free routes that count tokens on the event loop: they count in a thread instead.
+"""Moves LiteLLM's token counting in `POST /spend/calculate` from the event loop to a thread.
 
-LiteLLM counts for `/utils/token_counter` and the providers' own counting routes in threads already
-(`offload_token_count`); `POST /spend/calculate` does not.
+LiteLLM already counts in threads for `/utils/token_counter` and the providers' own counting routes
+(`offload_token_count`).
 """
 
 from __future__ import annotations

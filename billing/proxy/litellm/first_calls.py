@@ -1,8 +1,8 @@
-"""Does at start what LiteLLM and the SDKs below it would do on the event loop at the first calls.
+"""Does at start-up what LiteLLM and its SDKs would do on the event loop at the first calls.
 
-They import what calls a provider at its first use, and build the validators of their types then, a tenth of a
-second for one type. An import that fails, as LiteLLM's of OpenTelemetry where that is not installed, is tried
-anew at each request: it reads and runs the module's file up to the line that fails.
+They import provider code on first use and build the validators of their types then, a tenth of a second for
+one type. A failing import, such as LiteLLM's of OpenTelemetry if that is not installed, is repeated for each
+request: it reads and runs the module's file up to the line that fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import litellm.llms
 from pydantic import BaseModel
 
-# What OpenAI's SDK, through which LiteLLM calls most providers, imports at the first use of a client.
+# What OpenAI's SDK, through which LiteLLM calls most providers, imports when a client is first used.
 _IMPORTED_BY_CALLS = tuple(
     f"openai.resources.{name}"
     for name in ("chat", "completions", "embeddings", "images", "audio", "moderations", "responses")
@@ -30,7 +30,7 @@ _TYPES_OF_CALLS = (
 
 
 def prepare_calls() -> None:
-    """Imports and builds it. A second of CPU: run it in a thread, before anything is served."""
+    """Imports and builds it. Takes a second of CPU: run it in a thread, before anything is served."""
     litellm.llms.load_guardrail_translation_mappings()
     for name in _IMPORTED_BY_CALLS:
         importlib.import_module(name)
@@ -42,11 +42,11 @@ def prepare_calls() -> None:
 
 
 def _try_once(name: str) -> None:
-    """Imports a module, or has every later import of it fail at once."""
+    """Imports a module, or makes every later import of it fail immediately."""
     try:
         importlib.import_module(name)
     except ImportError:
-        sys.modules[name] = None  # type: ignore[assignment]  # Python's own mark of a module that is not there
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own marker of a missing module
 
 
 def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

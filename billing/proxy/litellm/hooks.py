@@ -1,6 +1,6 @@
-"""LiteLLM's hooks. Each finds its call in the ContextVar and hands over to billing; none of them decides.
+"""Billing's LiteLLM hooks. Each finds its call in the ContextVar and delegates; none of them decides.
 
-Facts about LiteLLM 1.106.12 that this rests on: a hook must be defined in the class itself, inherited ones
+Facts about LiteLLM 1.106.12 that this relies on: a hook must be defined in the class itself, inherited ones
 are never called (proxy/utils.py); a class named `_PROXY_…` cannot be silenced by a client's `no-log`
 (litellm_core_utils/litellm_logging.py); a failure event may be followed by a success, so it ends nothing.
 """
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What guardrails and limits of the gateway raise; what providers say comes as litellm's own exceptions.
+# Raised by the gateway's guardrails and limits; provider errors are litellm's own exceptions.
 _REJECTIONS = (HTTPException, ProxyException, GuardrailRaisedException, BlockedPiiEntityError)
-# By which a client, in its body or in a header that LiteLLM reads, says how long a provider may take.
+# How a client limits the provider's time, in its body or in a header that LiteLLM reads.
 _TIMEOUT_FIELDS = ("timeout", "request_timeout", "stream_timeout", "force_timeout")
-# Calls whose log LiteLLM writes from `litellm_metadata`, which its router makes where there is none
+# Calls whose log LiteLLM writes from `litellm_metadata`, which its router creates if it is absent
 # (`Router._ageneric_api_call_with_fallbacks`, `get_litellm_metadata_from_kwargs`).
 _LOGGED_APART = frozenset({"_arealtime", "aocr"})
-# Calls that LiteLLM gives their id before its pre-call hooks, and whose own event comes under it.
+# Calls that get LiteLLM's id before its pre-call hooks, and whose own event carries it.
 _KNOWN_BEFORE = frozenset(
     {"acompletion", "atext_completion", "aembedding", "anthropic_messages", "aresponses"}
 )
 _BRIDGED = frozenset({"agenerate_content", "agenerate_content_stream"})
 CALL_ID_LABEL = "billing_call_id"  # in the spend log's metadata.spend_logs_metadata
-FREE_LABEL = "billing_free"  # beside it, where the call has no hold
+FREE_LABEL = "billing_free"  # in addition, if the call has no hold
 
 
 class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships no types
-    """Admits calls before they run, and settles them when LiteLLM says what they cost."""
+    """Admits calls before they run, and settles them when LiteLLM reports their cost."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
     async def async_pre_call_hook(
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, object], call_type: str
     ) -> None:
-        """Holds credit for a billed key's call, or refuses it."""
+        """Creates a hold for a billed key's call, or refuses it."""
         if is_exempt(user_api_key_dict, self._settings):
             return
         call = current_call.get()
@@ -92,7 +92,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         ask_for_usage(data, call_type)
 
     def _follow(self, call: Call, data: dict[str, object], call_type: str) -> None:
-        """Leaves what its events and LiteLLM's spend log will need."""
+        """Prepares what the call's events and LiteLLM's spend log will need."""
         call.upstream.logging_obj = data.get("litellm_logging_obj")
         call.upstream.may_be_bridged = call_type in _BRIDGED
         if call.upstream.may_be_bridged or call_type in _KNOWN_BEFORE:
@@ -116,13 +116,13 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
     async def async_log_success_event(
         self, kwargs: dict[str, object], response_obj: object, start_time: datetime, end_time: datetime
     ) -> None:
-        """Charges what the call cost."""
+        """Charges the cost of the call."""
         call, params = current_call.get(), kwargs.get("litellm_params")
         is_customers = self._successes.charge(call, success_event(kwargs, call))
         if call is None or call.admission is None or not isinstance(params, dict):
             return
         if is_customers:
-            label_spend_log(params, call)  # again: some calls, like Gemini's, make their metadata anew
+            label_spend_log(params, call)  # again: some calls, like Gemini's, create their metadata anew
         else:
             unlabel_spend_log(params)
 
@@ -133,11 +133,11 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
         user_api_key_dict: UserAPIKeyAuth,
         traceback_str: str | None = None,
     ) -> None:
-        """Keeps what a failed call had used, by LiteLLM's account: the chunks of a broken stream, or the
-        input of each attempt that no provider answered in time. The end of the request decides what it means.
+        """Records what a failed call used according to LiteLLM: chunks of a broken stream, or the input of
+        each attempt that timed out. The end of the request decides what it means.
 
-        An answer that fails LiteLLM's validation of the asked-for schema brings no success event, and its
-        text stands in the error that the client gets (`utils.post_call_processing`).
+        An answer that fails LiteLLM's validation of the requested schema brings no success event; its text is
+        in the error that the client receives (`utils.post_call_processing`).
         """
         call = current_call.get()
         if call is None:
@@ -154,7 +154,7 @@ class _PROXY_BillingLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM ships
 
 
 def refused(call: Call | None, refusal: BillingError) -> ProxyException:
-    """What to raise towards LiteLLM; the middleware renders `call.refusal` in the end."""
+    """Returns the exception to raise in LiteLLM; the middleware finally renders `call.refusal`."""
     if call is not None:
         call.refusal = refusal
     logger.info("refused %s: %s", call.id if call else "a call", refusal)
@@ -168,7 +168,7 @@ def refused(call: Call | None, refusal: BillingError) -> ProxyException:
 
 
 def served_in(data: Mapping[str, object]) -> Served:
-    """Group and deployment that LiteLLM last chose for a request, from its request data."""
+    """Returns the group and deployment that LiteLLM last chose, from its request data."""
     for bucket in ("metadata", "litellm_metadata"):
         metadata = data.get(bucket)
         if isinstance(metadata, dict) and isinstance(metadata.get("model_info"), dict):
@@ -182,17 +182,17 @@ def served_in(data: Mapping[str, object]) -> Served:
 
 
 def ask_for_usage(data: dict[str, object], call_type: str) -> None:
-    """Makes streams of /v1/completions end with their usage, and those of chats whose client wants none.
+    """Makes streams report their usage: those of /v1/completions, and of chats whose client wants none.
 
-    Without it LiteLLM takes the zeros of its own chunks for the usage of a completion, whose cost is 0 then,
-    and counts of a chat what can be seen, which is not what was reasoned. It asks for chats itself, but
-    leaves a client's word alone under `always_include_stream_usage` (`_stream_usage_tracking_updates`). As
-    there, usage that nobody asked for is taken out again on its way to the client.
+    Otherwise LiteLLM takes the zeros of its own chunks as the usage of a completion, whose cost is then 0,
+    and for a chat counts what is visible, without the reasoning. It asks for usage in chats itself, but
+    respects the client's choice under `always_include_stream_usage` (`_stream_usage_tracking_updates`). As
+    there, usage that the client did not request is removed from what it receives.
     """
     if data.get("stream") is not True or call_type not in ("acompletion", "atext_completion"):
         return
     if call_type == "acompletion" and "stream_options" not in data:
-        return  # LiteLLM found that some provider cannot be asked
+        return  # LiteLLM found that some provider does not support it
     options = data.get("stream_options")
     asked = options if isinstance(options, dict) else {}
     if call_type == "acompletion" and asked.get("include_usage") is not True:
@@ -201,7 +201,7 @@ def ask_for_usage(data: dict[str, object], call_type: str) -> None:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether a provider did not answer in time; LiteLLM wraps the reason, and names it so not always."""
+    """Whether a provider did not answer in time; LiteLLM wraps the reason, and names it inconsistently."""
     seen: set[int] = set()
     chain: BaseException | None = error
     while chain is not None and id(chain) not in seen:
@@ -213,7 +213,7 @@ def is_timeout(error: BaseException) -> bool:
 
 
 def recovered_cost(request_data: Mapping[str, object]) -> Decimal:
-    """What LiteLLM says that a failed call used, with its earlier attempts (`proxy/utils.py`); 0: nothing."""
+    """Returns what a failed call used according to LiteLLM, with earlier attempts (`proxy/utils.py`)."""
     attempts = request_data.get("billed_failed_attempts")
     costs: list[object] = []
     if isinstance(attempts, tuple):
@@ -225,10 +225,10 @@ def recovered_cost(request_data: Mapping[str, object]) -> Decimal:
 
 
 def label_spend_log(data: dict[str, object], call: Call) -> None:
-    """Writes our call id where LiteLLM copies it into its spend log, over whatever the client put there.
+    """Writes our call id where LiteLLM copies it into its spend log, replacing the client's.
 
-    A failure's row takes its labels from `metadata` also where that is the provider's, and so the client's
-    (/v1/messages): nothing is written there, but a client's word for our labels is taken out.
+    A failure's row also takes its labels from `metadata` where that belongs to the provider, and so to the
+    client (/v1/messages): nothing is written there, but the client's values for our labels are removed.
     """
     is_free = call.admission is not None and call.admission.free
     ours = {CALL_ID_LABEL: call.id, **({FREE_LABEL: "true"} if is_free else {})}
@@ -246,7 +246,7 @@ def label_spend_log(data: dict[str, object], call: Call) -> None:
 
 
 def unlabel_spend_log(params: Mapping[str, object]) -> None:
-    """Takes our labels off background work: LiteLLM gives it the metadata of the call that it began in."""
+    """Removes our labels from background work, to which LiteLLM gives the metadata of the original call."""
     for bucket in ("metadata", "litellm_metadata"):
         metadata = params.get(bucket)
         labels = metadata.get("spend_logs_metadata") if isinstance(metadata, dict) else None

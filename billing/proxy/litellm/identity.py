@@ -1,4 +1,4 @@
-"""Who asks, from the key alone and before the body is read: LiteLLM's own look-up, from its cache mostly."""
+"""Identifies the caller from the key before the body is read, with LiteLLM's own look-up and cache."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NO_VALID_KEY = "No valid API key: send `Authorization: Bearer sk-…` with a key
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who sends a request, as far as its headers say."""
+    """The sender of a request, as far as its headers tell."""
 
-    is_exempt: bool = False  # an admin, or whom settings name: neither billed nor restricted
+    is_exempt: bool = False  # an admin, or named in settings: neither billed nor restricted
     key: Key | None = None  # a virtual key that LiteLLM knows
 
 
@@ -39,12 +39,12 @@ NOBODY = Asker()
 
 
 def path_of(request: Request) -> str:
-    """The request's path as LiteLLM reads it: without the prefix under which the app is served."""
+    """Returns the request's path as LiteLLM reads it: without the root path of the app."""
     return str(get_request_route(request))
 
 
 def credential_of(request: Request) -> str:
-    """The key or token that LiteLLM will take from the request's headers; empty where there is none."""
+    """Returns the key or token that LiteLLM will read from the headers; empty if there is none."""
     headers = request.headers
     credential, _ = auth_module.get_api_key(
         custom_litellm_key_header=headers.get("x-litellm-api-key"),
@@ -61,7 +61,7 @@ def credential_of(request: Request) -> str:
 
 
 def has_other_ways() -> bool:
-    """Whether somebody without a virtual key may yet be let in, by what the operator configured."""
+    """Whether the operator configured other ways to authenticate than virtual keys."""
     general = proxy_server.general_settings
     ways = ("enable_jwt_auth", "enable_oauth2_auth", "enable_oauth2_proxy_auth", "litellm_key_header_name")
     return (
@@ -72,9 +72,9 @@ def has_other_ways() -> bool:
 
 
 async def identify(credential: str, settings: Settings) -> Asker:
-    """Whose key this is; nobody's, where it is of a kind that only LiteLLM can read.
+    """Returns whose key this is; nobody for credentials that only LiteLLM can read.
 
-    Raises Unauthorized for a virtual key that is unknown, blocked or expired, and LedgerUnavailable where it
+    Raises Unauthorized for a virtual key that is unknown, blocked or expired, and LedgerUnavailable if it
     could not be looked up.
     """
     if not credential:
@@ -82,7 +82,7 @@ async def identify(credential: str, settings: Settings) -> Asker:
     master_key = proxy_server.master_key
     if isinstance(master_key, str) and secrets.compare_digest(credential.encode(), master_key.encode()):
         return Asker(is_exempt=True)
-    if not credential.startswith(_VIRTUAL_KEY):  # a session of LiteLLM's UI, or what another way will read
+    if not credential.startswith(_VIRTUAL_KEY):  # a session of LiteLLM's UI, or another kind of credential
         return NOBODY
     key = await _LOOK_UPS.result(credential, lambda: _virtual_key(credential))
     if key is not None:
@@ -96,9 +96,9 @@ _LOOK_UPS: SingleFlight[UserAPIKeyAuth | None] = SingleFlight()
 
 
 async def _virtual_key(credential: str) -> UserAPIKeyAuth | None:
-    """LiteLLM's record of the key with its owner's role, or None where there is no such key."""
+    """Returns LiteLLM's record of the key with its owner's role; None if there is no such key."""
     if proxy_server.prisma_client is None:
-        return None  # without a database there is no key but the master key
+        return None  # without a database only the master key exists
     try:
         key = await get_key_object(
             hashed_token=hash_token(credential),
@@ -131,7 +131,7 @@ def _has_expired(expires: object) -> bool:
 
 
 async def _role_of_user(user_id: str) -> str | None:
-    """The role of a key's owner; None where LiteLLM has no such user, who is no admin then."""
+    """Returns the role of a key's owner; None for a user unknown to LiteLLM, who is not an admin."""
     try:
         user = await get_user_object(
             user_id=user_id,
@@ -143,7 +143,7 @@ async def _role_of_user(user_id: str) -> str | None:
     except Exception as error:
         if was_not_checked(error):
             raise LedgerUnavailable(NOT_CHECKED) from error
-        if isinstance(error, ValueError):  # LiteLLM's for a user that it cannot find
+        if isinstance(error, ValueError):  # raised by LiteLLM for an unknown user
             return None
         raise
     return user.user_role if user is not None else None

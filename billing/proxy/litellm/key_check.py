@@ -1,8 +1,8 @@
-"""Keys that LiteLLM could not check, because Postgres did not answer: 503, and not 401.
+"""Answers 503 instead of 401 if LiteLLM could not check a key because Postgres did not answer.
 
-LiteLLM 1.106.12 means to answer so itself, but takes some answers of a Postgres that goes away or comes back
-for a word on the key (`proxy/db/exception_handler.py`): raw queries that fail with 57P01 or 57P03, and
-Prisma's "Server has closed the connection". A client that is told that its key is bad does not try again.
+LiteLLM 1.106.12 means to do so itself, but mistakes some answers of a Postgres that goes away or comes back
+for invalid keys (`proxy/db/exception_handler.py`): raw queries that fail with 57P01 or 57P03, and Prisma's
+"Server has closed the connection". A client that is told that its key is invalid does not retry.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from billing.proxy.litellm.hooks import refused
 from billing.proxy.litellm.patches import ANSWER_REFUSED_KEY, check_known
 
 # SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html): the connection failed; the
-# server is full, shuts down, starts, cancelled the statement; its system failed.
+# server is full, shutting down, starting, or cancelled the statement; a system error.
 _AWAY_STATES = ("08", "53", "57", "58")
 # https://www.prisma.io/docs/orm/reference/error-reference: the connection failed; none was free.
 _AWAY_CODES = ("P1", "P2024", "P2037")
 _LINKS_MAX = 20
-NOT_CHECKED = "Your key could not be checked, since Postgres did not answer; try again later."
+NOT_CHECKED = "Your key could not be checked because Postgres did not answer; try again later."
 
 
 def guard_key_checks() -> None:
-    """Wraps what answers for LiteLLM when it refuses a key.
+    """Wraps LiteLLM's function that answers requests with a refused key.
 
-    Raises RuntimeError where LiteLLM's function is not the one we know.
+    Raises RuntimeError if LiteLLM's function is not the one we know.
     """
     answer = UserAPIKeyAuthExceptionHandler.handle_authentication_error
     check_known(ANSWER_REFUSED_KEY, answer)
@@ -53,12 +53,12 @@ def guard_key_checks() -> None:
 
 
 def raise_not_checked(cause: Exception) -> NoReturn:
-    """Refuses the call of this request for want of Postgres."""
+    """Refuses this request because Postgres did not answer."""
     raise refused(current_call.get(), LedgerUnavailable(NOT_CHECKED)) from cause
 
 
 def was_not_checked(error: Exception) -> bool:
-    """Whether a key was refused because the database did not answer, and not for what it is."""
+    """Whether a key was refused because the database did not answer, not because it is invalid."""
     if isinstance(error, ProxyException):
         return bool(error.type == ProxyErrorTypes.no_db_connection)
     if isinstance(error, HTTPException | litellm.BudgetExceededError):
@@ -78,7 +78,7 @@ def _is_away(error: Exception) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[Exception]:
-    """The error, and those that it was raised for."""
+    """Yields the error and its causes."""
     link: BaseException | None = error
     for _ in range(_LINKS_MAX):
         if link is None:

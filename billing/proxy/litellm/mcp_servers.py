@@ -1,4 +1,4 @@
-"""The MCP servers that LiteLLM knows. Imported late, as LiteLLM does."""
+"""The MCP servers known to LiteLLM. Imported late, as LiteLLM does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from billing.proxy.max_cost.mcp import Server
 
 
 class _Manager(Protocol):
-    """What we use of LiteLLM's `MCPServerManager`."""
+    """The part of LiteLLM's `MCPServerManager` that we use."""
 
     def get_mcp_server_by_id(self, server_id: str) -> Server | None: ...
     def get_mcp_server_by_name(self, server_name: str) -> Server | None: ...
@@ -18,7 +18,7 @@ class McpServers:
     """Finds servers for `billing/proxy/max_cost/mcp.py`."""
 
     def find(self, id_or_name: str) -> Server | None:
-        """The server of this id, or of this name."""
+        """Returns the server with this id or name."""
         from litellm.proxy._experimental.mcp_server.mcp_server_manager import global_mcp_server_manager
 
         manager: _Manager = global_mcp_server_manager

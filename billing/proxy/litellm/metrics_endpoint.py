@@ -1,8 +1,8 @@
-"""`/metrics`: LiteLLM's own endpoint, whether or not its configuration mounts it.
+"""Mounts `/metrics`, LiteLLM's own endpoint, whether or not its configuration does.
 
-LiteLLM 1.106.12 mounts it where `prometheus` is among its success callbacks (proxy/proxy_server.py,
-`_mount_metrics_endpoint`), of the same registry: what it mounts then comes behind ours and shows the same.
-Its middleware asks for a key on that path, whoever mounted it, unless `require_auth_for_metrics_endpoint:
+LiteLLM 1.106.12 mounts it if `prometheus` is among its success callbacks (proxy/proxy_server.py,
+`_mount_metrics_endpoint`), from the same registry; its route then comes after ours and shows the same.
+Its middleware requires a key on that path, whoever mounted it, unless `require_auth_for_metrics_endpoint:
 false` (proxy/middleware/prometheus_auth_middleware.py).
 """
 
@@ -18,12 +18,12 @@ PATH = "/metrics"
 
 
 def mount_metrics(app: FastAPI) -> None:
-    """Shows LiteLLM's numbers and ours."""
+    """Exposes LiteLLM's metrics and ours."""
     app.mount(PATH, make_metrics_asgi_app(_registry()), name="metrics")
 
 
 def _registry() -> CollectorRegistry:
-    """All workers' numbers, where they write them to a directory; else this process's."""
+    """The metrics of all workers if they write to a directory; otherwise this process's."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()

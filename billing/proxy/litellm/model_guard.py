@@ -1,9 +1,10 @@
-"""Prices of models that are added or changed by LiteLLM's API: refused where they would be lost unsaid.
+"""Rejects model changes through LiteLLM's API that would silently lose prices.
 
-LiteLLM shows a model's prices in its `model_info`, and its configuration file takes them there. Its API does
-not: `/model/new` and `PATCH /model/{id}/update` drop prices of `model_info`, `/model/update` drops all of it
-(`proxy/management_endpoints/model_management_endpoints.py`). They answer 200, and the model is then billed at
-the price of LiteLLM's map, or cannot be called. What its page sends back unchanged is not lost and passes.
+LiteLLM shows a model's prices in its `model_info`, and its configuration file accepts them there. Its API
+does not: `/model/new` and `PATCH /model/{id}/update` drop prices in `model_info`, `/model/update` drops all
+of it (`proxy/management_endpoints/model_management_endpoints.py`). They answer 200, and the model is then
+billed at the price of LiteLLM's map, or cannot be called. Unchanged values sent back by its UI are not lost
+and pass.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from billing.proxy.max_cost.price_map import Table, listed_entry, own_entry
 NEW = ("POST", "/model/new")
 UPDATE = ("POST", "/model/update")
 PATCH = ("PATCH", "/model/{model_id}/update")
-# What else of `model_info` decides what a call costs; only `/model/update` loses it.
+# Other fields of `model_info` that decide what a call costs; only `/model/update` loses them.
 KEPT_ELSEWHERE = frozenset({"billing", "off_peak_pricing"})
 
 logger = logging.getLogger(__name__)
@@ -33,12 +34,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A model as it will be, and the `model_info` that was sent for it."""
+    """A model after the change, and the `model_info` that was sent for it."""
 
     name: str
     params: Table
     info: Table
-    stored: Table  # the row of the model list before, empty for a new model
+    stored: Table  # the model's current row, empty for a new model
     ignores_info: bool = False
 
     @property
@@ -47,7 +48,7 @@ class Change:
         return str(self.params.get("model", ""))
 
     def lost(self) -> list[str]:
-        """The fields that say what the model costs, are sent, and will not apply."""
+        """The price fields that are sent and will not apply."""
         shown = (self.params, own_entry(_table(self.stored.get("model_info"))), self._listed())
         kept = _table(self.stored.get("model_info"))
         return [
@@ -78,7 +79,7 @@ class Change:
             bare, provider, _, _ = litellm.get_llm_provider(
                 model=self.model, custom_llm_provider=self.params.get("custom_llm_provider")
             )
-        except litellm.exceptions.BadRequestError:  # a provider that LiteLLM does not know has no prices
+        except litellm.exceptions.BadRequestError:  # an unknown provider has no prices
             return {}
         return listed_entry(self.model, provider, bare, self.params, self.info)
 
@@ -86,7 +87,7 @@ class Change:
 def check_models(request: Request, body: object) -> None:
     """Checks an authorized request that adds or changes a model, before its handler.
 
-    Raises BadRequest where a price would be lost.
+    Raises BadRequest if a price would be lost.
     """
     change = change_of(request, body, _router())
     if change is not None:
@@ -94,18 +95,18 @@ def check_models(request: Request, body: object) -> None:
 
 
 def check(change: Change) -> None:
-    """Raises BadRequest where a price would be lost; warns of a model that has none."""
+    """Raises BadRequest if a price would be lost; warns about a model without one."""
     lost = change.lost()
     if lost:
         where = "changes nothing of" if change.ignores_info else "takes no prices from"
         raise BadRequest(
-            f"LiteLLM {where} `model_info` here, so {', '.join(sorted(lost))} would be lost. Put prices into "
-            "`litellm_params`; anything else of `model_info` is changed by PATCH /model/{id}/update.",
+            f"LiteLLM {where} `model_info` here, so {', '.join(sorted(lost))} would be lost. Put prices in "
+            "`litellm_params`; change other fields of `model_info` with PATCH /model/{id}/update.",
             param="model_info",
         )
     if not change.has_price():
         logger.warning(
-            "The model %s (%s) has no price: billed keys are refused it. Set prices in its litellm_params, "
+            "The model %s (%s) has no price: billed keys cannot call it. Set prices in its litellm_params, "
             "or `billing: free` in its model_info.",
             change.name,
             change.model,
@@ -113,7 +114,7 @@ def check(change: Change) -> None:
 
 
 def change_of(request: Request, body: object, router: Router | None) -> Change | None:
-    """The model that this request adds or changes, or None: another request, or one LiteLLM will refuse."""
+    """Returns the model that this request adds or changes; None if it does not, or LiteLLM will refuse it."""
     match request.scope.get("type"), body:
         case "http", dict():
             pass
@@ -135,7 +136,7 @@ def change_of(request: Request, body: object, router: Router | None) -> Change |
 
 
 def _cleared(sent: Table) -> Table:
-    """What was sent, without what LiteLLM leaves as it is."""
+    """Returns what was sent, without what LiteLLM leaves unchanged."""
     return {
         name: value
         for name, value in sent.items()
@@ -144,13 +145,13 @@ def _cleared(sent: Table) -> Table:
 
 
 def _is_shown(name: str, value: object, shown: Sequence[Table]) -> bool:
-    """Whether a field has this value in any of the places from which LiteLLM takes and shows prices."""
+    """Whether a field has this value in any of the places from which LiteLLM reads and shows prices."""
     values = [table[name] for table in shown if table.get(name) is not None]
     return any(_same(value, other) for other in values or [None])
 
 
 def _same(sent: object, other: object) -> bool:
-    """Whether two values are one price; none at all is zero."""
+    """Whether two values are the same price; a missing price equals zero."""
     amounts = list(_amounts(sent, other))
     return amounts[0] == amounts[1] if len(amounts) == 2 else sent == other
 

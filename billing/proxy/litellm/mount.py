@@ -1,4 +1,4 @@
-"""Puts billing's hooks into a started LiteLLM, and asserts that they are there."""
+"""Installs billing's hooks in a started LiteLLM, and verifies that they stay installed."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from billing.proxy.litellm.patches import CALLBACKS, NO_LOG, SUCCESS_CALLBACKS, check_known
 
-GUARD_CLASS = "_PROXY_ConfigGuard"  # by name: LiteLLM may have loaded a module of its own from the file
+GUARD_CLASS = "_PROXY_ConfigGuard"  # by name: LiteLLM may have loaded its own copy of the module
 
 
 def mount_hooks(hook: CustomLogger) -> None:
-    """Last in the pre-call order, so that all who may still refuse or rewrite have had their say; first in
-    the success order, so that no slow callback eats our part of a logging event's time.
+    """Installs the hooks: last in the pre-call order, so that others can still refuse or rewrite first; first
+    in the success order, so that slow callbacks do not use up our time.
 
-    Raises RuntimeError where LiteLLM did not take the hook (it silently refuses a 31st callback), and where
-    its configuration leaves streams without the event that names their cost.
+    Raises RuntimeError if LiteLLM did not accept the hook (it silently refuses a 31st callback), or if its
+    configuration disables the event that names the cost of streams.
     """
     if litellm.disable_streaming_logging:
-        raise RuntimeError("Take `disable_streaming_logging` out: streams would be served unbilled.")
+        raise RuntimeError("Remove `disable_streaming_logging`: streams would be served unbilled.")
     check_known(NO_LOG, litellm.global_disable_no_log_param)
     check_known(CALLBACKS, litellm.callbacks)
     check_known(SUCCESS_CALLBACKS, litellm._async_success_callback)
     litellm.global_disable_no_log_param = True
     callbacks = litellm.callbacks
     for guard in [one for one in callbacks if type(one).__name__ == GUARD_CLASS]:
-        callbacks.remove(guard)  # it has done its work; LiteLLM visits every callback in every call
+        callbacks.remove(guard)  # no longer needed; LiteLLM visits every callback in every call
     if hook in callbacks:
         callbacks.remove(hook)
     callbacks.append(hook)
@@ -38,10 +38,10 @@ def mount_hooks(hook: CustomLogger) -> None:
 
 
 async def keep_mounted(hook: CustomLogger) -> None:
-    """Puts the hook back in its place where LiteLLM has changed its lists since: it adds callbacks and
-    guardrails that an admin sets by API, and those that it finds in its database.
+    """Reinstalls the hook where LiteLLM has changed its lists: it adds callbacks and guardrails that an admin
+    sets by API, and those in its database.
 
-    Raises RuntimeError where LiteLLM does not take it.
+    Raises RuntimeError if LiteLLM does not accept the hook.
     """
     callbacks, successes = litellm.callbacks, litellm._async_success_callback
     if not (callbacks and callbacks[-1] is hook and successes and successes[0] is hook):
@@ -49,7 +49,7 @@ async def keep_mounted(hook: CustomLogger) -> None:
 
 
 def unmount_hooks(hook: CustomLogger) -> None:
-    """Takes the hook out again, at the end of the app's life."""
+    """Removes the hook at the end of the app's life."""
     for order in (litellm.callbacks, litellm._async_success_callback):
         if hook in order:
             order.remove(hook)
@@ -58,7 +58,7 @@ def unmount_hooks(hook: CustomLogger) -> None:
 def assert_mounted(hook: CustomLogger) -> None:
     """Raises RuntimeError unless the hook will be called."""
     if hook not in litellm.callbacks or hook not in litellm._async_success_callback:
-        raise RuntimeError("LiteLLM did not take billing's hooks; refusing to serve unbilled.")
+        raise RuntimeError("LiteLLM did not accept billing's hooks; refusing to serve unbilled.")
 
 
 def current_router() -> object:

@@ -1,9 +1,9 @@
-"""Serves the OpenAPI document without stopping the gateway while it is made.
+"""Serves the OpenAPI document without blocking the gateway while it is built.
 
-LiteLLM builds it at the first request: ten seconds of CPU over 900 routes, on the event loop. A thread would
-not do: pydantic validates the whole document in one step that keeps every other thread waiting, and what the
-build leaves is 200,000 objects of garbage, which one collection walks in another stop. So a forked child,
-which has all that is imported and shares its memory, builds it and hands over the bytes.
+LiteLLM builds it at the first request: ten seconds of CPU over 900 routes, on the event loop. A thread does
+not help: pydantic validates the whole document in one step that blocks all other threads, and the build
+leaves 200,000 garbage objects, whose collection blocks again. So a forked child, which shares the memory of
+all imports, builds it and hands over the bytes.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ logger = logging.getLogger(__name__)
 
 Build = Callable[[], object]
 
-_NICENESS = 10  # those who pay come first
-_ADVICE = "The API's description could not be made. The gateway's log says why."
+_NICENESS = 10  # paying customers come first
+_ADVICE = "The OpenAPI document could not be built. See the gateway's log for the reason."
 
 
 class OpenApiDocument:
-    """Built once for all who ask; kept as bytes."""
+    """The document, built once for all requests and kept as bytes."""
 
     def __init__(self, build: Build) -> None:
         self._build = build
@@ -51,12 +51,12 @@ class OpenApiDocument:
             return error_response(error)
 
     async def document(self) -> bytes:
-        """The JSON. Raises Unavailable where it cannot be built."""
+        """Returns the JSON. Raises Unavailable if it cannot be built."""
         if self._document is None:
             if self._building is None:
                 self._building = asyncio.create_task(asyncio.to_thread(built_in_child, self._build))
                 self._building.add_done_callback(self._keep)
-            return await asyncio.shield(self._building)  # one who leaves does not end it for the others
+            return await asyncio.shield(self._building)  # a disconnect does not cancel it for others
         return self._document
 
     def _keep(self, building: asyncio.Task[bytes]) -> None:
@@ -66,9 +66,12 @@ class OpenApiDocument:
 
 
 def built_in_child(build: Build) -> bytes:
-    """What `build` returns, as JSON, from a forked child process. Blocks; raises Unavailable if it fails."""
+    """Runs `build` in a forked child process and returns its result as JSON.
+
+    Blocks; raises Unavailable on failure.
+    """
     reading, writing = os.pipe()
-    with warnings.catch_warnings():  # of threads that hold a lock now: the build takes none of theirs
+    with warnings.catch_warnings():  # about threads that hold locks: the build takes none of theirs
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
@@ -84,29 +87,29 @@ def built_in_child(build: Build) -> bytes:
 
 
 def _build_and_exit(build: Build, writing: int) -> None:
-    """In the child: nothing of the gateway's may go on or be closed properly here."""
+    """Runs in the child, which must neither continue the gateway nor close its resources."""
     code = 1
     try:
         gc.disable()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)  # whoever stops the gateway's group stops this, too
+            signal.signal(number, signal.SIG_DFL)  # a signal to the gateway's group ends the child, too
         os.dup2(writing, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))  # or a connection that the gateway closes would stay open
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))  # or connections that the gateway closes would stay open
         with contextlib.suppress(OSError):
             os.nice(_NICENESS)
         document = json.dumps(build(), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         with open(3, "wb") as pipe:
             pipe.write(document)
         code = 0
-    except BaseException:  # noqa: BLE001 - whatever it is must not run on in a copy of the gateway
+    except BaseException:  # noqa: BLE001 - no error may continue in a copy of the gateway
         os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(code)
 
 
 def serve_openapi(app: FastAPI) -> None:
-    """Takes the place of FastAPI's own endpoint, where the app has one."""
+    """Replaces FastAPI's own endpoint, if the app has one."""
     document = OpenApiDocument(app.openapi)
     routes = app.router.routes
     for index, route in enumerate(routes):

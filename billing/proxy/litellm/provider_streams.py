@@ -1,8 +1,8 @@
-"""Closes what providers still stream to a call whose client has left.
+"""Closes provider streams of calls whose client has disconnected.
 
-LiteLLM then stops to read, and of most APIs closes the outermost of the generators that do: the provider's
-response, in the innermost, stays open until Python collects it, seconds or minutes later. Until then the
-provider is kept waiting, or writes and bills on, and a connection is missing in LiteLLM's pool.
+LiteLLM then stops reading and usually closes only the outermost of its generators: the provider's response,
+in the innermost, stays open until Python collects it, seconds or minutes later. Until then the provider is
+kept waiting, or continues to write and bill, and a connection is missing in LiteLLM's pool.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _LITELLM_CLOSES_WITHIN_S = 0.25
 
 
 def follow_provider_streams() -> None:
-    """Notes in each call the streams that providers open to it.
+    """Records in each call the streams that providers open for it.
 
-    Raises RuntimeError where the HTTP client of LiteLLM and of its SDKs is not the one we know.
+    Raises RuntimeError if the HTTP client of LiteLLM and its SDKs is not the one we know.
     """
     send = httpx.AsyncClient.send
     check_known(SEND_TO_PROVIDER, send)
@@ -43,15 +43,15 @@ def follow_provider_streams() -> None:
 
 
 class AbandonedStreams:
-    """Closes streams behind calls that ended before them."""
+    """Closes streams that outlive their calls."""
 
     def __init__(self) -> None:
-        self._closing: set[asyncio.Task[None]] = set()  # the event loop alone would forget them
+        self._closing: set[asyncio.Task[None]] = set()  # the event loop only keeps weak references
 
     def close_behind(self, call: Call) -> None:
-        """After the end of a call's response: closes what is open of it, unless LiteLLM does so at once.
+        """After a call's response has ended, closes its open streams unless LiteLLM does so shortly.
 
-        A call that was answered in full keeps what it has: LiteLLM may go on reading in the background.
+        A call that was answered in full keeps its streams: LiteLLM may still read them in the background.
         """
         if call.delivery.in_full and not call.delivery.credit_ended:
             return
@@ -68,5 +68,5 @@ async def _close(call: Call) -> None:
             continue
         try:
             await response.aclose()
-        except Exception as error:  # noqa: BLE001 - the call's other streams are closed all the same
+        except Exception as error:  # noqa: BLE001 - the call's other streams are closed nevertheless
             logger.warning("call %s: a provider's stream was not closed: %s", call.id, error)

@@ -1,8 +1,8 @@
-"""`GET /public/litellm_model_cost_map` without what the operator added to it.
+"""Serves `GET /public/litellm_model_cost_map` without the operator's own deployments.
 
-LiteLLM's route asks for no key, and shows beside its own map every deployment of the gateway: ids, names
-(those of other customers' teams too) and what the operator pays. Ours comes before it and shows the map as it
-was loaded. It is made off the event loop, and once: it is megabytes.
+LiteLLM's route requires no key, and besides its own map shows every deployment of the gateway: ids, names
+(including those of other customers' teams) and what the operator pays. Ours takes precedence and shows the
+map as it was loaded. It is megabytes, so it is rendered once and off the event loop.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def _read_prices(request: Request) -> Response:
 
 @lru_cache(maxsize=1)
 def _as_json(loaded_id: int) -> bytes:
-    """The map as JSON. Another object, by its id, is another map: LiteLLM can be told to load it anew."""
+    """Renders the map as JSON. A new object id means a new map: LiteLLM can be told to reload it."""
     loaded = GetModelCostMap.loaded_model_cost_map()
     return json.dumps({name: dict(entry) for name, entry in loaded.items()}, default=_plain).encode()
 

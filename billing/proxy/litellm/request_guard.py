@@ -1,9 +1,9 @@
-"""Reads what a client wrote before LiteLLM mixes its own into it, for every kind of call.
+"""Checks what a client sent before LiteLLM adds its own data, for every type of call.
 
-LiteLLM puts a request together in one function (`add_litellm_data_to_request`): JSON, form and WebSocket
-alike. Near its beginning, when the client's fields are parsed and nothing of LiteLLM's stands among them, it
-calls the function that is wrapped here. What steers is refused there, what names LiteLLM's own is taken out
-of the metadata.
+LiteLLM assembles all requests (JSON, form and WebSocket) in one function, `add_litellm_data_to_request`. Near
+its beginning, when the client's fields are parsed and nothing of LiteLLM's is among them, it calls the
+function that is wrapped here. Fields that steer LiteLLM are rejected there, and LiteLLM's own names are
+removed from the metadata.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 
 def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
-    """Lets only what a client may say into the requests of billed keys.
+    """Restricts the requests of billed keys to what a client may send.
 
-    In shadow mode `note` is told of a refusal instead. Raises RuntimeError where LiteLLM's functions are not
-    the ones we know.
+    In shadow mode `note` is called with the refusal instead. Raises RuntimeError if LiteLLM's functions are
+    not the ones we know.
     """
     prepare = LiteLLMProxyRequestSetup.add_litellm_data_for_backend_llm_call
     forwardable = LiteLLMProxyRequestSetup._get_forwardable_headers
@@ -84,19 +84,19 @@ def guard_requests(settings: Settings, note: NoteRefusal | None = None) -> None:
 
 
 def check_request(call: Call | None, sent: dict[str, object], headers: Mapping[str, str]) -> None:
-    """Takes out of a request's fields what is not the client's to say. Raises BadRequest or Forbidden.
+    """Removes from a request's fields what clients may not set. Raises BadRequest or Forbidden.
 
-    `headers` are those that LiteLLM keeps, without the one that let the request in.
+    `headers` are those that LiteLLM keeps, without the one that authenticated the request.
     """
     strip_litellm_metadata(sent)
     refuse_own_credentials(headers)
     if call is not None and call.is_websocket:
-        return  # LiteLLM's own fields alone: what a session may say comes in its frames
+        return  # only LiteLLM's own fields: a session's requests come in its frames
     is_search = call is not None and call.route is not None and SEARCH in call.route.call_types
     drop_ignored(sent)
     refuse_steering(_without_litellms(sent), but=OF_A_SEARCH if is_search else ())
 
 
 def _without_litellms(sent: dict[str, object]) -> dict[str, object]:
-    """LiteLLM has stripped a client's `proxy_server_request` by now, and written its own."""
+    """Removes `proxy_server_request`: LiteLLM has already replaced the client's by its own."""
     return {name: value for name, value in sent.items() if name != "proxy_server_request"}

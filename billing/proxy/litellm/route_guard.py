@@ -1,4 +1,4 @@
-"""Which of LiteLLM's routes a billed key may call, and what only an admin may write into a key or a model."""
+"""Decides which routes a billed key may call, and which fields of keys and models only an admin may set."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from billing.settings import Settings
 if TYPE_CHECKING:
     from litellm.proxy._types import UserAPIKeyAuth
 
-# Metadata of keys and teams, and what it lets their calls choose. By the second LiteLLM leaves prices and
-# `model_info` in a body, from which it may reckon the cost (`litellm_pre_call_utils`).
+# Metadata of keys and teams, and what it lets their calls choose. With the second, LiteLLM keeps prices and
+# `model_info` in a body, from which it may compute the cost (`litellm_pre_call_utils`).
 _ADMINS_TO_SET = {TRUSTED_BACKEND: "who pays", "allow_client_pricing_override": "its own prices"}
 
-# Takes down a call that would have been refused: call, key, body, refusal.
+# Records a call that would have been refused: call, key, body, refusal.
 NoteRefusal = Callable[[Call, Key, object, BillingError], None]
 
 
 def guard_routes(settings: Settings, note: NoteRefusal | None = None) -> None:
-    """Refuses billed keys on each route that billing cannot price, before LiteLLM authorizes the request, and
-    models whose price would be lost, after it.
+    """Refuses billed keys on routes that billing cannot price before LiteLLM authorizes the request, and
+    models whose price would be lost after it.
 
-    Every way into LiteLLM, WebSockets and MCP too, authorizes through one function, which is wrapped here.
-    (Overriding the FastAPI dependency instead makes FastAPI analyse all dependencies anew on each request:
-    5 % of a call's CPU, ADR 0006.) In shadow mode `note` is told instead. Raises RuntimeError where LiteLLM's
-    function is not the one we know.
+    All requests to LiteLLM, WebSockets and MCP included, are authorized by one function, which is wrapped
+    here. (Overriding the FastAPI dependency instead makes FastAPI analyse all dependencies again for each
+    request: 5 % of a call's CPU, ADR 0006.) In shadow mode `note` is called instead. Raises RuntimeError if
+    LiteLLM's function is not the one we know.
     """
     authorize = auth_module._authorize_authenticated_request
     check_known(AUTHORIZE, authorize)
@@ -103,15 +103,15 @@ def _check(request: Request, path: str, body: object, *, reads_all: bool) -> Rou
 
 
 def _check_door(call: Call | None) -> None:
-    """Raises Unavailable for a billed call whose fields nobody has checked: it came in another way."""
+    """Raises Unavailable for a billed call whose fields were not checked because it bypassed the door."""
     if call is None or call.route is None or call.is_websocket:
         return
     if call.route.handling is Handling.BILLED and not call.entry.fields_checked:
-        raise Unavailable("This request was not checked on its way in, so it cannot be billed.")
+        raise Unavailable("This request bypassed billing's checks, so it cannot be billed.")
 
 
 def _inside(text: str) -> list[object]:
-    """What a text holds that LiteLLM may read as JSON, in which names can be written with escapes."""
+    """Parses a string that LiteLLM may read as JSON, in which names can be written with escapes."""
     if not text.lstrip().startswith(("{", "[", '"')):
         return []
     try:
@@ -121,7 +121,7 @@ def _inside(text: str) -> list[object]:
 
 
 def check_key_metadata(body: object) -> None:
-    """Raises Forbidden where anybody but an admin would make a key or team that chooses payer or price."""
+    """Raises Forbidden if a non-admin creates a key or team that chooses payer or price."""
     match body:
         case dict():
             named = next((field for field in _ADMINS_TO_SET if field in body), None)
@@ -133,6 +133,6 @@ def check_key_metadata(body: object) -> None:
         case _:
             return
     if named is not None:
-        raise Forbidden(f"Only a proxy admin may set {named}: such a key chooses {_ADMINS_TO_SET[named]}.")
+        raise Forbidden(f"Only a proxy admin may set {named}: such a key can choose {_ADMINS_TO_SET[named]}.")
     for value in nested:
         check_key_metadata(value)

@@ -1,4 +1,4 @@
-"""Lets those who ask for the same thing at the same time wait for one answer."""
+"""Shares one look-up between concurrent requests for the same thing."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Runs at most one look-up of a name at a time."""
+    """Runs at most one look-up per name at a time."""
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[T]] = {}
 
     async def result(self, name: str, look_up: Callable[[], Awaitable[T]]) -> T:
-        """What the look-up of `name` that is under way gives, or a new one; raises what it raises.
+        """Returns the result of the running look-up of `name`, or of a new one; raises its error.
 
-        One who is cancelled does not cancel it for the others.
+        Cancelling one waiter does not cancel the look-up for the others.
         """
         task = self._running.get(name)
         if task is None:
@@ -30,7 +30,7 @@ class SingleFlight(Generic[T]):
     def _forget(self, name: str, task: asyncio.Task[T]) -> None:
         del self._running[name]
         if not task.cancelled():
-            task.exception()  # has been raised to those who waited, or nobody waits any more
+            task.exception()  # already raised to the waiters, or nobody is waiting any more
 
 
 async def _run(look_up: Callable[[], Awaitable[T]]) -> T:

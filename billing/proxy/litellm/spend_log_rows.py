@@ -1,8 +1,8 @@
-"""Keeps one spend log row that cannot be written from stopping all others.
+"""Prevents one spend log row that cannot be written from blocking all others.
 
-LiteLLM writes its spend logs in batches, and splits a batch whose rows Postgres refuses. A row that Prisma's
-client or engine refuses before, like one with a value of another type, is no refusal of data to it: the batch
-is put back and tried again for ever, and no call of this process is logged any more.
+LiteLLM writes its spend logs in batches, and splits a batch whose rows Postgres rejects. A row that Prisma's
+client or engine rejects earlier, such as one with a value of a wrong type, does not count as rejected data:
+the batch is retried forever, and no later call of this process is logged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from billing.proxy.litellm.patches import SPEND_LOG_ROWS, check_known
 logger = logging.getLogger(__name__)
 
 Row = Mapping[str, object]
-# What Prisma's client and engine raise of values that no column takes; the rest is about the database.
+# Raised by Prisma's client and engine for invalid values; other errors concern the database.
 _OF_THE_ROWS = (
     FieldNotFoundError,
     InputError,
@@ -34,21 +34,25 @@ _OF_THE_ROWS = (
     TypeError,
     ValueError,
 )
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # in a column of JSON, which is text by now
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # in a JSON column, which is already encoded as text
 WriteRows = Callable[[object, Sequence[Row], int], Awaitable[int]]
 
 
 def guard_spend_log_rows() -> None:
-    """Wraps what writes a batch of spend logs. Raises RuntimeError where it is not the function we know."""
+    """Wraps the function that writes a batch of spend logs.
+
+    Raises RuntimeError if it is not the one we know.
+    """
     write: WriteRows = litellm_utils._create_spend_logs_with_poison_isolation
     check_known(SPEND_LOG_ROWS, write)
     litellm_utils._create_spend_logs_with_poison_isolation = isolating(write)
 
 
 def isolating(write: WriteRows) -> WriteRows:
-    """The same, which splits a batch until the rows that cannot be written are left out and reported.
+    """Wraps `write` to split a batch until the rows that cannot be written are dropped and reported.
 
-    Where no row of a batch can be written, it is not the rows: the error is raised, and LiteLLM tries again.
+    If no row of a batch can be written, the rows are not the problem: the error is raised, and LiteLLM
+    retries.
     """
 
     @functools.wraps(write)
@@ -68,7 +72,7 @@ def isolating(write: WriteRows) -> WriteRows:
 
 
 def _why_no_text(row: Row) -> Exception | None:
-    """The error of a row with a lone surrogate, at which the engine that writes it ends; None for others."""
+    """Returns the error for a row with an unpaired surrogate, which would crash the engine, or None."""
     for value in row.values():
         try:
             if isinstance(value, str):
@@ -99,4 +103,4 @@ async def _split(
 def _report(row: Row, error: Exception) -> None:
     SPEND_LOG_ROWS_DROPPED.inc()
     reason = f"{type(error).__name__}: {str(error)[:500]}"
-    logger.error("left out the spend log of %s, which cannot be written: %s", row.get("request_id"), reason)
+    logger.error("dropped the spend log of %s, which cannot be written: %s", row.get("request_id"), reason)

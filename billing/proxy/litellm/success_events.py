@@ -1,4 +1,4 @@
-"""Translates LiteLLM's success events, once: what follows works on `SuccessEvent` alone."""
+"""Translates LiteLLM's success events into `SuccessEvent`s, which everything else works with."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _UNIT_PRICES = (
 )
 _BUCKETS = ("metadata", "litellm_metadata")
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
-# LiteLLM's names of calls in its events that use something however little they say of it.
+# Call types that always use something, however little their events report.
 _NEVER_FREE = frozenset(
     (
         "aimage_generation", "aimage_edit", "aspeech", "atranscription", "arerank", "aocr", "asearch",
         "aresponses", "acompact_responses", "agenerate_content", "agenerate_content_stream",
     )
 )  # fmt: skip
-# Those that use tokens: an answer in one piece without any is one whose usage its provider left out.
+# Those that use tokens: for a complete answer without tokens, the provider did not report its usage.
 _COUNTED_IN_TOKENS = frozenset({"acompletion", "atext_completion", "aembedding", "anthropic_messages"})
-_TABLES = (dict, Mapping)  # to ask an abstract class takes ten times as long
+_TABLES = (dict, Mapping)  # checking an abstract class takes ten times as long
 _NOTHING: Mapping[str, object] = {}
 
 
 def success_event(kwargs: Mapping[str, object], call: Call | None) -> SuccessEvent:
-    """What the `kwargs` of a success event say, which came in the context of `call`.
+    """Translates the `kwargs` of a success event that arrived in the context of `call`.
 
-    A bridge makes its call beside the router, so nobody writes over what the client's `metadata` says of
-    group, deployment and price: of that event they are left out.
+    A bridge makes its call outside the router, so nothing replaces the client's `metadata` about group,
+    deployment and price: for such an event they are ignored.
     """
     payload = _mapping(kwargs.get("standard_logging_object"))
     params = _mapping(kwargs.get("litellm_params"))
@@ -77,13 +77,12 @@ def success_event(kwargs: Mapping[str, object], call: Call | None) -> SuccessEve
 
 
 def cost_of(kwargs: Mapping[str, object]) -> object:
-    """The provider cost as LiteLLM's spend log has it, or None where LiteLLM does not know it.
+    """Returns the provider cost that LiteLLM's spend log has, or None if LiteLLM does not know it.
 
     `kwargs["response_cost"]` is None for an unpriced call, while the logging payload turns that into 0; a 0
-    with tokens used and no cache hit is LiteLLM's way to say the same. So is a 0 for what is not counted in
-    tokens (a provider that reports no searches), or for an answer whose tokens nobody reported. What a stream
-    without usage costs is counted elsewhere. No deployment costs 0 but one that is declared free, which is
-    not asked here.
+    with tokens used and no cache hit means the same. So does a 0 for calls not counted in tokens (a provider
+    that reports no searches), or for an answer whose tokens nobody reported. The cost of a stream without
+    usage is counted elsewhere. Only a deployment that is declared free costs 0, which is not checked here.
     """
     if kwargs.get("response_cost") is None:
         return None
@@ -100,7 +99,7 @@ def cost_of(kwargs: Mapping[str, object]) -> object:
 def _facts(
     kwargs: Mapping[str, object], payload: Mapping[str, object], prices: tuple[Mapping[str, object], ...]
 ) -> Json:
-    """What a charge stores of an event.
+    """Returns what a charge stores of an event.
 
     Keys: `provider_model`, `provider`, `deployment_id`, `tokens` (prompt,
     completion, total, cached, cache_write, reasoning), `unit_prices` (decimal strings a token, of the
@@ -147,7 +146,7 @@ def _tokens(payload: Mapping[str, object]) -> dict[str, JsonValue]:
 
 
 def _unit_prices(sources: tuple[Mapping[str, object], ...]) -> dict[str, JsonValue]:
-    """The prices a token of the deployment that served: its own before those of LiteLLM's price map."""
+    """Returns the token prices of the deployment that served: its own before those of LiteLLM's price map."""
     prices: dict[str, JsonValue] = {}
     for name in _UNIT_PRICES:
         for source in sources:
@@ -160,7 +159,7 @@ def _unit_prices(sources: tuple[Mapping[str, object], ...]) -> dict[str, JsonVal
 
 
 def _plain(price: object) -> str | None:
-    """A price as a decimal string without exponent: 1.5e-07 → "0.00000015"; None for what is no number."""
+    """Formats a price as a decimal string without exponent: 1.5e-07 → "0.00000015"; None if not a number."""
     try:
         return format(Decimal(str(price)), "f")
     except InvalidOperation:

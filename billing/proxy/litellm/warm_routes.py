@@ -1,8 +1,8 @@
-"""Does at start what FastAPI would do on the event loop at the first requests.
+"""Does at start-up what FastAPI would do on the event loop at the first requests.
 
-FastAPI 0.165 analyses an included router's routes when a request first gets so far down the table: a path
-that no route has makes it analyse all 900, seconds in which nobody is served. The first call of each endpoint
-reads its source file for error messages.
+FastAPI 0.165 analyses an included router's routes when a request first reaches it in the table: an unknown
+path makes it analyse all 900, which blocks for seconds. The first call of each endpoint reads its source file
+for error messages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NOWHERE = "/no/route/has/this/path"
 
 
 def warm_routes(app: FastAPI) -> None:
-    """Prepares every route. Some seconds of CPU: run it in a thread, before anything is served."""
+    """Prepares every route. Takes seconds of CPU: run it in a thread, before anything is served."""
     scope = {"type": "http", "method": "GET", "path": _NOWHERE, "root_path": "", "headers": [], "app": app}
     for route in list(app.router.routes):
         route.matches(dict(scope))
@@ -27,7 +27,7 @@ def warm_routes(app: FastAPI) -> None:
 
 
 def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
-    """The routes of an app and of the routers that it includes, as they were declared."""
+    """Yields the routes of an app and of its included routers, as they were declared."""
     for route in routes:
         if isinstance(route, APIRoute):
             yield route
@@ -36,7 +36,7 @@ def api_routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:
 
 
 def _name_source(route: APIRoute) -> None:
-    """What FastAPI says of an endpoint in errors, without reading and parsing its file."""
+    """Sets what FastAPI says about an endpoint in errors, without reading and parsing its file."""
     contexts = getattr(fastapi.routing, "_endpoint_context_cache", None)
     code = getattr(route.endpoint, "__code__", None)
     if isinstance(contexts, dict) and code is not None:

@@ -1,9 +1,9 @@
-"""What LiteLLM adds to a request on its way to a provider: words of its own, and the client's repeated.
+"""Counts what LiteLLM adds to a request on its way to a provider: its own words, and repeated content.
 
-A bound counts the body that a client sent. Some of LiteLLM's translations say more than the body does, and
-some say the same thing once a message (`litellm_core_utils/prompt_templates/factory.py` of LiteLLM 1.106.12).
-All that is found is counted here, as often as it can happen; what a client could ask for itself is refused
-(`client_fields.py`). `tests/integration/proxy/sent/` compares with what providers are really sent.
+The maximum cost is computed from the body that a client sent. Some of LiteLLM's translations add to it, and
+some repeat content for each message (`litellm_core_utils/prompt_templates/factory.py` of LiteLLM 1.106.12).
+All known additions are counted here, as often as they can occur; fields by which clients can request more are
+rejected (`client_fields.py`). `tests/integration/proxy/sent/` compares with what providers really receive.
 """
 
 from __future__ import annotations
@@ -19,25 +19,28 @@ _PLACEHOLDER_TOKENS = 16  # "[System: Empty message content sanitised to satisfy
 _RESULT_TOKENS = 48  # "[System: Tool execution skipped/interrupted by user. No result provided for …]"
 _NOTE_TOKENS = 32  # "Operator note (not from the user): the following was originally a mid-conversation …"
 _CONTINUE_BYTES = len("Please continue.")
-_TURN_TOKENS = 8  # that a chat template adds to a message
+_TURN_TOKENS = 8  # added to a message by a chat template
 _FUNCTIONS_PROMPT_BYTES = 320  # 'To call a function, reply with JSON ONLY in this format …'
 _REASONING_TOKENS = 512  # Magistral's system prompt
-# Chat calls on these are calls of an API for texts: one prompt, and so one answer, a message.
+# Chat calls on these become calls of a text API: one prompt, and so one answer, per message.
 _A_PROMPT_A_MESSAGE = ("text-completion-openai", "text-completion-inception", "azure_text")
-# Where a system message between the turns becomes a user's, with a note (`mid_conversation_system.py`).
+# Where a system message between the turns becomes a user message with a note (`mid_conversation_system.py`).
 _NOTED = ("anthropic", "bedrock", "bedrock_converse", "vertex_ai", "azure_ai", "databricks", "snowflake")
-_NAMED_RESULTS = (*GOOGLE, "cohere", "cohere_chat", "oci", "gigachat")  # the tool's name stands in its result
+_NAMED_RESULTS = (*GOOGLE, "cohere", "cohere_chat", "oci", "gigachat")  # results repeat the tool's name
 
 
 def answers_on(deployment: Deployment, shape: RequestShape) -> int:
-    """How many answers the call generates there."""
+    """Returns how many answers the call generates there."""
     if deployment.provider not in _A_PROMPT_A_MESSAGE:
         return shape.answers
     return shape.answers * max(shape.turns.messages, 1)
 
 
 def added_tokens(deployment: Deployment, shape: RequestShape, text_tokens: int) -> int:
-    """Tokens of input that LiteLLM adds there, at most; 0 for most calls. The body has `text_tokens`."""
+    """Returns the input tokens that LiteLLM adds there at most; 0 for most calls.
+
+    The body has `text_tokens`.
+    """
     turns = shape.turns
     tokens = turns.empty * _PLACEHOLDER_TOKENS
     if deployment.provider in _NOTED:
@@ -55,13 +58,13 @@ def added_tokens(deployment: Deployment, shape: RequestShape, text_tokens: int) 
 
 
 def _repeated_functions(shape: RequestShape) -> int:
-    """Tools are written into every system message (`factory.function_call_prompt`), as Python shows them."""
+    """Tokens of tools, written into every system message as Python (`factory.function_call_prompt`)."""
     shown = sum(len(repr(one).encode("utf-8", "surrogatepass")) + 2 for one in shape.functions)
     return (shown + _FUNCTIONS_PROMPT_BYTES) * max(shape.turns.instructions, 1)
 
 
 def _repaired_tokens(shape: RequestShape, text_tokens: int) -> int:
-    """Under `modify_params` calls without a result get one, and a result may come twice
+    """With `modify_params`, calls without a result get one, and a result may be repeated
     (`factory.sanitize_messages_for_tool_calling`).
     """
     turns = shape.turns
@@ -77,8 +80,8 @@ def _modifies() -> bool:
 
 @lru_cache(REMEMBERED_MAX)
 def _puts_functions_into_prompts(deployment: Deployment) -> bool:
-    """Whether LiteLLM tells the model of tools in words. For a provider other than Ollama it does so only
-    under `add_function_to_prompt`, which it switches on itself at the first such call to an Ollama.
+    """Whether LiteLLM describes tools to the model in text. For providers other than Ollama it does so only
+    with `add_function_to_prompt`, which it enables itself at the first such call to an Ollama.
     """
     import litellm
 

@@ -1,8 +1,9 @@
-"""Gemini's API on other providers: LiteLLM makes a chat call of it, and loses prices on the way.
+"""Rejects Gemini API calls on other providers where LiteLLM would lose their prices.
 
-Found in LiteLLM 1.106.12 (`google_genai/adapters/handler.py`): the chat call is made outside the router, so a
-price in the deployment's `model_info` does not reach it; the event of a streamed one has neither tokens nor
-cost, and a stream that is cut brings no event at all. Gemini's own models do not go this way.
+Found in LiteLLM 1.106.12 (`google_genai/adapters/handler.py`), which turns them into chat calls: these are
+made outside the router, so a price in the deployment's `model_info` does not reach them; the event of a
+streamed one has neither tokens nor cost, and an interrupted stream has no event at all. Gemini's own models
+are not affected.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from billing.proxy.max_cost.prices import is_token_price
 
 
 def check_generate(deployment: Deployment, call_type: str) -> None:
-    """Raises ModelNotPriced where LiteLLM would not know what a `generateContent` call on it costs."""
+    """Raises ModelNotPriced if LiteLLM would not know the cost of a `generateContent` call there."""
     if not call_type.startswith("agenerate_content") or _is_native(deployment) or deployment.free:
         return
     if call_type == "agenerate_content_stream":
         raise ModelNotPriced(
-            f"LiteLLM does not count what `streamGenerateContent` uses on {deployment.model}, which is no "
-            "model of Gemini's. Use `generateContent`, or /v1/chat/completions."
+            f"LiteLLM does not count what `streamGenerateContent` uses on {deployment.model}, which is not a "
+            "Gemini model. Use `generateContent`, or /v1/chat/completions."
         )
     applied = _token_prices(prices_without_info(deployment))
     if not any(applied.values()) or applied != _token_prices(deployment.prices):

@@ -1,4 +1,4 @@
-"""The most a call can cost, found before it is made: one entry, `max_cost_of`, and its answer, `MaxCost`."""
+"""Computes the maximum cost of a call before it is made: `max_cost_of` returns a `MaxCost`."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class MaxCost:
-    """An upper bound of a call's charge that is linear in its output limit. Amounts are nanos.
+    """The maximum charge of a call, linear in its output limit. Amounts are nanos.
 
     amount = max(floor, input + fixed + output price * output limit), rounded up; at least 1 unless free.
     """
 
-    model: str  # the group asked for
+    model: str  # the requested group
     free: bool  # declared free on every deployment that may serve the call
-    input_nanos: int  # the input side
-    input_charge_nanos: int  # what the input alone likely costs; at most input_nanos
-    output_nanos_per_token: Decimal  # the highest, times the answers of the call
+    input_nanos: int  # the maximum cost of the input
+    input_charge_nanos: int  # the likely cost of the input alone; at most input_nanos
+    output_nanos_per_token: Decimal  # the highest, times the number of answers
     fixed_nanos: int  # fees of the provider, LiteLLM's margin and our rule
     floor_nanos: int
     output_tokens: int  # the priced limit of one answer
-    output_limit_field: str | None  # where it is written; None: a call without output
+    output_limit_field: str | None  # the field it is written to; None: a call without output
     client_set_limit: bool
-    answers: int = 1  # of the call: choices of each prompt
-    rule: PriceRule = DEFAULT  # of the group asked for
+    answers: int = 1  # choices of all prompts
+    rule: PriceRule = DEFAULT  # of the requested group
     rules: Mapping[tuple[str, str], PriceRule] = field(default_factory=dict)  # by `Deployment.key`
-    # All that may serve it; none where no router chooses them. They are what they are, not what is in them.
+    # All that may serve it; empty if no router chooses them. Compared by identity, not by content.
     deployments: tuple[Deployment, ...] = field(default=(), compare=False)
-    streamed: StreamedOutput | None = None  # where all that is billed can be seen in the stream
+    streamed: StreamedOutput | None = None  # if all billed output is visible in the stream
 
     def amount_nanos(self, output_tokens: int | None = None) -> int:
-        """The hold for an output limit (default: the priced one)."""
+        """Returns the hold for an output limit (default: the priced one)."""
         if self.free:
             return 0
         tokens = self.output_tokens if output_tokens is None else output_tokens
@@ -64,7 +64,7 @@ class MaxCost:
         return max(1, self.floor_nanos, self.input_nanos + self.fixed_nanos + output_nanos)
 
     def affordable_output_tokens(self, available_nanos: int) -> int:
-        """The largest limit whose hold fits, at most the priced one; 0 where not even one token fits."""
+        """Returns the largest affordable limit, at most the priced one; 0 if not even one token is."""
         if self.free:
             return self.output_tokens
         left_nanos = available_nanos - self.input_nanos - self.fixed_nanos
@@ -78,11 +78,11 @@ class MaxCost:
 
     @property
     def limited_tokens(self) -> int | None:
-        """What all answers may have together by the limit in the request; None where none stands there."""
+        """The output limit of all answers together; None if the request has none."""
         return self.output_tokens * self.answers if self.output_limit_field is not None else None
 
     def write_limit(self, body: MutableMapping[str, JsonValue], output_tokens: int) -> None:
-        """Puts the limit that was priced into the request; nothing for calls without output."""
+        """Writes the priced limit into the request; does nothing for calls without output."""
         if self.output_limit_field is not None:
             write_limit(body, self.output_limit_field, output_tokens)
 
@@ -96,12 +96,11 @@ async def max_cost_of(
     rule: PriceRule | CallPrices,
     settings: Settings,
 ) -> MaxCost:
-    """Bounds what a request can cost on every deployment that may serve it.
+    """Computes the maximum cost of a request over all deployments that may serve it.
 
-    `call_type` is LiteLLM's name of the call, `router` LiteLLM's `Router`, `rule` what prices the customer's
-    calls: each deployment is bound by the rule that it would be charged by. Raises BadRequest (malformed, or
-    limits that are none), RouteNotBillable (another call type), ModelNotPriced (no price, or a cost that
-    cannot be bounded).
+    `call_type` is LiteLLM's name of the call, `router` LiteLLM's `Router`. `rule` prices the customer's
+    calls; each deployment uses the rule that it would be charged by. Raises BadRequest (malformed, or invalid
+    limits), RouteNotBillable (another call type), ModelNotPriced (no price, or unlimited cost).
     """
     unit_call = await read_unit_call(body, call_type, settings)
     if unit_call is not None:
@@ -131,7 +130,7 @@ async def max_cost_of(
 
 
 class _Form(NamedTuple):
-    """A request as one deployment gets it."""
+    """A request as one deployment receives it."""
 
     body: Mapping[str, object]
     shape: RequestShape
@@ -152,7 +151,7 @@ def _form_on(
 def _streamed(
     forms: Mapping[Deployment, _Form], encodings: Mapping[Deployment, str | None]
 ) -> StreamedOutput | None:
-    """How the stream is counted, if it can be wherever the call is served."""
+    """Returns how to count the stream, if that is possible on every deployment."""
     outputs: list[StreamedOutput] = []
     for form in {id(form.shape): form for form in forms.values()}.values():
         output = streamed_output(form.body, form.shape, encodings)
@@ -170,7 +169,7 @@ async def _max_cost_of_units(
     rule: PriceRule | CallPrices,
     settings: Settings,
 ) -> MaxCost:
-    """The bound of a call whose units are known before it is made: all of it is input."""
+    """The maximum cost of a call whose units are known in advance: all of it is input."""
     calls = dict.fromkeys(servers.everyone, call)
     for deployment in servers.everyone:
         configured = configured_on(deployment)
@@ -188,9 +187,9 @@ def _encoding_name(deployment: Deployment) -> str | None:
 
 
 class Asked(NamedTuple):
-    """What a call asks for, whoever serves it."""
+    """What a call requests, whichever deployment serves it."""
 
-    model: str  # the group asked for
+    model: str  # the requested group
     limit: OutputLimit
     answers: int = 1
     streamed: StreamedOutput | None = None
@@ -202,8 +201,8 @@ def _max_cost_on(
     rule: PriceRule | CallPrices,
     candidate: Callable[[Deployment], Candidate],
 ) -> MaxCost:
-    """The bound over what is not free, whichever of these serves: the highest of each part, whose sum is
-    never less than the highest sum.
+    """Combines the candidates that are not free: the maximum of each part, whose sum is never less than the
+    maximum sum.
     """
     everyone = servers.everyone
     rules = rules_of(everyone, rule)

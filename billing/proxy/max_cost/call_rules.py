@@ -1,4 +1,4 @@
-"""Under which of our price rules a call is charged, by the deployment that served it."""
+"""Finds the price rule that a call is charged by, from the deployment that served it."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _ONE_PROVIDER = {
 
 @dataclass(frozen=True, slots=True)
 class CallRules:
-    """The rules under which a call was admitted: one for each deployment that may serve it."""
+    """The price rules of a call's admission: one for each deployment that may serve it."""
 
     prices: PriceRule | CallPrices
-    by_deployment: Mapping[tuple[str, str], PriceRule]  # (group asked for or fallen back to, deployment id)
-    deployments: Sequence[Deployment] = ()  # that may serve the call; none: nobody knows
+    by_deployment: Mapping[tuple[str, str], PriceRule]  # (group requested or fallen back to, deployment id)
+    deployments: Sequence[Deployment] = ()  # those that may serve the call; empty: unknown
 
     def rule_of(self, group: str | None, deployment_id: str | None, provider: str | None) -> PriceRule:
-        """The rule of the deployment that served, by which its bound was made where it was known before.
+        """Returns the rule of the deployment that served, the one of its maximum cost if it was known then.
 
-        What LiteLLM names is looked for among what was admitted. Where that has neither the deployment nor
-        the group, the highest of those that may have served, and of the rules for the name and the provider:
-        a group that the operator's settings chose since may be dearer, and none is cheaper.
+        Looks up LiteLLM's names among the admitted deployments. If neither the deployment nor the group is
+        among them, returns the highest of the rules of possible servers and of those for the name and the
+        provider: a group that the operator's settings chose later may cost more, and none less.
         """
         known = self.by_deployment.get((group or "", deployment_id or ""))
         if known is not None:
@@ -49,20 +49,20 @@ class CallRules:
         return max(highest, by_name, key=_dearness)
 
     def knows(self, group: str | None, deployment_id: str | None) -> bool:
-        """Whether this deployment may serve the call, or one of the group where only that is named."""
+        """Whether this deployment may serve the call, or any of the group if only that is named."""
         return not self.deployments or bool(self._served(group, deployment_id))
 
     def declared_free(self, group: str | None, deployment_id: str | None) -> bool:
-        """Whether what served is declared free by the operator, as it was at the admission."""
+        """Whether the deployment that served is declared free by the operator, as of the admission."""
         served = self._served(group, deployment_id)
         return bool(served) and all(d.free for d in served)
 
     def group_name(self, group: str | None) -> str | None:
-        """The group, where the call was admitted for it."""
+        """Returns the group if the call was admitted for it."""
         return group if any(group in d.groups for d in self.deployments) else None
 
     def _served(self, group: str | None, deployment_id: str | None) -> Sequence[Deployment]:
-        """Those among the admitted that LiteLLM's words fit: by the deployment's id, else by the group."""
+        """Returns the admitted deployments with this id, else those of the group."""
         if deployment_id:
             found = [d for d in self.deployments if d.key[1] == deployment_id]
             return [d for d in found if group in d.groups] or found
@@ -80,5 +80,5 @@ def _dearness(rule: PriceRule) -> tuple[bool, Decimal, int, int]:
 
 
 def provider_name(provider: str | None) -> str | None:
-    """One name for a provider that LiteLLM calls by several, by the kind of call."""
+    """Normalizes a provider that LiteLLM calls by different names depending on the call type."""
     return _ONE_PROVIDER.get(provider, provider) if provider else None

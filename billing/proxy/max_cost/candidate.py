@@ -1,4 +1,4 @@
-"""What a call can cost on one deployment, at most: tokens at the highest prices, with fees and margin."""
+"""The maximum cost of a call on one deployment: tokens at the highest prices, plus fees and margin."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from billing.proxy.max_cost.request import PART_TOKENS, RequestShape
 from billing.proxy.max_cost.tokens import TextTokens
 from billing.settings import Settings
 
-# Tokens that providers add and bill: the chat template, the system prompt that tools bring, and the
-# definitions of predefined tools (Anthropic documents up to 735 for one and 530 for the prompt).
+# Tokens that providers add and bill: the chat template, the system prompt for tools, and the definitions
+# of predefined tools (Anthropic documents up to 735 for one and 530 for the prompt).
 BASE_TOKENS = 64
 TOOL_TOKENS = 64
 TOOLS_PROMPT_TOKENS = 1024
 PREDEFINED_TOOL_TOKENS = 1024
-MEDIA_TOKENS_ESTIMATE = 250  # what LiteLLM counts an image as
+MEDIA_TOKENS_ESTIMATE = 250  # what LiteLLM counts for an image
 
-# LiteLLM turns `web_search_options` into at most so many searches on Anthropic's models; OpenAI's search
+# LiteLLM turns `web_search_options` into at most this many searches on Anthropic's models; OpenAI's search
 # models are charged for one (`tool_call_cost_tracking._count_web_search_calls`).
 _OPTIONS_SEARCHES = 10
 _OPENAI = ("openai", "azure")
-_SEARCH_DEFAULT = Decimal("0.035")  # LiteLLM's own default a search, where the map names none (Google)
+_SEARCH_DEFAULT = Decimal("0.035")  # LiteLLM's own default per search if the map has no price (Google)
 _ANSWERS_WITH_SEARCH = ("perplexity",)
-_REMEMBERED_MAX = 1024  # ceilings of deployments, and other figures of them
+_REMEMBERED_MAX = 1024  # price ceilings and other figures of deployments
 _ROUTED = ("model-router", "model_router", "openrouter/auto", "groq/compound", "compound-beta")
 
 
@@ -54,9 +54,10 @@ def candidate_of(
     passes: int,
     settings: Settings,
 ) -> Candidate:
-    """Bounds the call on one deployment. `passes`: how often its input may be billed (a stream falls back).
+    """Computes the maximum cost on one deployment. `passes`: how often its input may be billed (stream
+    fallbacks).
 
-    Raises ModelNotPriced where there is no price or no bound.
+    Raises ModelNotPriced if there is no price or no limit.
     """
     _refuse_unlimited(deployment, makes_output=shape.makes_output)
     searches = _searches(deployment, shape)
@@ -87,9 +88,9 @@ def _refuse_unlimited(deployment: Deployment, *, makes_output: bool) -> None:
     """Raises ModelNotPriced for a model whose use nothing limits."""
     name = deployment.model
     if any(routed in name.lower() for routed in _ROUTED):
-        raise ModelNotPriced(f"{name} chooses models and tools by itself, so its cost cannot be bounded.")
+        raise ModelNotPriced(f"{name} chooses models and tools by itself, so its cost cannot be limited.")
     if makes_output and not takes_output_limit(deployment.bare_model, deployment.provider):
-        raise ModelNotPriced(f"{name} takes no output limit, so its cost cannot be bounded.")
+        raise ModelNotPriced(f"{name} accepts no output limit, so its cost cannot be limited.")
 
 
 @lru_cache(_REMEMBERED_MAX)
@@ -98,7 +99,7 @@ def _caches_for_an_hour(deployment: Deployment) -> bool:
 
 
 def ceiling_on(deployment: Deployment, usage: Usage, *, makes_output: bool) -> Ceiling:
-    """Its highest prices; those of another call with as many tokens, as far as its prices tell."""
+    """Returns its highest prices; reuses those of a call with equal token counts where the prices allow."""
     thresholds = _thresholds_on(deployment)
     if thresholds is None:
         return ceiling(deployment.prices, usage, deployment.model, makes_output=makes_output)
@@ -128,7 +129,7 @@ def _ceiling_from(
 
 
 def estimated_input(shape: RequestShape, text: TextTokens) -> int:
-    """The likely input in tokens, as LiteLLM would count it."""
+    """Estimates the input in tokens, as LiteLLM would count it."""
     return text.estimate + shape.id_tokens + 4 * shape.parts + MEDIA_TOKENS_ESTIMATE * shape.media
 
 
@@ -146,28 +147,28 @@ def _input_tokens(
     context = max_input_tokens(deployment.prices)
     if context is None:
         raise ModelNotPriced(
-            f"Images, files, audio and searches on {deployment.model} cannot be bounded: "
+            f"Images, files, audio and searches on {deployment.model} have no cost limit: "
             "the operator must set `model_info: {max_input_tokens: …}`."
         )
     return max(tokens, context) * (1 + searches)
 
 
 def _searches(deployment: Deployment, shape: RequestShape) -> int:
-    """How many searches the provider may run. Raises ModelNotPriced where nothing bounds them."""
+    """Returns how many searches the provider may run. Raises ModelNotPriced if nothing limits them."""
     searches = shape.tools.searches
     if shape.tools.search_options:
         searches += 1 if deployment.provider in _OPENAI else _OPTIONS_SEARCHES
     by_query = deployment.prices.get("web_search_billing_unit") == "per_query"
     if searches and by_query and "claude" not in deployment.model:
         raise ModelNotPriced(
-            f"Searches of {deployment.model} are priced each, and nothing limits their number."
+            f"Searches of {deployment.model} are priced individually, and nothing limits their number."
         )
     return searches
 
 
 @lru_cache(_REMEMBERED_MAX)
 def _search_fee(deployment: Deployment, searches: int) -> Decimal:
-    """The highest fee of all searches; models that always search pay one."""
+    """Returns the highest fee of all searches; models that always search pay one."""
     always = deployment.provider in _ANSWERS_WITH_SEARCH or "search" in deployment.model
     fees = deployment.prices.get("search_context_cost_per_query")
     table = fees if isinstance(fees, Mapping) else {}

@@ -1,8 +1,7 @@
-"""Requests of other APIs, read as chat calls: OpenAI's responses and Gemini's `generateContent`.
+"""Converts requests of other APIs into chat calls: OpenAI's responses and Gemini's `generateContent`.
 
-Each becomes the chat call that has the same text, media, tools and limits, so that one reader bounds them
-all. Only what the bound reads is put into chat's words; what else is in a body stays there and counts as
-text.
+Each becomes a chat call with the same text, media, tools and limits, so that one function can price them all.
+Only fields that affect the maximum cost are translated; the rest of the body stays and counts as text.
 
 Sources: https://platform.openai.com/docs/api-reference/responses/create,
 https://ai.google.dev/api/generate-content
@@ -24,7 +23,7 @@ GENERATE = frozenset({"agenerate_content", "agenerate_content_stream"})
 _MEDIA: Body = {"role": "user", "files": True}  # counts as the model's whole context
 _CALLS = ("function_call", "custom_tool_call", "reasoning")
 _RESULTS = ("function_call_output", "custom_tool_call_output")
-# Other names of a limit, and blocks in which one can hide: the limit that is priced must be the only one.
+# Other names of a limit, and blocks that may contain one: only the priced limit may be set.
 _RESPONSES_HIDDEN = ("messages", "max_tokens", "max_completion_tokens", "extra_body")
 _GENERATE_HIDDEN = (
     "messages",
@@ -47,10 +46,10 @@ class ChatForm:
 
 
 def chat_form(body: Body, call_type: str) -> ChatForm | None:
-    """The chat call that costs as much, or None for calls that are read as they are.
+    """Returns the equivalent chat call, or None for calls that need no conversion.
 
-    Raises BadRequest for what is malformed, RouteNotBillable for work in the background, and ModelNotPriced
-    for what has no bound.
+    Raises BadRequest for malformed requests, RouteNotBillable for background work, and ModelNotPriced if the
+    cost has no limit.
     """
     if call_type in RESPONSES:
         limit_field = None if call_type == "acompact_responses" else "max_output_tokens"
@@ -66,14 +65,14 @@ def _from_responses(body: Body) -> Body:
     for name in ("prompt", "context_management"):
         if body.get(name):
             raise ModelNotPriced(
-                f"`{name}` adds costs that billing cannot bound, so prepaid keys may not use it."
+                f"`{name}` adds costs that billing cannot limit, so prepaid keys may not use it."
             )
     messages = [*_earlier(body, "previous_response_id", "conversation"), *_response_items(body.get("input"))]
     return _chat(body, ("input", "max_output_tokens"), messages, _limit(body, "max_output_tokens"))
 
 
 def _response_items(items: object) -> Iterator[Body]:
-    """The input as messages: text stays text, calls of tools are text, all else is media."""
+    """Yields the input as messages: text stays text, tool calls are text, everything else is media."""
     if items is None:
         return
     for item in [items] if isinstance(items, str) else _objects(items, "input"):
@@ -109,7 +108,7 @@ def _from_generate(body: Body) -> Body:
 
 
 def _google_parts(content: str | Body) -> Iterator[Body]:
-    """A Gemini content as messages: text, calls of functions and their results; all else is media."""
+    """Yields a Gemini content as messages: text, function calls and their results; the rest is media."""
     if isinstance(content, str):
         yield {"role": "user", "content": content}
         return
@@ -124,13 +123,13 @@ def _google_parts(content: str | Body) -> Iterator[Body]:
 
 
 def _has_media(part: Body) -> bool:
-    """Whether a function's result carries parts of its own, which may be images."""
+    """Whether a function's result contains parts of its own, which may be images."""
     results = (part.get("functionResponse"), part.get("function_response"))
     return any(isinstance(result, Mapping) and result.get("parts") for result in results)
 
 
 def _google_tools(tools: object) -> list[Body] | None:
-    """Gemini's tools as chat's: one a declared function, and those of the provider as they are."""
+    """Converts Gemini's tools to chat tools: one per declared function, and the provider's own unchanged."""
     if tools is None:
         return None
     flat: list[Body] = []
@@ -149,7 +148,7 @@ def _chat(body: Body, skipped: tuple[str, ...], messages: list[Body], limit: obj
 
 
 def _earlier(body: Body, *names: str) -> list[Body]:
-    """What is kept at the provider and comes back as input: at most the model's whole context."""
+    """Yields a media message per reference to content stored at the provider, at most the model's context."""
     return [_MEDIA] if any(body.get(name) for name in names) else []
 
 
@@ -160,8 +159,8 @@ def _limit(config: Body, name: str) -> int | None:
 def _refuse_background(body: Body) -> None:
     if body.get("background"):
         raise RouteNotBillable(
-            "Answers made in the background (`background: true`) cannot be billed, since LiteLLM learns "
-            "what they cost when somebody asks for them. Leave it out."
+            "Background responses (`background: true`) cannot be billed, since LiteLLM only learns their "
+            "cost when somebody requests them. Remove it."
         )
 
 
@@ -172,7 +171,7 @@ def _refuse_hidden(body: Body, names: tuple[str, ...], instead: str) -> None:
 
 
 def _config(body: Body, name: str, *known: str) -> Body:
-    """The block of generation settings, in which a limit may have only the name that we write."""
+    """Returns the block of generation settings, in which a limit must have the one name that we write."""
     value = body.get(name)
     config: Body = {} if value is None else _object(value, name)
     for other in _CONFIG_HIDDEN:

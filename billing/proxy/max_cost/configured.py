@@ -1,8 +1,8 @@
-"""What an operator's settings of a deployment put into each request there, under what the client sends.
+"""Reads what an operator's settings of a deployment add to each request.
 
-LiteLLM merges a body over the deployment's `litellm_params` (`Router._acompletion`), so tools, schemas,
-`n` or a whole `extra_body` of the operator's reach the provider with every call. The bound reads the merged
-body. An output limit among them cannot be overwritten by the one that is priced, so it is priced itself.
+LiteLLM merges a body over the deployment's `litellm_params` (`Router._acompletion`), so the operator's tools,
+schemas, `n` or a whole `extra_body` reach the provider with every call. The maximum cost is computed from the
+merged body. An output limit among them cannot be replaced by the priced one, so it is the one that is priced.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from billing.proxy.max_cost.output import max_output_tokens
 
 Table = Mapping[str, object]
 
-# Kept at the provider or found by LiteLLM: as long as the model's context.
+# Stored at the provider or found by LiteLLM: as long as the model's context.
 _STORED = (
     "prompt_id",
     "vector_store_ids",
@@ -26,18 +26,18 @@ _STORED = (
     "container",
     "previous_response_id",
 )
-_PRICED = "max_tokens"  # written into every chat call, over the deployment's
-_DROPPED = "additional_drop_params"  # which LiteLLM takes out of each request, a limit of ours among them
+_PRICED = "max_tokens"  # written into every chat call, overriding the deployment's
+_DROPPED = "additional_drop_params"  # LiteLLM removes these from each request, possibly including our limit
 _OWN = (_DROPPED, "model", "cache_control_injection_points", "stream", "thinking", _PRICED)
 
 
 class Configured(NamedTuple):
     """What a deployment adds to bodies."""
 
-    under: Table  # fields that a client's replace
-    over: Table  # fields that replace a client's
-    output_tokens: int  # the output limit that stands in them; 0: none
-    stored: bool  # with text that no body shows
+    under: Table  # fields that a client's override
+    over: Table  # fields that override a client's
+    output_tokens: int  # the output limit among them; 0: none
+    stored: bool  # adds text that no body shows
 
 
 NOTHING = Configured({}, {}, 0, stored=False)
@@ -45,7 +45,7 @@ NOTHING = Configured({}, {}, 0, stored=False)
 
 @lru_cache(REMEMBERED_MAX)
 def configured_on(deployment: Deployment) -> Configured:
-    """What its settings add."""
+    """Returns what the deployment's settings add."""
     ours = {name: value for name, value in deployment.params.items() if value is not None}
     fields = dict(_sent(ours))
     inner = {name: value for block in BLOCKS for name, value in _table(fields.get(block)).items()}
@@ -64,13 +64,13 @@ def configured_on(deployment: Deployment) -> Configured:
 
 
 def merged(configured: Configured, body: Table) -> Table:
-    """The body as the provider gets it."""
+    """Returns the body as the provider receives it."""
     sent = {name: value for name, value in body.items() if value is not None}
     return {**configured.under, **sent, **configured.over}
 
 
 def _read(fields: Table) -> Table:
-    """Fields as a client's own would be read, without the limits that are priced apart."""
+    """Filters fields as a client's own would be, without the separately priced limits."""
     count = next((fields[name] for name in COUNTS if name in fields), None)
     named = {} if count is None else {"n": count}
     apart = LIMITS | BLOCKS | COUNTS | {"model"}
@@ -90,7 +90,7 @@ def _sent(params: Table) -> Iterator[tuple[str, object]]:
 
 @lru_cache(maxsize=1)
 def _litellms_own() -> frozenset[str]:
-    """Names that LiteLLM keeps for itself: credentials, prices, routing."""
+    """Names that LiteLLM reserves for itself: credentials, prices, routing."""
     from litellm.litellm_core_utils.get_litellm_params import OPTIONAL_KWARGS_KEYS
     from litellm.types.router import CredentialLiteLLMParams, GenericLiteLLMParams
     from litellm.types.utils import all_litellm_params

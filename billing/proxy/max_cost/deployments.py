@@ -1,8 +1,8 @@
-"""Who may serve a call: every deployment of the group, and of every group it can fall back to.
+"""Finds who may serve a call: every deployment of the group and of every fallback group.
 
 Follows LiteLLM's own resolution (`Router._common_checks_available_deployment`,
-`router_utils/fallback_event_handlers.py`), and takes more where that is simpler: a deployment too many makes
-the bound larger, one too few breaks it.
+`router_utils/fallback_event_handlers.py`), and includes more where that is simpler: one deployment too many
+makes the maximum cost larger, one too few makes it wrong.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fall
 
 
 class Router(Protocol):
-    """What we use of LiteLLM's `Router`."""
+    """The part of LiteLLM's `Router` that we use."""
 
     model_list: Sequence[Table]
     default_deployment: Table | None
@@ -37,34 +37,34 @@ class Router(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deployment:
-    """One way to serve a call, with the entry of the price map that LiteLLM will bill it by.
+    """One deployment of a model, with the price map entry that LiteLLM will bill it by.
 
-    Nothing in it changes any more, so what is found of one may be remembered by it.
+    It is immutable, so values derived from it can be cached by it.
     """
 
-    model: str  # LiteLLM's, with provider
+    model: str  # LiteLLM's name, with provider
     provider: str
     bare_model: str  # without provider
     params: Table
     info: Table
     prices: Table
-    names: tuple[str, ...]  # under which its tokenizer may be known
-    own_server: bool  # an address that the operator set: an OpenAI-compatible server, not OpenAI
+    names: tuple[str, ...]  # by which its tokenizer may be known
+    own_server: bool  # an address set by the operator: an OpenAI-compatible server, not OpenAI
     groups: tuple[str, ...] = ()  # the name it was called by, then the one in the model list
 
     @property
     def key(self) -> tuple[str, str]:
-        """How LiteLLM's events name it: the group that was called, and the id of the deployment."""
+        """Its name in LiteLLM's events: the group that was called, and the id of the deployment."""
         return (self.groups[0] if self.groups else "", str(self.info.get("id", "")))
 
     @property
     def free(self) -> bool:
-        """Declared free by the operator."""
+        """Whether the operator declared it free."""
         return self.info.get("billing") == "free"
 
 
 class Servers(NamedTuple):
-    """The deployments of the group asked for, and those of its fallbacks."""
+    """The deployments of the requested group, and those of its fallbacks."""
 
     first: tuple[Deployment, ...]
     fallbacks: tuple[Deployment, ...]
@@ -72,25 +72,28 @@ class Servers(NamedTuple):
 
     @property
     def everyone(self) -> tuple[Deployment, ...]:
-        """Whoever may serve the call."""
+        """All deployments that may serve the call."""
         return (*self.first, *self.fallbacks)
 
 
 def servers_of(body: Table, model: str, router: Router | None) -> Servers:
-    """Finds them. Raises ModelNotPriced for an unknown model, BadRequest for fallbacks that are no names."""
+    """Finds all deployments for a call.
+
+    Raises ModelNotPriced for an unknown model, BadRequest for invalid fallbacks.
+    """
     if router is None:
         raise ModelNotPriced("This gateway has no models yet.")
     team_id = _team_id(body)
     first = _deployments(router, model, team_id)
     if not first:
-        raise ModelNotPriced(f"The model {model} is not known here, so it cannot be billed.")
+        raise ModelNotPriced(f"The model {model} is unknown here, so it cannot be billed.")
     groups = tuple(fallback_groups(body, model, router))
     later = tuple([d for group in groups for d in _deployments(router, group, team_id)])
     return Servers(first, later, min(len(groups), router.max_fallbacks))
 
 
 def deployments_of(router: Router | None, model: str, team_id: str | None) -> tuple[Deployment, ...]:
-    """Those of the model that is asked for, without fallbacks; none for an unknown one."""
+    """Returns the deployments of the requested model, without fallbacks; none for an unknown one."""
     return () if router is None else _deployments(router, model, team_id)
 
 
@@ -109,7 +112,7 @@ def _deployments(router: Router, model: str, team_id: str | None) -> tuple[Deplo
 
 
 def _unnamed(router: Router, model: str) -> Sequence[Table]:
-    """What LiteLLM tries for a name that is no group: a deployment's id, the default, a provider's model."""
+    """Returns what LiteLLM tries for other names: a deployment id, the default, a provider's model."""
     row = router.get_model_info(id=model)
     if row is not None:
         return (row,)
@@ -121,7 +124,7 @@ def _unnamed(router: Router, model: str) -> Sequence[Table]:
 
 
 def fallback_groups(body: Table, model: str, router: Router) -> Iterator[str]:
-    """The groups a call may end at, breadth first: a fallback has fallbacks of its own."""
+    """Yields the groups a call may end at, breadth first: fallbacks can have fallbacks."""
     if body.get("disable_fallbacks") is True:
         return
     seen, queue = {model}, [model]
@@ -146,7 +149,7 @@ def _targets(body: Table, group: str, router: Router) -> Iterator[str]:
 
 
 def _client_targets(asked: object, field: str) -> Iterator[str]:
-    """A client's own fallbacks: names, or `{"model": name}`. Anything else could change what was priced."""
+    """Yields a client's own fallbacks: names, or `{"model": name}`. Anything else could change the price."""
     if not isinstance(asked, list):
         raise BadRequest(f"`{field}` must be a list of model names.")
     for item in asked:
@@ -167,7 +170,7 @@ def _configured_targets(chains: list[object], group: str) -> Iterator[str]:
 
 
 def _deployment(row: Table, called: str) -> Deployment:
-    """The deployment of a row of the model list, made anew where the row or its prices have changed."""
+    """Returns the deployment of a row of the model list, rebuilt if the row or its prices have changed."""
     params, info = _table(row.get("litellm_params")), _table(row.get("model_info"))
     model = str(params.get("model"))
     provider, bare = _provider_of(model, params)
@@ -210,7 +213,7 @@ _REMEMBERED = Remembered(_made, REMEMBERED_MAX)
 
 
 def unit_price(deployment: Deployment, key: str) -> Decimal:
-    """What a unit costs by this entry, in major units; 0 where it has none. Raises ModelNotPriced."""
+    """Returns the price of a unit in major units; 0 if the entry has none. Raises ModelNotPriced."""
     value = deployment.prices.get(key)
     return Decimal(0) if value is None else price_of(value, key, deployment.model)
 
@@ -227,7 +230,10 @@ def prices_without_info(deployment: Deployment) -> Table:
 
 
 def _provider_of(model: str, params: Table) -> tuple[str, str]:
-    """The provider and its name of the model. LiteLLM's own search may log in somewhere: only if needed."""
+    """Returns the provider and its name of the model.
+
+    LiteLLM's own look-up may log in somewhere: last resort.
+    """
     import litellm
 
     configured = params.get("custom_llm_provider")
@@ -239,15 +245,15 @@ def _provider_of(model: str, params: Table) -> tuple[str, str]:
     try:
         name, provider, _, _ = litellm.get_llm_provider(model=model)
     except litellm.exceptions.BadRequestError as error:
-        raise ModelNotPriced(f"The provider of {model} is not known, so it cannot be billed.") from error
+        raise ModelNotPriced(f"The provider of {model} is unknown, so it cannot be billed.") from error
     return provider, name
 
 
 @lru_cache(maxsize=4096)
 def takes_output_limit(model: str, provider: str) -> bool:
-    """Whether LiteLLM hands an output limit on; a provider it would drop it for answers without bound.
+    """Whether LiteLLM passes an output limit on; without it, an answer has no limit.
 
-    Raises ModelNotPriced for a model that LiteLLM's part for the provider does not know.
+    Raises ModelNotPriced if LiteLLM does not know the provider's model.
     """
     import litellm
     from litellm.llms.base_llm.chat.transformation import BaseLLMException

@@ -1,6 +1,6 @@
-"""What images cost at most: each at the highest price of its model, or by the most tokens it can take.
+"""The maximum cost of images: each at the highest price of its model, or by the most tokens it can use.
 
-LiteLLM looks a per-image price up by quality and size, in the price map or in the deployment's own prices
+LiteLLM looks up a per-image price by quality and size, in the price map or in the deployment's own prices
 (`cost_calculator.default_image_cost_calculator`); OpenAI's `gpt-image` models are billed by tokens.
 """
 
@@ -20,15 +20,15 @@ from billing.proxy.max_cost.prices import Usage, ceiling, price_of, service_tier
 from billing.proxy.max_cost.tokens import TextTokens
 
 IMAGES_MAX = 10  # OpenAI's own maximum of `n`
-SIDE_MAX = 4096  # pixels, where the client names no size
-# OpenAI documents 6,240 tokens for the largest image at high quality of gpt-image-1 and its successors of the
-# same name; an input image takes at most as many at high fidelity.
+SIDE_MAX = 4096  # pixels, if the client sets no size
+# OpenAI documents 6,240 tokens for the largest image at high quality of gpt-image-1 and its successors; an
+# input image uses at most as many at high fidelity.
 # https://platform.openai.com/docs/guides/image-generation#cost-and-latency
 TOKENS_AN_IMAGE = 6_240
 _TOKENS_KNOWN = re.compile(r"gpt-image-1($|[-.](mini|5|2025))")
 _PER_IMAGE = re.compile(r"(input|output)_cost_per_image(_[0-9.]+K?)?")
 _PER_PIXEL = ("input_cost_per_pixel", "output_cost_per_pixel")
-# Providers whose own calculators multiply a price by the images, or fall back to LiteLLM's default one.
+# Providers whose own calculators multiply a price by the images, or use LiteLLM's default one.
 _BY_THE_IMAGE = frozenset(
     ("openai", "azure", "recraft", "aiml", "stability", "black_forest_labs", "xai", "cometapi", "nscale")
 )
@@ -37,17 +37,17 @@ _SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
 
 @dataclass(frozen=True, slots=True)
 class RequestedImages:
-    """What a request asks for."""
+    """The images that a request asks for."""
 
     count: int
     pixels: int  # of one image, at most
-    inputs: int  # images that go in: to be edited, and a mask
+    inputs: int  # input images: to be edited, and a mask
 
 
 def read_images(body: Mapping[str, object]) -> RequestedImages:
-    """Reads a generation or an edit. Raises BadRequest for what is malformed or streamed."""
+    """Reads a generation or an edit. Raises BadRequest if it is malformed or streamed."""
     if str(body.get("stream")).lower() == "true" or body.get("partial_images"):
-        raise BadRequest("Streamed images cannot be billed yet; leave `stream` and `partial_images` out.")
+        raise BadRequest("Streamed images cannot be billed yet; remove `stream` and `partial_images`.")
     given = [body.get(name) for name in ("image", "mask")]
     inputs = sum(len(value) if isinstance(value, list) else value is not None for value in given)
     return RequestedImages(positive_int(body, "n", IMAGES_MAX) or 1, _pixels(body.get("size")), inputs)
@@ -58,30 +58,30 @@ def _pixels(size: object) -> int:
         return SIDE_MAX * SIDE_MAX
     match = _SIZE.fullmatch(size) if isinstance(size, str) else None
     if match is None:
-        raise BadRequest("`size` must be like `1024x1024`, or `auto`.")
+        raise BadRequest("`size` must be a size like `1024x1024`, or `auto`.")
     return int(match[1]) * int(match[2])
 
 
 def image_cost(deployment: Deployment, requested: RequestedImages, text: TextTokens) -> Decimal:
-    """The most that the images can cost on a deployment, in major units. Raises ModelNotPriced."""
+    """Returns the maximum cost on a deployment, in major units. Raises ModelNotPriced."""
     if "gpt-image" in deployment.bare_model.lower():
         return _by_tokens(deployment, requested, text)
     if deployment.provider not in _BY_THE_IMAGE:
         raise ModelNotPriced(
-            f"Images of {deployment.provider} are priced in ways that billing cannot bound yet."
+            f"Images of {deployment.provider} are priced in ways that billing does not support yet."
         )
     each = max(
         (price for table in _tables(deployment) for price in _prices(table, requested, deployment.model)),
         default=Decimal(0),
     )
     if each == 0:
-        raise ModelNotPriced(f"{deployment.model} has no price an image, so it cannot be billed.")
+        raise ModelNotPriced(f"{deployment.model} has no price per image, so it cannot be billed.")
     return each * requested.count
 
 
 def _by_tokens(deployment: Deployment, requested: RequestedImages, text: TextTokens) -> Decimal:
     if deployment.provider not in ("openai", "azure") or not _TOKENS_KNOWN.search(deployment.bare_model):
-        raise ModelNotPriced(f"How many tokens an image of {deployment.model} takes is not documented.")
+        raise ModelNotPriced(f"The token count of images of {deployment.model} is not documented.")
     tokens = text.ceiling + TOKENS_AN_IMAGE * requested.inputs
     made = TOKENS_AN_IMAGE * requested.count
     usage = Usage(tokens, made, 1, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False)
@@ -92,7 +92,7 @@ def _by_tokens(deployment: Deployment, requested: RequestedImages, text: TextTok
 
 
 def _tables(deployment: Deployment) -> Iterator[Table]:
-    """The deployment's own entry, and each listed one of its model, whatever quality and size it gets."""
+    """Yields the deployment's own entry and those of its model, for every quality and size."""
     import litellm
 
     yield deployment.prices
@@ -105,7 +105,7 @@ def _tables(deployment: Deployment) -> Iterator[Table]:
 
 @lru_cache(maxsize=1)
 def _listed_under(_entries: int) -> Mapping[str, tuple[str, ...]]:
-    """Names of the price map by their last part; made anew when the map has grown."""
+    """Indexes the price map's names by their last part; rebuilt when the map has grown."""
     import litellm
 
     names: dict[str, tuple[str, ...]] = {}

@@ -1,7 +1,7 @@
-"""Token counts of texts that were counted before: each turn of a conversation sends all earlier ones again.
+"""Caches token counts of texts: each turn of a conversation sends all earlier ones again.
 
 Half a megabyte of text takes 30 ms of CPU to count, and half a millisecond to recognize. Only digests are
-kept, no text.
+stored, no text.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _DIGEST_BYTES = 16
 
 
 class KnownCounts:
-    """At most `size_max` counts, about 250 bytes each; what was not used for longest goes first.
+    """At most `size_max` counts, about 250 bytes each; the least recently used are dropped first.
 
-    Threads may share one.
+    Thread-safe.
     """
 
     def __init__(self, size_max: int) -> None:
@@ -29,7 +29,7 @@ class KnownCounts:
         return len(self._counts)
 
     def count(self, encoding_name: str, data: bytes, count: Callable[[], int]) -> int:
-        """The tokens of the UTF-8 text `data` under an encoding: known, or what `count` says."""
+        """Returns the tokens of the UTF-8 text `data` under an encoding, from the cache or from `count`."""
         key = (encoding_name, hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest())
         with self._lock:
             known = self._counts.get(key)

@@ -1,7 +1,7 @@
-"""The output limit of a request: what was requested, what is priced, and how it is written into the body.
+"""The output limit of a request: reads it, prices it, and writes it into the body.
 
-OpenAI's chat API has two fields for one thing. `max_tokens` is what every OpenAI-compatible server honours;
-`max_completion_tokens` is what OpenAI's reasoning models ask for (LiteLLM renames the former for them).
+OpenAI's chat API has two fields for it. `max_tokens` is honoured by every OpenAI-compatible server;
+`max_completion_tokens` is what OpenAI's reasoning models require (LiteLLM renames the former for them).
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
@@ -13,14 +13,14 @@ from pydantic import JsonValue
 
 from billing.errors import BadRequest
 
-OUTPUT_TOKENS_MAX = 10_000_000  # no model writes more; a wish beyond it is a mistake
+OUTPUT_TOKENS_MAX = 10_000_000  # no model writes more; anything larger is a mistake
 CHOICES_MAX = 128  # OpenAI's own maximum of `n`
 THINKING_TOKENS_MIN = 1024  # Anthropic's smallest thinking budget
 
 _OLD, _NEW = "max_tokens", "max_completion_tokens"
 
-# Other names under which providers take an output limit, or whole parameter blocks in which one can hide.
-# LiteLLM passes unknown fields on, where they would override the limit that was priced.
+# Other names of an output limit, and parameter blocks that may contain one. LiteLLM forwards unknown fields,
+# where they would override the priced limit.
 _OTHER_LIMITS = (
     "max_output_tokens",
     "max_new_tokens",
@@ -42,7 +42,7 @@ _OTHER_LIMITS = (
     "extra_body",
 )
 _ANY_OTHER_LIMIT = frozenset(_OTHER_LIMITS)
-BLOCKS = frozenset(  # of parameters, in which a limit may stand
+BLOCKS = frozenset(  # parameter blocks that may contain a limit
     (
         "generationConfig", "generation_config", "inferenceConfig", "additionalModelRequestFields", "options",
         "extra_body", "parameters",
@@ -53,7 +53,7 @@ LIMITS = (_ANY_OTHER_LIMIT - BLOCKS - COUNTS) | {_OLD, _NEW}
 
 
 def positive_int(body: Mapping[str, object], field: str, maximum: int) -> int | None:
-    """A field that must be a whole number from 1 to `maximum`; None where it is absent. Raises BadRequest."""
+    """Returns a whole number from 1 to `maximum`; None if the field is absent. Raises BadRequest."""
     value = body.get(field)
     if value is None:
         return None
@@ -65,12 +65,12 @@ def positive_int(body: Mapping[str, object], field: str, maximum: int) -> int | 
 
 
 def choices_of(body: Mapping[str, object]) -> int:
-    """How many answers are generated for one prompt: the larger of `n` and `best_of`."""
+    """Returns how many answers are generated for one prompt: the larger of `n` and `best_of`."""
     return max(positive_int(body, "n", CHOICES_MAX) or 1, positive_int(body, "best_of", CHOICES_MAX) or 1)
 
 
 def refuse_hidden_limits(body: Mapping[str, object]) -> None:
-    """Raises BadRequest where another field could override the limit that is priced."""
+    """Raises BadRequest if another field could override the priced limit."""
     if _ANY_OTHER_LIMIT.isdisjoint(body):
         return
     hidden = next((field for field in _OTHER_LIMITS if body.get(field) is not None), None)
@@ -81,7 +81,7 @@ def refuse_hidden_limits(body: Mapping[str, object]) -> None:
 
 
 def requested_limit(body: Mapping[str, object], *, chat: bool) -> tuple[int | None, str]:
-    """The smallest limit that the client set, and the field to write: that which it used."""
+    """Returns the smallest limit set by the client, and the field to write: the one it used."""
     old = positive_int(body, _OLD, OUTPUT_TOKENS_MAX)
     new = positive_int(body, _NEW, OUTPUT_TOKENS_MAX) if chat else None
     if old is None or new is None:
@@ -90,9 +90,9 @@ def requested_limit(body: Mapping[str, object], *, chat: bool) -> tuple[int | No
 
 
 def write_limit(body: MutableMapping[str, JsonValue], field: str, output_tokens: int) -> None:
-    """Writes the priced limit and removes its twin; a thinking budget is kept below it, as Anthropic asks.
+    """Writes the priced limit and removes its twin; keeps a thinking budget below it, as Anthropic requires.
 
-    A field with a dot is one in a block of settings: `generationConfig.maxOutputTokens`.
+    A dot in `field` addresses a block of settings: `generationConfig.maxOutputTokens`.
     """
     block, _, inner = field.rpartition(".")
     if block:

@@ -1,8 +1,8 @@
-"""What a call of an MCP tool costs: what the operator wrote into its server's `mcp_server_cost_info`.
+"""The cost of an MCP tool call: the price in the server's `mcp_server_cost_info`, set by the operator.
 
 LiteLLM charges a call by its tool's entry in `tool_name_to_cost_per_query`, else `default_cost_per_query`,
-else nothing (`mcp_server/cost_calculator.py`). A server without a default is refused: a tool under a name
-that is not in the table would be free.
+else nothing (`mcp_server/cost_calculator.py`). A server without a default is refused: a tool with a name that
+is not in the table would be free.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ CALL_TYPE = "call_mcp_tool"
 
 
 class Server(Protocol):
-    """What we use of LiteLLM's `MCPServer`."""
+    """The part of LiteLLM's `MCPServer` that we use."""
 
     name: str
     mcp_info: Mapping[str, object] | None
 
 
 class McpServers(Protocol):
-    """Finds servers (`billing/proxy/litellm/mcp_servers.py`)."""
+    """Finds MCP servers (`billing/proxy/litellm/mcp_servers.py`)."""
 
     def find(self, id_or_name: str) -> Server | None: ...
     def is_virtual(self, tool: str) -> bool: ...
@@ -38,17 +38,20 @@ class McpServers(Protocol):
 def max_cost_of_tool_call(
     body: Mapping[str, object], servers: McpServers, rule: PriceRule | CallPrices
 ) -> MaxCost:
-    """The bound of one call: the highest price of its server. Raises BadRequest and ModelNotPriced."""
+    """Returns the maximum cost of one call: the highest price of its server.
+
+    Raises BadRequest and ModelNotPriced.
+    """
     tool, server_id = body.get("name"), body.get("server_id")
     if not isinstance(tool, str) or not tool:
         raise BadRequest("`name` must name the tool to call.", param="name")
     if servers.is_virtual(tool):
-        raise ModelNotPriced(f"{tool} calls tools of servers that it does not name, so it cannot be billed.")
+        raise ModelNotPriced(f"{tool} can call tools of unnamed servers, so it cannot be billed.")
     if not isinstance(server_id, str) or not server_id:
         raise BadRequest("`server_id` must name the server whose tool is called.", param="server_id")
     server = servers.find(server_id)
     if server is None:
-        raise ModelNotPriced(f"The MCP server {server_id} is not known here, so its tools cannot be billed.")
+        raise ModelNotPriced(f"The MCP server {server_id} is unknown here, so its tools cannot be billed.")
     default, highest = _prices(server)
     model = f"MCP: {tool}"  # as LiteLLM names the call
     own = rule.rule_for((model,), None)
@@ -74,7 +77,7 @@ def _cost_info(server: Server) -> Mapping[str, object]:
 
 
 def _prices(server: Server) -> tuple[Decimal, Decimal]:
-    """The price of a tool without one of its own, and the highest of all."""
+    """Returns the default price of a tool, and the highest of all prices."""
     info = _cost_info(server)
     default = info.get("default_cost_per_query")
     if default is None:
@@ -85,7 +88,7 @@ def _prices(server: Server) -> tuple[Decimal, Decimal]:
     price = price_of(default, "default_cost_per_query", server.name)
     own = [price_of(cost, f"price of {tool}", server.name) for tool, cost in _own_prices(info).items()]
     if 0 in (price, *own):
-        raise ModelNotPriced(f"The MCP server {server.name} has a price of 0, which billing takes for none.")
+        raise ModelNotPriced(f"The MCP server {server.name} has a price of 0, which counts as no price.")
     return price, max((price, *own))
 
 

@@ -1,4 +1,4 @@
-"""Moderation is free where the provider asks nothing for it, as OpenAI does; Mistral's costs its tokens."""
+"""Allows moderation where the provider charges nothing, as OpenAI does; Mistral charges for its tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from billing.proxy.max_cost.prices import is_token_price
 
 
 def check_moderation(body: Mapping[str, object], router: object) -> None:
-    """Raises ModelNotPriced where a moderation has a price, which nothing is held or charged for."""
+    """Raises ModelNotPriced if the moderation has a price, since nothing is held or charged for it."""
     model = body.get("model")
     if not isinstance(model, str):
         return  # OpenAI's own default

@@ -1,4 +1,4 @@
-"""The output limit that is priced: the client's wish, or as much as the model can write."""
+"""Decides the output limit to price: the client's, or as much as the model can write."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from billing.proxy.max_cost.limits import OUTPUT_TOKENS_MAX
 from billing.proxy.max_cost.request import PART_TOKENS, RequestShape
 from billing.settings import Settings
 
-# OpenAI's documented default of `max_tokens` in /v1/completions; its models write until they meet a limit.
+# OpenAI's documented default of `max_tokens` in /v1/completions; its models write until they reach a limit.
 COMPLETIONS_DEFAULT = 16
 _COMPLETIONS_PROVIDERS = ("openai", "azure", "text-completion-openai", "azure_text", "hosted_vllm")
-_ESTIMATE_MARGIN = 1.25  # other tokenizers than the one counted with
+_ESTIMATE_MARGIN = 1.25  # for tokenizers other than the one used to count
 
 
 class OutputLimit(NamedTuple):
-    """Output tokens of one answer, and where they are written. No field: the call has no output."""
+    """The output tokens of one answer, and the field they are written to.
+
+    No field: the call has no output.
+    """
 
     tokens: int
     field: str | None
@@ -29,7 +32,7 @@ class OutputLimit(NamedTuple):
 def output_limit_of(
     shape: RequestShape, first: Sequence[Deployment], estimate: int, settings: Settings
 ) -> OutputLimit:
-    """Decides the limit for the group asked for. `estimate`: the likely input, in tokens."""
+    """Decides the limit for the requested group. `estimate`: the likely input, in tokens."""
     if not shape.makes_output:
         return OutputLimit(0, None, client_set=False)
     longest = _least([max_output_tokens(d.prices) for d in first])
@@ -47,9 +50,9 @@ def output_limit_of(
 
 
 def with_configured(limit: OutputLimit, configured: Iterable[int]) -> OutputLimit:
-    """The limit where some deployments have one of their own, which ours cannot replace (0: none).
+    """Adjusts the limit if some deployments have one of their own, which ours cannot replace (0: none).
 
-    Nothing shortens an answer then, so no smaller limit is written for a small balance.
+    Nothing can shorten an answer then, so a small balance does not reduce the limit.
     """
     highest = max(configured, default=0)
     if not highest or not limit.tokens:
@@ -58,17 +61,17 @@ def with_configured(limit: OutputLimit, configured: Iterable[int]) -> OutputLimi
 
 
 def _unlimited(first: Sequence[Deployment], longest: int | None) -> OutputLimit:
-    """Of an API without a field for it, the limit is what the model can write at most."""
+    """The limit for an API without a field for it: the most that the model can write."""
     most = [max_output_tokens(d.prices) for d in first]
     if longest is None or None in most:
         raise ModelNotPriced(
-            "This API takes no output limit, so the operator must set `model_info: {max_output_tokens: …}`."
+            "This API has no output limit, so the operator must set `model_info: {max_output_tokens: …}`."
         )
     return OutputLimit(max(tokens for tokens in most if tokens), None, client_set=False)
 
 
 def _room(shape: RequestShape, first: Sequence[Deployment], estimate: int, settings: Settings) -> int:
-    """What the model's context leaves beside the input; many servers refuse a limit beyond it."""
+    """Returns what the model's context leaves for the output; many servers reject a larger limit."""
     context = _least(max_input_tokens(d.prices) for d in first)
     if context is None:
         return OUTPUT_TOKENS_MAX
@@ -77,12 +80,12 @@ def _room(shape: RequestShape, first: Sequence[Deployment], estimate: int, setti
 
 
 def max_input_tokens(prices: Mapping[str, object]) -> int | None:
-    """The model's context, where it is known."""
+    """The model's context in tokens, if known."""
     return _positive(prices.get("max_input_tokens"))
 
 
 def max_output_tokens(prices: Mapping[str, object]) -> int | None:
-    """The longest answer, where it is known."""
+    """The longest answer in tokens, if known."""
     return _positive(prices.get("max_output_tokens")) or _positive(prices.get("max_tokens"))
 
 

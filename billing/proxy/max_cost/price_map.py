@@ -1,7 +1,7 @@
-"""Which entry of LiteLLM's price map a deployment will be billed by.
+"""Finds the entry of LiteLLM's price map that a deployment will be billed by.
 
 Follows `litellm.cost_calculator.select_model_name_for_cost_calc`: a deployment's own prices are registered
-under its id; else those of its `base_model`; else those of the model, in the region it is called in.
+under its id; else those of its `base_model` apply; else those of the model, in the region it is called in.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _LIMITS = ("max_input_tokens", "max_output_tokens", "max_tokens")
 
 
 def price_entry(model: str, provider: str, bare: str, params: Table, info: Table) -> Table:
-    """The entry, with the limits that the operator set in `model_info`; empty where nothing is known.
+    """Returns the entry, with the limits that the operator set in `model_info`; empty if unknown.
 
-    `model` is LiteLLM's name with provider, `bare` the one without, `params` and `info` are the deployment's
+    `model` is LiteLLM's name with provider, `bare` the one without; `params` and `info` are the deployment's
     `litellm_params` and `model_info`.
     """
     return merged_entry(listed_entry(model, provider, bare, params, info), own_entry(info), params, info)
 
 
 def listed_entry(model: str, provider: str, bare: str, params: Table, info: Table) -> Table:
-    """What LiteLLM's price map has now of the model, or of its `base_model`. The map's own entry, no copy."""
+    """Returns the price map's current entry of the model or its `base_model`, not a copy."""
     import litellm
 
     base_model = info.get("base_model") or params.get("base_model")
@@ -39,7 +39,7 @@ def listed_entry(model: str, provider: str, bare: str, params: Table, info: Tabl
 
 
 def own_entry(info: Table) -> Table:
-    """What LiteLLM's price map has now under the deployment's id. The map's own entry, no copy."""
+    """Returns the price map's current entry under the deployment's id, not a copy."""
     import litellm
 
     prices: Mapping[str, Table] = litellm.model_cost
@@ -47,7 +47,7 @@ def own_entry(info: Table) -> Table:
 
 
 def merged_entry(listed: Table, registered: Table, params: Table, info: Table) -> Table:
-    """The entry out of what the price map has, `registered` under the deployment's id; of these alone."""
+    """Merges the entry from the price map and `registered`, the one under the deployment's id."""
     from litellm.litellm_core_utils.litellm_logging import use_custom_pricing_for_model
 
     limits = {name: info[name] for name in _LIMITS if info.get(name) is not None}
@@ -71,7 +71,7 @@ def _names(model: str, provider: str, bare: str, params: Table) -> tuple[str, ..
 
 
 def _listed(prices: Mapping[str, Table], names: Sequence[str], provider: str) -> Table:
-    """The first entry with a price a token; LiteLLM registers names without prices beside them."""
+    """Returns the first entry with a token price; LiteLLM also registers names without prices."""
     for name in names:
         entry = prices.get(name)
         if entry is not None and _has_token_price(entry):
@@ -84,12 +84,12 @@ def _has_token_price(entry: Table) -> bool:
 
 
 def _looked_up(prices: Mapping[str, Table], name: str, provider: str) -> Table:
-    """LiteLLM's own search, slower: fine-tuned models, versions, other spellings."""
+    """Uses LiteLLM's own, slower look-up: fine-tuned models, versions, other spellings."""
     import litellm
 
     try:
         key = litellm.get_model_info(model=name, custom_llm_provider=provider)["key"]
-    except Exception:  # noqa: BLE001 - LiteLLM raises a bare Exception for a model that it does not know
+    except Exception:  # noqa: BLE001 - LiteLLM raises a bare Exception for an unknown model
         return {}
     return prices.get(key, {})
 
@@ -99,9 +99,10 @@ def _given(table: Table) -> Table:
 
 
 def cost_adjustment(provider: str) -> tuple[Decimal, Decimal]:
-    """LiteLLM's own discount and margin of a provider, as a factor and an addition a call (major units).
+    """Returns LiteLLM's own discount and margin of a provider, as a factor and an addition per call (major
+    units).
 
-    They are inside `response_cost` (`cost_calculator._apply_cost_discount`, `_apply_cost_margin`).
+    `response_cost` includes them (`cost_calculator._apply_cost_discount`, `_apply_cost_margin`).
     """
     import litellm
 

@@ -1,9 +1,9 @@
-"""The highest price a token can have, from one entry of LiteLLM's price map.
+"""Finds the highest price that a token can have, from one entry of LiteLLM's price map.
 
-LiteLLM picks among a dozen keys when it knows the usage (`litellm_core_utils/llm_cost_calc/utils.py`). Before
-the call nobody knows it, so every key that can still apply counts, and the highest wins: cache writes, tiers
-whose threshold the request can reach, the service tier asked for, off-peak tables, audio, image and reasoning
-tokens, regional surcharges.
+LiteLLM chooses between a dozen keys when it knows the usage (`litellm_core_utils/llm_cost_calc/utils.py`).
+Before the call the usage is unknown, so the highest of all keys that can still apply is used: cache writes,
+tiers whose threshold the request can reach, the requested service tier, off-peak tables, audio, image and
+reasoning tokens, regional surcharges.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _UPLIFTS = (
     "regional_processing_uplift_multiplier_us",
     "regional_endpoint_uplift_multiplier",
 )
-_UNBOUNDED = (  # priced by what the answer turns out to be, which no limit of ours bounds
+_UNBOUNDED = (  # priced by properties of the answer that we cannot limit
     "output_cost_per_character",
     "output_cost_per_character_above_128k_tokens",
     "citation_cost_per_token",
@@ -55,19 +55,19 @@ _MEDIA_BY_TIME = ("input_cost_per_audio_per_second", "input_cost_per_video_per_s
 
 
 class Usage(NamedTuple):
-    """The most a request can use, as far as prices depend on it."""
+    """The maximum usage of a request, as far as prices depend on it."""
 
     input_tokens: int
     output_tokens: int
-    media: int  # parts that are no text
-    one_hour_cache: bool  # a cache write for an hour may be asked for
+    media: int  # non-text parts
+    one_hour_cache: bool  # a one-hour cache write may be requested
     service_tiers: frozenset[str] | None  # suffixes of price keys that may apply; None: any
     fast: bool  # Anthropic's fast mode
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The highest prices, major units of currency a token."""
+    """The highest prices, in major units of the currency per token."""
 
     input_per_token: Decimal
     output_per_token: Decimal
@@ -75,7 +75,7 @@ class Ceiling:
     input_per_media: Decimal
     input_per_item: Decimal
     per_request: Decimal
-    plain_input_per_token: Decimal  # what an uncached text token costs; for endings that pay for input alone
+    plain_input_per_token: Decimal  # of an uncached text token; for endings that pay only for the input
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +108,20 @@ def is_token_price(name: str) -> bool:
 
 
 def price_of(value: object, key: str, model: str) -> Decimal:
-    """A price of the map or the config. Raises ModelNotPriced for what is no price: negative, NaN, inf."""
+    """Parses a price of the map or the config. Raises ModelNotPriced if it is negative, NaN or infinite."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ModelNotPriced(f"{model} has a {key} that is no number, so it cannot be billed.")
+        raise ModelNotPriced(f"{model} has a {key} that is not a number, so it cannot be billed.")
     try:
         price = Decimal(str(value))
     except InvalidOperation as error:
-        raise ModelNotPriced(f"{model} has a {key} that is no number, so it cannot be billed.") from error
+        raise ModelNotPriced(f"{model} has a {key} that is not a number, so it cannot be billed.") from error
     if not price.is_finite() or price < 0:
         raise ModelNotPriced(f"{model} has the {key} {price}, so it cannot be billed.")
     return price
 
 
 def service_tiers_of(*asked: object) -> frozenset[str] | None:
-    """The suffixes of the price keys that a wish for service tiers may lead to; None: any of them."""
+    """Returns the suffixes of the price keys that the requested service tiers may lead to; None: any."""
     tiers: set[str] = set()
     for tier in asked:
         name = tier.lower() if isinstance(tier, str) else tier
@@ -134,17 +134,20 @@ def service_tiers_of(*asked: object) -> frozenset[str] | None:
 
 
 def ceiling(entry: Mapping[str, object], usage: Usage, model: str, *, makes_output: bool) -> Ceiling:
-    """The highest prices of an entry. Raises ModelNotPriced where it has none, or one that nothing bounds."""
+    """Returns the highest prices of an entry.
+
+    Raises ModelNotPriced if it has no price, or one that nothing limits.
+    """
     _refuse_unbounded(entry, usage, model)
     inputs: list[Decimal] = []
     outputs: list[Decimal] = []
     for is_output, price in _applicable(entry, usage, model):
         (outputs if is_output else inputs).append(price)
     if not inputs or (makes_output and not outputs):
-        raise ModelNotPriced(f"{model} has no price a token, so it cannot be billed.")
+        raise ModelNotPriced(f"{model} has no price per token, so it cannot be billed.")
     if max(inputs) == 0 and (not makes_output or max(outputs) == 0):
         raise ModelNotPriced(
-            f"{model} has the price 0, which billing takes for a missing price. "
+            f"{model} has the price 0, which counts as a missing price. "
             "Declare it free with `model_info: {billing: free}`."
         )
     factor = _surcharge(entry, usage, model)
@@ -161,7 +164,7 @@ def ceiling(entry: Mapping[str, object], usage: Usage, model: str, *, makes_outp
 
 
 def thresholds_of(entry: Mapping[str, object]) -> tuple[int, ...] | None:
-    """The numbers of tokens from which other prices apply, from 0; None where a table of tiers says when.
+    """Returns the token counts at which prices change, starting at 0; None if a table of tiers decides.
 
     Between two of them `ceiling` is the same for every `max(input_tokens, output_tokens)`.
     """
@@ -177,7 +180,7 @@ def _refuse_unbounded(entry: Mapping[str, object], usage: Usage, model: str) -> 
     keys = _UNBOUNDED + (_MEDIA_BY_TIME if usage.media else ())
     found = next((key for key in keys if entry.get(key)), None)
     if found is not None:
-        raise ModelNotPriced(f"{model} is priced by {found}, which billing cannot bound before the call.")
+        raise ModelNotPriced(f"{model} is priced by {found}, which billing cannot limit before the call.")
 
 
 def _applicable(entry: Mapping[str, object], usage: Usage, model: str) -> Iterator[tuple[bool, Decimal]]:
@@ -205,11 +208,11 @@ def _can_apply(key: _Key, usage: Usage) -> bool:
 
 
 def _reachable_tiers(tiers: object, usage: Usage, model: str) -> Iterator[Mapping[str, object]]:
-    """The rows of a `tiered_pricing` table that start below the most input the request can have."""
+    """Yields the rows of a `tiered_pricing` table that start below the request's maximum input."""
     if tiers is None:
         return
     if not isinstance(tiers, list) or not all(isinstance(tier, Mapping) for tier in tiers):
-        raise ModelNotPriced(f"{model} has a tiered_pricing that cannot be read, so it cannot be billed.")
+        raise ModelNotPriced(f"{model} has an invalid tiered_pricing, so it cannot be billed.")
     for tier in tiers:
         limits = tier.get("range")
         start = limits[0] if isinstance(limits, list) and limits else 0
@@ -218,7 +221,7 @@ def _reachable_tiers(tiers: object, usage: Usage, model: str) -> Iterator[Mappin
 
 
 def _surcharge(entry: Mapping[str, object], usage: Usage, model: str) -> Decimal:
-    """Regional and speed multipliers, the highest of each kind: the region may be the provider's choice."""
+    """Returns the regional and speed multipliers, the highest of each: the provider may choose the region."""
     regional = [ONE, *(price_of(entry[key], key, model) for key in _UPLIFTS if entry.get(key) is not None)]
     specific = entry.get("provider_specific_entry")
     if not isinstance(specific, Mapping):
@@ -230,7 +233,7 @@ def _surcharge(entry: Mapping[str, object], usage: Usage, model: str) -> Decimal
 
 
 def _largest(entry: Mapping[str, object], key: str, model: str) -> Decimal:
-    """The dearer of a key and its form for long prompts; 0 where there is neither."""
+    """Returns the higher price of a key and its form for long prompts; 0 if there is neither."""
     values = ((name, entry.get(name)) for name in (key, f"{key}_above_128k_tokens"))
     return max((price_of(value, name, model) for name, value in values if value is not None), default=ZERO)
 

@@ -1,4 +1,4 @@
-"""What a response of a realtime session can cost, at most."""
+"""The maximum cost of a response in a realtime session."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from billing.proxy.max_cost.request import model_of
 from billing.proxy.max_cost.rules import rules_of, stored_rules
 
 CALL_TYPE = "_arealtime"
-START_TOKENS = 2048  # instructions and tools that a provider gives a session which brings none
-_PROVIDERS = ("openai", "azure")  # whose events LiteLLM passes on unchanged, with their usage
-_COUNTED_EVENTS = {"session.created", "response.done"}  # what LiteLLM's cost is made from
+START_TOKENS = 2048  # instructions and tools that a provider adds to a session without any
+_PROVIDERS = ("openai", "azure")  # LiteLLM passes their events on unchanged, with their usage
+_COUNTED_EVENTS = {"session.created", "response.done"}  # what LiteLLM computes the cost from
 
 
 @dataclass(frozen=True, slots=True)
 class RealtimePrices:
-    """The highest prices and the largest sizes of all deployments that may serve a session."""
+    """The highest prices and largest sizes of all deployments that may serve a session."""
 
     providers: tuple[str, ...]  # empty: free on all of them
     input_nanos_per_token: Decimal  # the provider's, before a rule
@@ -37,27 +37,27 @@ class RealtimePrices:
     fixed_nanos: Decimal
     context_tokens_max: int
     output_tokens_max: int
-    rule: PriceRule  # the highest of each part of the rules that may apply
+    rule: PriceRule  # the maximum of each part of the rules that may apply
 
     def response_nanos(self, context_tokens: int) -> Decimal:
-        """The most that one response costs on so much context."""
+        """Returns the maximum cost of one response with this much context."""
         tokens = min(context_tokens, self.context_tokens_max)
         return self.input_nanos_per_token * tokens + self.output_nanos_per_token * self.output_tokens_max
 
     def needed_nanos(self, spent_nanos: Decimal, context_tokens: int, responses: Decimal) -> int:
-        """What must be held for a session that has cost `spent_nanos`, and for so many more responses."""
+        """Returns the hold for a session that has cost `spent_nanos` plus this many more responses."""
         cost = spent_nanos + self.fixed_nanos + self.response_nanos(context_tokens) * responses
         return max(1, self.rule.max_cost_nanos(cost))
 
     def of_reported(self, model: str) -> RealtimePrices:
-        """The same, dearer if need be: LiteLLM prices a session by the model that the provider says it is."""
+        """Raises the prices if needed: LiteLLM prices a session by the model that the provider reports."""
         prices = self
         for provider in self.providers:
             try:
                 entry = price_entry(f"{provider}/{model}", provider, model, {}, {})
                 found = _ceiling(entry, model, self.context_tokens_max, self.output_tokens_max)
             except ModelNotPriced:
-                continue  # LiteLLM then takes the deployment's own
+                continue  # LiteLLM then uses the deployment's own
             prices = replace(
                 prices,
                 input_nanos_per_token=max(
@@ -73,14 +73,14 @@ class RealtimePrices:
 def max_cost_of_session(
     body: Mapping[str, object], router: object, rule: PriceRule | CallPrices
 ) -> tuple[MaxCost, RealtimePrices]:
-    """What admits the session that LiteLLM is about to open: the bound of a first response, and its prices.
+    """Returns the maximum cost of the first response of a new session, and the session's prices.
 
-    Raises BadRequest, ModelNotPriced, and RouteNotBillable for a session whose cost LiteLLM does not say.
+    Raises BadRequest, ModelNotPriced, and RouteNotBillable if LiteLLM does not report the session's cost.
     """
     model = model_of(body)
     query = body.get("query_params")
     if isinstance(query, Mapping) and query.get("intent") is not None:
-        raise RouteNotBillable("Only conversations can be billed: leave `intent` out.", param="intent")
+        raise RouteNotBillable("Only conversations can be billed: remove `intent`.", param="intent")
     _check_logged_events()
     servers = servers_of(body, model, cast("Router | None", router))
     rules = rules_of(servers.everyone, rule)
@@ -129,12 +129,12 @@ def _highest(parts: Sequence[RealtimePrices]) -> RealtimePrices:
 
 
 def _check_logged_events() -> None:
-    """LiteLLM counts only what it logs, and the operator may have it log something else."""
+    """Checks that LiteLLM logs the events it computes costs from; the operator can change the list."""
     logged = litellm.logged_real_time_event_types
     if logged is None or logged == "*" or (isinstance(logged, list) and set(logged) >= _COUNTED_EVENTS):
         return
     raise ModelNotPriced(
-        "This gateway's `logged_real_time_event_types` leaves out what a session's cost is made from; "
+        "This gateway's `logged_real_time_event_types` omits events that a session's cost is computed from; "
         f"the operator must add {', '.join(sorted(_COUNTED_EVENTS))}."
     )
 
@@ -143,18 +143,18 @@ def _of_deployment(deployment: Deployment, rule: PriceRule) -> RealtimePrices:
     name = deployment.model
     if deployment.provider not in _PROVIDERS:
         raise ModelNotPriced(
-            f"{name}: LiteLLM translates this provider's realtime events and their usage, so a session's "
-            f"cost is not certain. Billed are sessions of {' and '.join(_PROVIDERS)}."
+            f"{name}: LiteLLM translates this provider's realtime events and their usage, so the cost of a "
+            f"session is uncertain. Billed are sessions of {' and '.join(_PROVIDERS)}."
         )
     context, output = max_input_tokens(deployment.prices), max_output_tokens(deployment.prices)
     if context is None or output is None:
         raise ModelNotPriced(
-            f"{name}: a session cannot be bounded until the operator sets "
+            f"{name}: the cost of a session has no limit until the operator sets "
             "`model_info: {max_input_tokens: …, max_output_tokens: …}`."
         )
     found = _ceiling(deployment.prices, name, context, output)
     factor, margin = cost_adjustment(deployment.provider)
-    factor = max(factor, Decimal(1))  # a discount is not applied to sessions (LiteLLM 1.106.12)
+    factor = max(factor, Decimal(1))  # discounts are not applied to sessions (LiteLLM 1.106.12)
     return RealtimePrices(
         providers=(deployment.provider,),
         input_nanos_per_token=nanos_from_cost(found.input_per_token * factor),

@@ -1,7 +1,7 @@
-"""What a transcription costs at most: by the length of the recording, or by the model's context.
+"""The maximum cost of a transcription: by the length of the recording, or by the model's context.
 
-LiteLLM bills by tokens where the provider reports them, else by the seconds that it reports (`usage` of the
-type `duration`), else by the length of the file as it measures that (`calculate_request_duration`).
+LiteLLM bills by tokens if the provider reports them, else by the seconds that it reports (`usage` of type
+`duration`), else by the length of the file (`calculate_request_duration`).
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from billing.proxy.max_cost.output import max_input_tokens
 from billing.proxy.max_cost.prices import Usage, ceiling, is_token_price, service_tiers_of
 from billing.proxy.max_cost.recording_length import seconds_of_data
 
-BYTES_A_SECOND_MIN = 500  # 4 kbit/s: no codec in use says anything intelligible in less
-TOKENS_A_SECOND = 50  # OpenAI takes 10, Gemini 32
+BYTES_A_SECOND_MIN = 500  # 4 kbit/s: no codec in use is intelligible below that
+TOKENS_A_SECOND = 50  # OpenAI uses 10, Gemini 32
 SECONDS_MARGIN = 1  # providers round up
-SECONDS_MIN = 10  # Groq bills a shorter recording as this long; what a provider reports is what is charged
-_HEADER_SLACK = 1.05  # frames at both ends that some players leave out
+SECONDS_MIN = 10  # Groq bills shorter recordings as this long; what a provider reports is charged
+_HEADER_SLACK = 1.05  # frames at both ends that some players skip
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """An uploaded file. `seconds_max`: its length where LiteLLM can measure it, else what its size allows."""
+    """An uploaded file. `seconds_max`: its length if LiteLLM can measure it, else what its size allows."""
 
     seconds_max: int
 
 
 async def read_recording(file: object) -> Recording:
-    """Measures a file in a thread. Raises BadRequest where there is none, or where its header understates it:
-    LiteLLM would charge what the header says.
+    """Measures a file in a thread. Raises BadRequest if there is none, or if its header understates the
+    length, since LiteLLM would charge by the header.
     """
     if not isinstance(file, BytesIO):
         raise BadRequest("`file` must be an uploaded recording.")
@@ -44,7 +44,7 @@ async def read_recording(file: object) -> Recording:
         return Recording(max(size_bytes // BYTES_A_SECOND_MIN + SECONDS_MARGIN, SECONDS_MIN))
     if await asyncio.to_thread(seconds_of_data, file.getvalue()) > seconds * _HEADER_SLACK + SECONDS_MARGIN:
         raise BadRequest(
-            "The header of this recording says that it is shorter than it is. Save it anew, as WAV for one.",
+            "The header of this recording understates its length. Save it again, for example as WAV.",
             param="file",
         )
     return Recording(max(math.ceil(seconds) + SECONDS_MARGIN, SECONDS_MIN))
@@ -58,14 +58,14 @@ def _measured(file: BytesIO) -> float | None:
 
 
 def transcription_cost(deployment: Deployment, recording: Recording, prompt_tokens: int) -> Decimal:
-    """The most it can cost on a deployment, in major units. Raises ModelNotPriced."""
+    """Returns the maximum cost on a deployment, in major units. Raises ModelNotPriced."""
     price = max(unit_price(deployment, key) for key in ("input_cost_per_second", "output_cost_per_second"))
     by_time = price * recording.seconds_max
     by_tokens = (
         _by_tokens(deployment, recording, prompt_tokens) if _has_token_prices(deployment) else Decimal(0)
     )
     if by_time == by_tokens == 0:
-        raise ModelNotPriced(f"{deployment.model} has no price a second or a token, so it cannot be billed.")
+        raise ModelNotPriced(f"{deployment.model} has no price per second or token, so it cannot be billed.")
     return max(by_time, by_tokens)
 
 
@@ -75,14 +75,18 @@ def _has_token_prices(deployment: Deployment) -> bool:
 
 def _by_tokens(deployment: Deployment, recording: Recording, prompt_tokens: int) -> Decimal:
     context = max_input_tokens(deployment.prices)
-    written = deployment.prices.get("max_output_tokens")
-    if context is None or not isinstance(written, int):
+    output_tokens = deployment.prices.get("max_output_tokens")
+    if context is None or not isinstance(output_tokens, int):
         raise ModelNotPriced(
-            f"What {deployment.model} writes cannot be bounded: the operator must set "
+            f"The output of {deployment.model} has no limit: the operator must set "
             "`model_info: {max_input_tokens: …, max_output_tokens: …}`."
         )
-    heard = min(context, TOKENS_A_SECOND * recording.seconds_max + prompt_tokens + TOKENS_A_SECOND)
-    usage = Usage(heard, written, 1, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False)
+    input_tokens = min(context, TOKENS_A_SECOND * recording.seconds_max + prompt_tokens + TOKENS_A_SECOND)
+    usage = Usage(
+        input_tokens, output_tokens, 1, one_hour_cache=False, service_tiers=service_tiers_of(None), fast=False
+    )
     table = {key: value for key, value in deployment.prices.items() if not key.endswith("_per_second")}
     prices = ceiling(table, usage, deployment.model, makes_output=True)
-    return prices.input_per_token * heard + prices.output_per_token * written + prices.per_request
+    return (
+        prices.input_per_token * input_tokens + prices.output_per_token * output_tokens + prices.per_request
+    )

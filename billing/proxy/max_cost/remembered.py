@@ -1,9 +1,9 @@
-"""Values that are remembered between calls, and made anew as soon as what they were made of has changed.
+"""Caches values between calls, and recomputes them as soon as their inputs have changed.
 
-The operator edits models and prices while the gateway runs, in place too. So nothing is remembered on trust:
-beside each value stands a deep copy of its inputs, and every use compares them (in C; what has not changed is
-the same object, so this is a walk over pointers). A value is made of the copy, and never sees a later edit.
-Equal is what Python calls equal: an edit of a price from 1 to True, which is none, is not seen.
+The operator edits models and prices while the gateway runs, even in place. So the cache stores a deep copy of
+the inputs with each value, and every use compares them (in C; unchanged inputs are the same object, so this
+is a walk over pointers). A value is computed from the copy, and never sees a later edit. Equality is
+Python's: changing a price from 1 to True, which is invalid, goes unnoticed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Value = TypeVar("Value")
 
 
 class Remembered(Generic[*Inputs, Value]):
-    """At most `size_max` values by key; the one that was made first goes first."""
+    """At most `size_max` values by key; the oldest is dropped first."""
 
     def __init__(self, make: Callable[[*Inputs], Value], size_max: int) -> None:
         self._make = make
@@ -28,9 +28,9 @@ class Remembered(Generic[*Inputs, Value]):
         return len(self._known)
 
     def value(self, key: Hashable, *inputs: *Inputs) -> Value:
-        """What is made of these inputs: under this key the last time, if they are equal, or now.
+        """Returns the value for these inputs: the cached one for this key if they are equal, or a new one.
 
-        The key only says where to look. Inputs that cannot be copied are made into a value each time.
+        The key only says where to look. Inputs that cannot be copied are not cached.
         """
         known = self._known.get(key)
         if known is not None and known[0] == inputs:

@@ -1,7 +1,7 @@
-"""What a request body asks of a model, read once: text, media, prompts, choices.
+"""Reads what a request body asks of a model: text, media, prompts, choices.
 
-Text is everything that can reach the prompt: rather than naming the fields that count, this names those that
-do not, so that a field nobody thought of makes the bound larger and not wrong.
+Everything that can reach the prompt counts as text: instead of listing the fields that count, this lists
+those that do not, so that an unexpected field makes the maximum cost larger rather than wrong.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ MESSAGES = frozenset({"anthropic_messages"})
 _WITH_MESSAGES = CHAT | MESSAGES
 _READ_AS_THEY_ARE = CHAT | TEXT | EMBEDDING | MESSAGES
 
-PROMPTS_MAX = 2048  # OpenAI's own maximum of an embeddings call
+PROMPTS_MAX = 2048  # OpenAI's own maximum for an embeddings call
 PARTS_MAX = 100_000
-PART_TOKENS = 8  # that the chat template adds to a message or a part of one, at most
+PART_TOKENS = 8  # added by the chat template to a message or part, at most
 
 # fmt: off
 _NOT_PROMPT = frozenset(
@@ -45,7 +45,7 @@ _NOT_PROMPT = frozenset(
     )
 )
 # fmt: on
-# Of them, those that are numbers, switches or words: what is more may be a text on its way into a prompt.
+# Those that are numbers, switches or words: anything longer may be text for a prompt.
 # fmt: off
 _SCALARS = frozenset(
     (
@@ -67,7 +67,7 @@ _OTHER_TEXT_PARTS = frozenset(
 )
 # fmt: on
 _MEDIA_FIELDS = ("audio", "images", "videos", "files")  # of a message: an earlier answer's, or Ollama's
-_TABLES = (dict, Mapping)  # to ask an abstract class takes ten times as long
+_TABLES = (dict, Mapping)  # checking an abstract class takes ten times as long
 _RESULT_ROLES = ("tool", "function")
 _SPOKEN = ("user", "assistant", *_RESULT_ROLES)
 _PLAIN_MESSAGE = frozenset(("role", "content"))
@@ -79,15 +79,15 @@ class Turns:
     """A conversation, as far as LiteLLM adds to its turns or repeats them (`added.py`)."""
 
     messages: int = 0
-    instructions: int = 0  # of any role that LiteLLM may take for the system's
-    empty: int = 0  # texts of nothing, or of spaces
-    results: int = 0  # of tools
-    longest_name: int = 0  # bytes of a tool's, as a call names it
+    instructions: int = 0  # messages of any role that LiteLLM may treat as the system's
+    empty: int = 0  # empty or blank texts
+    results: int = 0  # tool results
+    longest_name: int = 0  # bytes of the longest tool name in a call
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been found so far."""
+    """The intermediate state of reading a body."""
 
     texts: list[str] = field(default_factory=list)
     tokens: int = 0  # of prompts that are token ids
@@ -100,7 +100,10 @@ class _Reading:
 
 
 class RequestShape(NamedTuple):
-    """A body, as far as its cost depends on it. (Made on every call, so no dataclass: those take 2 µs.)"""
+    """The properties of a body that its cost depends on.
+
+    (A tuple, made on every call: dataclasses take 2 µs.)
+    """
 
     model: str
     text: str
@@ -108,7 +111,7 @@ class RequestShape(NamedTuple):
     parts: int  # messages and their parts, or prompts
     media: int
     prompts: int
-    answers: int  # generated: choices of each prompt
+    answers: int  # choices of all prompts
     makes_output: bool
     is_completion: bool  # the old /v1/completions
     requested_tokens: int | None
@@ -119,11 +122,14 @@ class RequestShape(NamedTuple):
     fast: bool
     service_tier: object
     turns: Turns
-    functions: tuple[object, ...]  # tools and functions as they are
+    functions: tuple[object, ...]  # tools and functions, unchanged
 
 
 def model_of(body: Mapping[str, object]) -> str:
-    """The model asked for. Raises BadRequest for none, and for several: LiteLLM would call each of them."""
+    """Returns the requested model.
+
+    Raises BadRequest for none, or several: LiteLLM would call each of them.
+    """
     model = body.get("model")
     if not isinstance(model, str) or not model.strip() or "," in model:
         raise BadRequest("`model` must name one model.", param="model")
@@ -131,11 +137,11 @@ def model_of(body: Mapping[str, object]) -> str:
 
 
 def read_request(body: Mapping[str, object], call_type: str) -> RequestShape:
-    """Reads a body. Raises BadRequest for what is malformed, RouteNotBillable for other call types, and
-    ModelNotPriced for what makes a provider pass over the input more than once.
+    """Reads a body. Raises BadRequest if it is malformed, RouteNotBillable for other call types, and
+    ModelNotPriced if a provider would read the input more than once.
     """
     stream = body.get("stream")
-    if stream is not None and not isinstance(stream, bool):  # LiteLLM streams for some, and fails after
+    if stream is not None and not isinstance(stream, bool):  # LiteLLM streams for some, then fails
         raise BadRequest("`stream` must be true or false.", param="stream")
     refuse_compaction(body)
     form = chat_form(body, call_type)
@@ -182,7 +188,7 @@ def _limit(body: Mapping[str, object], call_type: str) -> tuple[int | None, str]
 
 
 def _read_input(body: Mapping[str, object], call_type: str, reading: _Reading) -> int:
-    """Reads messages, prompt or input; returns how many prompts there are."""
+    """Reads messages, prompt or input; returns the number of prompts."""
     if call_type in _WITH_MESSAGES:
         _read_messages(body.get("messages"), reading)
         if call_type in MESSAGES and body.get("system") is not None:
@@ -224,7 +230,7 @@ def _read_role(message: Mapping[str, object], turns: Turns) -> None:
 
 
 def _read_content(content: object, name: str, reading: _Reading) -> None:
-    """Text, or a list of parts; a part of a kind that is not known to be text counts as media."""
+    """Reads text, or a list of parts; a part of an unknown type counts as media."""
     if isinstance(content, str):
         reading.texts.append(content)
         reading.turns.empty += not content.strip()
@@ -262,7 +268,7 @@ def _read_part(part: Mapping[str, object], reading: _Reading) -> None:
 
 
 def _read_nested(part: Mapping[str, object], reading: _Reading) -> None:
-    """A tool's result may hold parts again, images among them."""
+    """Reads the nested parts of a tool's result, which may include images."""
     content = part.get("content")
     if isinstance(content, list) and part.get("type") == "tool_result":
         _read_content(content, "content", reading)
@@ -276,7 +282,7 @@ def _is_text_source(source: object) -> bool:
 
 
 def _read_prompts(prompts: object, name: str, reading: _Reading, *, media: bool) -> int:
-    """A string, strings, token ids, or lists of token ids; returns how many prompts they are."""
+    """Reads a string, strings, token ids, or lists of token ids; returns the number of prompts."""
     if isinstance(prompts, str) or (isinstance(prompts, list) and prompts and _is_ids(prompts)):
         prompts = [prompts]
     if not isinstance(prompts, list) or not 1 <= len(prompts) <= PROMPTS_MAX:
@@ -300,7 +306,7 @@ def _is_ids(value: list[object]) -> bool:
 
 
 def _read_rest(body: Mapping[str, object], reading: _Reading, *, read: tuple[str, ...]) -> None:
-    """Everything else that may reach the prompt: tools, schemas, and what nobody thought of."""
+    """Reads everything else that may reach the prompt: tools, schemas, and unknown fields."""
     for name, value in body.items():
         if value is None or name in read or (name in _NOT_PROMPT and not _is_more(name, value)):
             continue
@@ -311,7 +317,7 @@ def _read_rest(body: Mapping[str, object], reading: _Reading, *, read: tuple[str
 
 
 def _is_more(name: str, value: object) -> bool:
-    """Whether a field has more in it than the number, switch or word that belongs there."""
+    """Whether a field contains more than the number, switch or word that belongs there."""
     if name not in _SCALARS:
         return False
     return isinstance(value, list | Mapping) or (isinstance(value, str) and len(value) > _WORD_CHARS_MAX)

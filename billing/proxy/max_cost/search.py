@@ -1,9 +1,9 @@
-"""What a web search costs: the price a query that LiteLLM's map has for the tool's provider.
+"""The cost of a web search: the price per query that LiteLLM's map has for the tool's provider.
 
 LiteLLM prices a search by provider and `max_results` alone (`litellm/search/cost_calculator.py`): a list of
-queries counts as one, and options by which a provider does more (Tavily's `search_depth`, Linkup's `depth`,
+queries counts as one, and options that make a provider do more (Tavily's `search_depth`, Linkup's `depth`,
 Exa's `contents`) count as nothing. So a billed search is one query with the fields of Perplexity's API, which
-LiteLLM's is, on a tool that the operator gave no such option.
+LiteLLM's is, on a tool without such options.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from billing.proxy.max_cost.prices import price_of
 
 CALL_TYPE = "asearch"
 RESULTS_MAX = 100
-RESULTS_DEFAULT = 10  # LiteLLM's, where neither the client nor the tool says
-OF_A_SEARCH = ("search_tool_name", "custom_llm_provider")  # of LiteLLM's fields, those that its route writes
+RESULTS_DEFAULT = 10  # LiteLLM's default if neither the client nor the tool sets it
+OF_A_SEARCH = ("search_tool_name", "custom_llm_provider")  # LiteLLM fields that its route writes
 _FIELDS = frozenset(
     (
         "query", "max_results", "search_domain_filter", "max_tokens_per_page", "country", "search_tool_name",
@@ -36,19 +36,19 @@ _FIELDS = frozenset(
 _SETTINGS = frozenset(
     ("search_provider", "api_key", "api_base", "timeout", "max_retries", "max_results", "country")
 )
-_COUNTS_ITSELF = "parallel_ai"  # its price is by the uses that it reports
+_COUNTS_ITSELF = "parallel_ai"  # it prices by the uses that it reports
 
 
 class SearchRouter(Router, Protocol):
-    """What we use of LiteLLM's `Router` for searches."""
+    """The part of LiteLLM's `Router` that we use for searches."""
 
     search_tools: Sequence[Table] | None
 
 
 def max_cost_of_search(body: Table, router: object, rule: PriceRule | CallPrices) -> MaxCost:
-    """The bound of one search: the highest tool of its name, and of its fallbacks.
+    """Returns the maximum cost of one search: the most expensive tool of its name and of its fallbacks.
 
-    Raises BadRequest for what is malformed, ModelNotPriced for what has no price of its own.
+    Raises BadRequest if it is malformed, ModelNotPriced if it has no price of its own.
     """
     name = body.get("search_tool_name", body.get("model"))
     if not isinstance(name, str) or not name:
@@ -79,25 +79,25 @@ def _check_fields(body: Table) -> None:
 
     unknown = sorted(set(filter_out_litellm_params(kwargs=body)) - _FIELDS)
     if unknown:
-        raise BadRequest(f"`{unknown[0]}` cannot be billed in a search; leave it out.", param=unknown[0])
+        raise BadRequest(f"`{unknown[0]}` cannot be billed in a search; remove it.", param=unknown[0])
     query = body.get("query")
     if not isinstance(query, str) or not query:
-        raise BadRequest("`query` must be one text: searches are billed one by one.", param="query")
+        raise BadRequest("`query` must be a single string: searches are billed individually.", param="query")
 
 
 def _tools(body: Table, name: str, router: SearchRouter | None) -> Iterator[Table]:
-    """All tools that may serve the search, those of its own name first."""
+    """Yields all tools that may serve the search, starting with those of its own name."""
     known = (router.search_tools or ()) if router is not None else ()
     first = [tool for tool in known if tool.get("search_tool_name") == name]
     if router is None or not first:
-        raise ModelNotPriced(f"The search tool {name} is not known here, so it cannot be billed.")
+        raise ModelNotPriced(f"The search tool {name} is unknown here, so it cannot be billed.")
     yield from first
     for group in fallback_groups(body, name, router):
         yield from (tool for tool in known if tool.get("search_tool_name") == group)
 
 
 def _cost(tool: Table, requested: int | None) -> Decimal:
-    """What LiteLLM will charge for one query, by its own function, in major units."""
+    """Returns what LiteLLM will charge for one query, by its own function, in major units."""
     from litellm.search.cost_calculator import search_provider_cost_per_query
 
     name, params = tool.get("search_tool_name"), _params(tool)
@@ -106,17 +106,17 @@ def _cost(tool: Table, requested: int | None) -> Decimal:
     if option is not None:
         raise ModelNotPriced(f"LiteLLM does not price the option `{option}` of the search tool {name}.")
     if provider == _COUNTS_ITSELF:
-        raise ModelNotPriced(f"{provider} reports what a search costs afterwards, so nothing bounds it.")
+        raise ModelNotPriced(f"{provider} reports the cost of a search afterwards, so nothing limits it.")
     results = requested or positive_int(params, "max_results", RESULTS_MAX) or RESULTS_DEFAULT
     try:
         cost, _ = search_provider_cost_per_query(
             model=f"{provider}/search", custom_llm_provider=provider, optional_params={"max_results": results}
         )
-    except Exception as error:  # LiteLLM raises a bare Exception for what it does not know
+    except Exception as error:  # LiteLLM raises a bare Exception for unknown providers
         raise ModelNotPriced(f"Searches of {provider} have no price in LiteLLM's map.") from error
     price = price_of(cost, "input_cost_per_query", str(name))
     if price == 0:
-        raise ModelNotPriced(f"Searches of {provider} have a price of 0, which billing takes for none.")
+        raise ModelNotPriced(f"Searches of {provider} have a price of 0, which counts as no price.")
     factor, margin = cost_adjustment(provider)
     return price * max(factor, Decimal(1)) + margin
 

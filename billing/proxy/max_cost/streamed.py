@@ -1,8 +1,8 @@
-"""Whether all the output that a call is billed for can be seen in its stream, so that a hold may grow.
+"""Decides whether all billed output of a call is visible in its stream, so that its hold may grow.
 
-Deny by default: reasoning that is not streamed, audio, several answers and the provider's own tools are
-billed without a byte on the wire. LiteLLM's price map says `supports_reasoning` of some models and forgets
-others (`openrouter/openai/gpt-5`, `azure/eu/o1`), so its silence proves nothing (ADR 0007).
+The default is no: reasoning that is not streamed, audio, several answers and the provider's own tools are
+billed without a byte on the wire. LiteLLM's price map sets `supports_reasoning` for some models and omits it
+for others (`openrouter/openai/gpt-5`, `azure/eu/o1`), so its absence proves nothing (ADR 0007).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from billing.proxy.max_cost.deployments import Deployment
 from billing.proxy.max_cost.request import RequestShape
 
-FRAME_TOKENS = 64  # what a provider wraps around an answer, or a tool call, and bills without showing it
+FRAME_TOKENS = 64  # wrapped around an answer or tool call by the provider, billed but not shown
 
 # Families that write only what they show: OpenAI's before its reasoning models.
 _SHOW_ALL = re.compile(r"(gpt-3\.5-|gpt-4(o|\.1|\.5)?($|-)|chatgpt-4o-)")
-# They think when they are asked to, and else write only what they show.
+# These only think when asked to, and otherwise write only what they show.
 _THINK_WHEN_ASKED = re.compile(r"claude-(3|(sonnet|opus|haiku)-4)")
 _THINKING_FIELDS = ("thinking", "reasoning_effort", "reasoning", "output_config", "include_reasoning")
 _NO_THINKING = (None, "none", "disabled", {"type": "disabled"})
-# Of Gemini's settings, those that neither hide output nor make it anything but text.
+# Gemini settings that neither hide output nor produce anything but text.
 _PLAIN_SETTINGS = frozenset(
     (
         "maxOutputTokens", "candidateCount", "temperature", "topP", "topK", "seed", "presencePenalty",
@@ -34,16 +34,16 @@ _HIDING_FIELDS = ("prediction", "audio", "web_search_options")
 
 @dataclass(frozen=True, slots=True)
 class StreamedOutput:
-    """How the tokens of an answer are bounded while it is streamed."""
+    """How the tokens of an answer are limited while it is streamed."""
 
     encoding: str | None  # the tokenizer of every model that may answer; None: not public, or several
-    hidden_tokens: int  # billed and never shown: frames, and the stop sequence that ended the answer
+    hidden_tokens: int  # billed but never shown: frames, and the stop sequence that ended the answer
 
 
 def streamed_output(
     body: Mapping[str, object], shape: RequestShape, encodings: Mapping[Deployment, str | None]
 ) -> StreamedOutput | None:
-    """The way to count this call's stream, or None where some of its output may stay invisible."""
+    """Returns how to count this call's stream, or None if some of its output may be invisible."""
     if not shape.streams or not shape.makes_output or shape.answers != 1:
         return None
     if shape.tools.searches or shape.tools.search_options or body.get("modalities") not in (None, ["text"]):
@@ -80,7 +80,7 @@ def _thinks(sources: Iterable[Mapping[str, object]]) -> bool:
 
 
 def _longest_stop(body: Mapping[str, object]) -> int:
-    """UTF-8 bytes of the longest stop sequence, whose tokens are billed and cut off."""
+    """Returns the UTF-8 bytes of the longest stop sequence, whose tokens are billed and removed."""
     longest = 0
     for field in ("stop", "stop_sequences", "stopSequences"):
         stops = body.get(field)

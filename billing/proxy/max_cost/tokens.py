@@ -1,4 +1,4 @@
-"""How many tokens a provider may count in a text, at most.
+"""Estimates the most tokens that a provider may count in a text.
 
 Three figures of one text, from certain to likely:
 
@@ -7,11 +7,11 @@ Three figures of one text, from certain to likely:
 - **ceiling**: where the model's own tokenizer is public (OpenAI), its count. Elsewhere twice the count of
   cl100k, plus one for each digit, each byte that is not ASCII and each run of four spaces, where tokenizers
   differ most; never more than the bytes.
-- **estimate**: the count itself. What an ending that pays for input alone is charged by.
+- **estimate**: the count itself. Endings that pay only for the input are charged by it.
 
-Some texts take a tokenizer seconds a megabyte (long runs of blanks or of one letter, base64), ordinary ones
-a tenth of one. So a text is counted in slices, cut where every tokenizer here cuts anyway, for as much CPU as
-an ordinary text of its length takes several times over; what is left then counts by its bytes.
+Some texts take a tokenizer seconds per megabyte (long runs of blanks or of one letter, base64), ordinary ones
+a tenth. So a text is counted in slices, cut where every tokenizer here cuts anyway, until it has used several
+times the CPU of an ordinary text of its length; the rest counts by its bytes.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ _EXACT_MARGIN = 1.02  # a joined text may split differently at its seams
 _UNKNOWN_FACTOR = 2
 _SLICE_CHARS = 8_192
 _KNOWN_SLICES = 20_000  # 160 MB of text
-_RUN_CHARS = 4_096  # no ordinary text goes on for so long without the end of a word
+_RUN_CHARS = 4_096  # ordinary text has word ends more often than this
 # Any character before a blank; a letter or digit before what never belongs to the same piece in cl100k and
-# o200k. Their patterns end a piece there, so the parts of a text have exactly the tokens of the whole.
+# o200k. Their patterns end a piece there, so the slices together have exactly the tokens of the whole.
 _WORD_END = re.compile(
     r"\S(?=[ \t])"
     r"|[A-Za-z0-9\u0410-\u044f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]"
     r"(?=[\n\r\"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\u3001\u3002\uff0c\uff01\uff1f\uff1b\uff1a])"
 )
-_SEARCHED_CHARS = 65_536  # at once: searching does not free the GIL
-# One core at most counts, whoever asks for how much; the event loop and Postgres keep the others.
+_SEARCHED_CHARS = 65_536  # per step: searching does not release the GIL
+# Counting uses at most one core; the event loop and Postgres keep the others.
 _counting = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), thread_name_prefix="tokens")
 _known = KnownCounts(_KNOWN_SLICES)
 _DIGITS_AND_HIGH = b"0123456789" + bytes(range(128, 256))
 
 
 class Encoding(Protocol):
-    """What we use of a tiktoken encoding."""
+    """The part of a tiktoken encoding that we use."""
 
     name: str
 
@@ -76,7 +76,7 @@ class TextTokens(NamedTuple):
 
 @lru_cache(maxsize=4)
 def encoding_named(name: str) -> Encoding:
-    """A tiktoken encoding from the files that LiteLLM ships; the first use reads for half a second."""
+    """Loads a tiktoken encoding from the files that LiteLLM ships; the first use takes half a second."""
     import litellm.litellm_core_utils.default_encoding  # noqa: F401 - points tiktoken at LiteLLM's files
     import tiktoken
 
@@ -85,7 +85,7 @@ def encoding_named(name: str) -> Encoding:
 
 @lru_cache(maxsize=4096)
 def exact_encoding_name(model: str) -> str | None:
-    """The encoding that OpenAI documents for a model name, where the files are at hand; else None."""
+    """Returns the encoding that OpenAI documents for a model, if its file is shipped; else None."""
     import tiktoken
 
     try:
@@ -96,13 +96,13 @@ def exact_encoding_name(model: str) -> str | None:
 
 
 def load_encodings() -> None:
-    """Reads the encodings in use, half a second of disk and CPU: run it in a thread at start-up."""
+    """Loads the encodings in use, half a second of disk and CPU: run it in a thread at start-up."""
     for name in _AT_HAND:
         encoding_named(name).encode_ordinary("warm")
 
 
 def count_text(text: str, encoding_name: str | None) -> TextTokens:
-    """Counts on this thread. `encoding_name` None: the tokenizer is not known."""
+    """Counts on this thread. `encoding_name` None: unknown tokenizer."""
     data = text.encode("utf-8", "surrogatepass")
     if len(text) > COUNTED_CHARS_MAX:
         return TextTokens(estimate=math.ceil(len(data) / 3), ceiling=len(data), utf8_bytes=len(data))
@@ -116,7 +116,7 @@ def count_text(text: str, encoding_name: str | None) -> TextTokens:
 
 
 class _Counted(NamedTuple):
-    """What of a text was counted, and how much was not."""
+    """How much of a text was counted, and how much was not."""
 
     tokens: int
     rest_bytes: int
@@ -124,13 +124,13 @@ class _Counted(NamedTuple):
 
     @property
     def estimate(self) -> int:
-        """The whole text's tokens, likely."""
+        """The likely tokens of the whole text."""
         return self.tokens + self.rest_likely
 
 
 def _count(text: str, utf8_bytes: int, encoding: Encoding, cpu_s: Callable[[], float]) -> _Counted:
-    """Counts slice by slice for as long as the text may take. Of what has no end of a word, the start alone
-    is counted, and the rest taken to be like it.
+    """Counts slice by slice within the text's CPU budget. Of a slice without a word end, counts the beginning
+    and extrapolates.
     """
     give_up_at = cpu_s() + min(CPU_MAX_S, CPU_MIN_S + CPU_PER_BYTE_S * utf8_bytes)
     tokens = rest_bytes = 0
@@ -159,7 +159,7 @@ def _tokens(text: str, data: bytes, encoding: Encoding) -> int:
 
 
 def _slices(text: str) -> Iterator[str]:
-    """The text in parts that end with a word; a part is long where no word ends."""
+    """Yields slices that end with a word; a slice is long if no word ends."""
     begin = 0
     while len(text) - begin > _SLICE_CHARS + _RUN_CHARS:
         end = _word_end(text, begin + _SLICE_CHARS)
@@ -169,17 +169,17 @@ def _slices(text: str) -> Iterator[str]:
 
 
 def _word_end(text: str, begin: int) -> int:
-    """Where the next word ends; the end of the text where none does."""
+    """Returns where the next word ends, or the end of the text."""
     while begin < len(text):
         found = _WORD_END.search(text, begin, begin + _SEARCHED_CHARS)
         if found is not None:
             return found.end()
-        begin += _SEARCHED_CHARS - 1  # the last character was not seen with the one behind it
+        begin += _SEARCHED_CHARS - 1  # the last character was not seen together with the next one
     return len(text)
 
 
 async def count_texts(text: str, encoding_names: Sequence[str | None]) -> dict[str | None, TextTokens]:
-    """Counts one text under several encodings; a long one in a thread (the tokenizer frees the GIL)."""
+    """Counts one text under several encodings; a long one in a thread (the tokenizer releases the GIL)."""
     names = tuple(dict.fromkeys(encoding_names))
     if len(text) <= OFF_LOOP_CHARS_MIN:
         return {name: count_text(text, name) for name in names}
@@ -188,5 +188,5 @@ async def count_texts(text: str, encoding_names: Sequence[str | None]) -> dict[s
 
 
 async def in_counting_thread(count: Callable[[], Result]) -> Result:
-    """Runs it where texts are counted: few at a time, off the event loop."""
+    """Runs `count` in the counting threads: few at a time, off the event loop."""
     return await asyncio.get_running_loop().run_in_executor(_counting, count)

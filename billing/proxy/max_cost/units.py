@@ -1,7 +1,7 @@
-"""Calls that are priced by what goes in and comes out whole: images, speech, audio, documents, pages.
+"""Prices calls by units known in advance: images, speech, audio, documents, pages.
 
-Each kind knows the most units that a request can use, from its body, and the highest price of a unit, from
-the entry that LiteLLM will bill the deployment by (`litellm.cost_calculator.completion_cost`).
+For each kind, the request's body gives the maximum number of units, and the entry that LiteLLM will bill the
+deployment by gives the highest price of a unit (`litellm.cost_calculator.completion_cost`).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from billing.proxy.max_cost.request import model_of
 from billing.proxy.max_cost.tokens import TextTokens, count_texts
 from billing.settings import Settings
 
-DOCUMENTS_MAX = 10_000  # of one rerank call
-PAGES_MAX = 1_000  # of one document: Mistral's documented limit
-_UNIT_DOCUMENTS = 100  # Cohere bills a search a hundred documents, and splits long ones
-_CHUNK_TOKENS = 100  # …into chunks of 500 tokens less the query; taken shorter, to be on the safe side
+DOCUMENTS_MAX = 10_000  # per rerank call
+PAGES_MAX = 1_000  # per document: Mistral's documented limit
+_UNIT_DOCUMENTS = 100  # Cohere bills one search per hundred documents, and splits long ones
+_CHUNK_TOKENS = 100  # …into chunks of 500 tokens minus the query; assumed shorter, to be safe
 
 Body = Mapping[str, object]
 Cost = Callable[[Deployment], Decimal]
@@ -32,15 +32,15 @@ Cost = Callable[[Deployment], Decimal]
 
 @dataclass(frozen=True, slots=True)
 class UnitCall:
-    """A call's units, read once; `cost` gives the most it can cost on a deployment, in major units."""
+    """A call's units; `cost` gives its maximum cost on a deployment, in major units."""
 
     model: str
     cost: Cost
-    is_input: bool  # what it costs is what goes in: an ending that pays for input alone pays that
+    is_input: bool  # its cost is an input cost: endings that pay only for the input pay all of it
 
 
 async def read_unit_call(body: Body, call_type: str, settings: Settings) -> UnitCall | None:
-    """The units of a call of this kind; None for calls that are priced by tokens. Raises BadRequest."""
+    """Returns the units of a call; None for calls that are priced by tokens. Raises BadRequest."""
     reader = _READERS.get(call_type)
     if reader is None:
         return None
@@ -48,9 +48,9 @@ async def read_unit_call(body: Body, call_type: str, settings: Settings) -> Unit
 
 
 def unit_candidate(call: UnitCall, deployment: Deployment) -> Candidate:
-    """What the call can cost on one deployment. Raises ModelNotPriced where there is no price or no bound.
+    """Returns the maximum cost of the call on one deployment. Raises ModelNotPriced if there is none.
 
-    LiteLLM's discounts and margins do not reach all of these kinds: a discount is not counted on.
+    LiteLLM's discounts and margins do not apply to all of these kinds, so discounts are ignored.
     """
     factor, margin = cost_adjustment(deployment.provider)
     cost = call.cost(deployment) * max(factor, Decimal(1))
@@ -63,7 +63,7 @@ def unit_candidate(call: UnitCall, deployment: Deployment) -> Candidate:
 
 
 async def _new_images(body: Body, model: str, settings: Settings) -> UnitCall:
-    """Without a prompt LiteLLM makes one from `messages`, after we have looked."""
+    """Without a prompt LiteLLM creates one from `messages`, after we have looked."""
     _text(body, "prompt", required=True)
     return await _images(body, model, settings)
 
@@ -97,7 +97,7 @@ async def _speech(body: Body, model: str, settings: Settings) -> UnitCall:
 
 async def _transcription(body: Body, model: str, settings: Settings) -> UnitCall:
     if str(body.get("stream")).lower() == "true":
-        raise BadRequest("Streamed transcriptions cannot be billed yet; leave `stream` out.")
+        raise BadRequest("Streamed transcriptions cannot be billed yet; remove `stream`.")
     recording = await read_recording(body.get("file"))
     text = await _counted(_text(body, "prompt", required=False), settings)
     return UnitCall(
@@ -108,7 +108,7 @@ async def _transcription(body: Body, model: str, settings: Settings) -> UnitCall
 async def _rerank(body: Body, model: str, settings: Settings) -> UnitCall:
     documents = body.get("documents")
     if not isinstance(documents, list) or not 1 <= len(documents) <= DOCUMENTS_MAX:
-        raise BadRequest(f"`documents` must be a list of 1 to {DOCUMENTS_MAX} texts.")
+        raise BadRequest(f"`documents` must be a list of 1 to {DOCUMENTS_MAX} strings.")
     query = await _counted(_text(body, "query", required=True), settings)
     texts = [one if isinstance(one, str) else str(one) for one in documents]
     text = await _counted("\n".join(texts), settings)
@@ -120,7 +120,7 @@ async def _rerank(body: Body, model: str, settings: Settings) -> UnitCall:
         searched = unit_price(deployment, "input_cost_per_query") * searches
         read = unit_price(deployment, "input_cost_per_token") * tokens
         if searched == read == 0:
-            raise ModelNotPriced(f"{deployment.model} has no price a search or a token.")
+            raise ModelNotPriced(f"{deployment.model} has no price per search or token.")
         return max(searched, read)
 
     return UnitCall(model, cost, is_input=True)
@@ -133,7 +133,7 @@ async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
         pages = requested if requested == 1 or deployment.provider == "mistral" else PAGES_MAX
         prices = deployment.prices
         if prices.get("ocr_cost_per_credit") or not prices.get("ocr_cost_per_page"):
-            raise ModelNotPriced(f"{deployment.model} has no price a page, so it cannot be billed.")
+            raise ModelNotPriced(f"{deployment.model} has no price per page, so it cannot be billed.")
         read = unit_price(deployment, "ocr_cost_per_page")
         noted = unit_price(deployment, "annotation_cost_per_page") or read
         annotates = any(str(name).endswith("annotation_format") for name in body if body[name] is not None)
@@ -143,7 +143,7 @@ async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
 
 
 def _page_count(body: Body) -> int:
-    """Pages that a document can have at most: one image, the client's choice, or the provider's limit."""
+    """Returns the maximum number of pages: one image, the client's choice, or the provider's limit."""
     document = body.get("document")
     if isinstance(document, Mapping) and document.get("type") == "image_url":
         return 1
@@ -152,7 +152,7 @@ def _page_count(body: Body) -> int:
         return PAGES_MAX
     if not isinstance(pages, list) or not 1 <= len(pages) <= PAGES_MAX:
         raise BadRequest(f"`pages` must be a list of 1 to {PAGES_MAX} page numbers.")
-    if not all(type(page) is int and page >= 0 for page in pages):  # "0-999" would be a thousand
+    if not all(type(page) is int and page >= 0 for page in pages):  # "0-999" would be a thousand pages
         raise BadRequest("`pages` must be whole numbers from 0.")
     return len(pages)
 
@@ -172,7 +172,7 @@ def _text(body: Body, name: str, *, required: bool) -> str:
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value):
-        raise BadRequest(f"`{name}` must be a text.")
+        raise BadRequest(f"`{name}` must be a string.")
     return value
 
 

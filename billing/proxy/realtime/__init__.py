@@ -1,1 +1,1 @@
-"""Sessions over a WebSocket: a hold that is extended while they run, and a clean cut where credit ends."""
+"""Realtime sessions over a WebSocket: their hold grows, and they end when the credit runs out."""

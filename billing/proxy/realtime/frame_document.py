@@ -1,7 +1,7 @@
-"""Reads one frame of a client: a JSON object in UTF-8, small enough before it is parsed.
+"""Reads one client frame: a JSON object in UTF-8, checked for size before it is parsed.
 
-A frame of 13 MB can hold a million keys, over which parsing here, in LiteLLM and copying take seconds in
-which nobody else is served. So it is read as bodies are: counted first, without making an object of it.
+A frame of 13 MB can hold a million keys; parsing it here and in LiteLLM, and copying it, would block for
+seconds. So it is read like bodies are: counted first, without creating objects.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DEPTH_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """The largest frame of a client's."""
+    """The limits of a client frame."""
 
     bytes_max: int
     elements_max: int  # keys, objects and lists together, and what commas separate
@@ -26,12 +26,12 @@ class FrameLimits:
 
 
 def frame_limits(settings: Settings) -> FrameLimits:
-    """As the operator has set them."""
+    """Returns the limits set by the operator."""
     return FrameLimits(settings.billing_frame_bytes_max, settings.billing_frame_elements_max)
 
 
 def read_frame_document(raw: bytes, limits: FrameLimits) -> Document:
-    """The object that `raw` is. Raises TooLarge beyond a limit, BadRequest for what is no plain object."""
+    """Parses `raw` as an object. Raises TooLarge beyond a limit, BadRequest if it is not a plain object."""
     if len(raw) > limits.bytes_max:
         raise TooLarge(f"The frame has more than {limits.bytes_max} bytes; send it in parts.")
     structure = StructureLimits(limits.elements_max, limits.elements_max, limits.depth_max)

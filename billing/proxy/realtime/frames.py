@@ -1,7 +1,7 @@
-"""What a client says in a realtime session: which of it can be billed, and how much input it can add.
+"""Reads client frames of a realtime session: which can be billed, and how much input they can add.
 
-Events as of https://platform.openai.com/docs/api-reference/realtime-client-events; what is on no list is
-refused until somebody looks at what it costs.
+Events as of https://platform.openai.com/docs/api-reference/realtime-client-events; unlisted ones are rejected
+until their cost is known.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _KINDS = frozenset(
         "response.cancel",
     )
 )
-# Fields of a response that replace what the session says; what it used then says nothing of the next one.
+# Response fields that override the session's; such a response's usage says nothing about the next one.
 _OVERRIDES = frozenset(("instructions", "tools", "input", "conversation"))
 # OpenAI counts a token for each 100 ms of a user's audio: 800 bytes of G.711, 4,800 of 24 kHz PCM. Half of
-# the smaller, so that no format and no provider's rounding is above it.
+# the smaller one, to be safe with other formats and with rounding.
 _AUDIO_BYTES_A_TOKEN = 400
 _LENGTH_KEYS = ("max_output_tokens", "max_response_output_tokens")
 
 
 class FrameRefused(Exception):
-    """This one frame is not sent on; the session goes on. `refusal` says why."""
+    """This frame is not forwarded; the session continues. `refusal` says why."""
 
     def __init__(self, refusal: BillingError, event_id: str | None) -> None:
         super().__init__(refusal.message)
@@ -49,14 +49,14 @@ class FrameRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClientFrame:
-    """A frame that may be sent on, as far as its cost depends on it."""
+    """A frame that may be forwarded, with the properties that its cost depends on."""
 
     kind: str
-    text: str  # what is sent on: exactly what was read, so that nobody reads it in another way
+    text: str  # exactly what was checked, so that nobody reads it differently
     event_id: str | None  # the client's
-    sent_id: str  # ours of a wish for a response: the client may give its own id to several frames
-    tokens: int | None  # the most that it adds to the input of responses; None: as much as the model takes
-    overrides: bool  # asks for a response whose input is not the session's
+    sent_id: str  # our id of a requested response: the client may use its own id for several frames
+    tokens: int | None  # the most input tokens that it adds to responses; None: as many as the model accepts
+    overrides: bool  # requests a response whose input is not the session's
 
     @property
     def asks_for_response(self) -> bool:
@@ -65,7 +65,7 @@ class ClientFrame:
 
 
 def read_frame(message: Mapping[str, object], output_tokens_max: int, limits: FrameLimits) -> ClientFrame:
-    """Reads a message of the client. Raises FrameRefused, and TooLarge for one beyond the limits."""
+    """Reads a client message. Raises FrameRefused, and TooLarge beyond the limits."""
     data = _parsed(message, limits)
     event_id = data.get("event_id")
     name = event_id if isinstance(event_id, str) else None
@@ -91,7 +91,7 @@ def read_frame(message: Mapping[str, object], output_tokens_max: int, limits: Fr
 def _parsed(message: Mapping[str, object], limits: FrameLimits) -> Document:
     text = message.get("text")
     if not isinstance(text, str):
-        raise FrameRefused(BadRequest("A realtime session takes text frames with JSON."), None)
+        raise FrameRefused(BadRequest("A realtime session requires text frames with JSON."), None)
     try:
         return read_frame_document(text.encode("utf-8", "surrogatepass"), limits)
     except BadRequest as refusal:
@@ -99,10 +99,10 @@ def _parsed(message: Mapping[str, object], limits: FrameLimits) -> Document:
 
 
 def _checked(data: Document, output_tokens_max: int) -> str:
-    """The kind of a frame that can be billed. Takes the model out of a session's update: it cannot change."""
+    """Checks the type of a frame. Removes the model from a session update: it cannot change."""
     kind = data.get("type")
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise RouteNotBillable(f"Events of type {kind!r} cannot be billed, so they are not sent on.")
+        raise RouteNotBillable(f"Events of type {kind!r} cannot be billed, so they are not forwarded.")
     for part in ("session", "response"):
         options = data.get(part)
         if options is not None and not isinstance(options, dict):
@@ -114,7 +114,7 @@ def _checked(data: Document, output_tokens_max: int) -> str:
         session.pop("model", None)
     item = data.get("item")
     if isinstance(item, Mapping) and str(item.get("type", "")).startswith("mcp"):
-        raise RouteNotBillable("Items of MCP cannot be billed in a realtime session.", param="item.type")
+        raise RouteNotBillable("MCP items cannot be billed in a realtime session.", param="item.type")
     return kind
 
 
@@ -122,7 +122,7 @@ def _check_options(options: Mapping[str, object], part: str, output_tokens_max: 
     if part == "response" and options.get("model") is not None:
         raise BadRequest("A session has one model.", param="response.model")
     if options.get("type", "realtime") != "realtime":
-        raise RouteNotBillable("Only conversations can be billed, transcriptions not.", param=f"{part}.type")
+        raise RouteNotBillable("Only conversations can be billed, not transcriptions.", param=f"{part}.type")
     if options.get("prompt") is not None:
         raise RouteNotBillable(
             "A stored prompt can bring tools and models of its own, so it cannot be billed.",
@@ -130,8 +130,8 @@ def _check_options(options: Mapping[str, object], part: str, output_tokens_max: 
         )
     if any(_transcriptions(options)):
         raise RouteNotBillable(
-            "Transcription of the input is a call to another model, which LiteLLM does not price in a "
-            "conversation. Leave it out.",
+            "Input transcription is a call to another model, which LiteLLM does not price in a conversation. "
+            "Remove it.",
             param=f"{part}.audio.input.transcription",
         )
     tools = options.get("tools")
@@ -142,7 +142,7 @@ def _check_options(options: Mapping[str, object], part: str, output_tokens_max: 
 
 
 def _transcriptions(options: Mapping[str, object]) -> Iterator[bool]:
-    """Whether a wish for it stands in any of the places where the two versions of the API have it."""
+    """Yields whether it is requested, for each place that either API version has for it."""
     yield options.get("input_audio_transcription") is not None
     audio = options.get("audio")
     inputs = audio.get("input") if isinstance(audio, Mapping) else None
@@ -163,7 +163,7 @@ def _check_length(value: object, name: str, output_tokens_max: int) -> None:
 
 
 def _tokens(kind: str, data: Mapping[str, object], text: str) -> int | None:
-    """No tokenizer makes more tokens of a text than it has bytes; audio goes by its length."""
+    """Returns the maximum tokens: no tokenizer makes more tokens than bytes; audio goes by its length."""
     audio_characters = sum(map(len, _audio(kind, data)))
     if _has_image(data):
         return None
@@ -172,7 +172,7 @@ def _tokens(kind: str, data: Mapping[str, object], text: str) -> int | None:
 
 
 def _audio(kind: str, data: Mapping[str, object]) -> Iterator[str]:
-    """The base64 texts of audio in a frame."""
+    """Yields the base64 audio in a frame."""
     if kind == "input_audio_buffer.append":
         audio = data.get("audio")
         if isinstance(audio, str):
@@ -189,7 +189,7 @@ def _has_image(data: Mapping[str, object]) -> bool:
 
 
 def _parts(data: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """The content parts of the items in a frame: of its own, and of a response's input."""
+    """Yields the content parts of the items in a frame: its own, and those of a response's input."""
     response = data.get("response")
     inputs = response.get("input") if isinstance(response, Mapping) else None
     for item in [data.get("item"), *(inputs if isinstance(inputs, list) else ())]:

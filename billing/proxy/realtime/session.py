@@ -1,8 +1,9 @@
-"""One realtime session's money: what it has cost, what its next response can cost, and a hold for both.
+"""Tracks the money of one realtime session: its cost so far, the maximum of its next response, and a hold for
+both.
 
-A response may begin without a word of the client (voice activity), so the hold always covers what was spent,
-the responses that run, and one more where none runs. It is made larger before a frame that needs more goes
-to the provider; where the balance has no more, the session is cut. (docs/explanation/realtime.md)
+A response may begin without a client frame (voice activity), so the hold always covers what was spent, the
+running responses, and one more if none runs. It is extended before a frame that needs more goes to the
+provider; if the balance does not suffice, the session is ended. (docs/explanation/realtime.md)
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from billing.settings import Settings
 logger = logging.getLogger(__name__)
 
 RESPONSES_AT_ONCE_MAX = 16
-_AHEAD = Decimal("0.5")  # of a response: how much more than needed is asked for, so as to ask less often
-_LIKELY_PART = 4  # of the most that a frame adds: bytes for tokens
-_KEPT = Decimal(2)  # responses; what is held beyond them goes back to the balance
+_AHEAD = Decimal("0.5")  # of a response: how much more than needed is requested, to ask less often
+_LIKELY_PART = 4  # of the most that a frame adds: bytes per token
+_KEPT = Decimal(2)  # responses; a larger hold is reduced
 
 
-# LiteLLM's own cost of the events that it has logged: major units, None where it does not know.
+# LiteLLM's own cost of the events that it has logged: major units, None if unknown.
 CostSoFar = Callable[[list[dict[str, object]]], float | None]
 
 
@@ -55,19 +56,19 @@ class RealtimeSession:
         self._cost_so_far = cost_so_far
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()  # responses have begun, finished, or will not begin
-        self._events: list[dict[str, object]] = []  # what LiteLLM's cost is made from
+        self._events: list[dict[str, object]] = []  # the events that LiteLLM computes the cost from
         self._spent_nanos = Decimal(0)  # provider cost of the finished responses
-        self._context_tokens = START_TOKENS  # the most that the input of the next response has
-        self._sent_tokens = 0  # all that the client added
+        self._context_tokens = START_TOKENS  # the maximum input of the next response
+        self._sent_tokens = 0  # everything the client added
         self._marks = (0, 0)  # _sent_tokens when the last two responses began
-        self._plain = True  # no response had an input of its own: what one used bounds the next one's
+        self._plain = True  # no response had an input of its own: the usage of one limits the next
         # our id of a request for a response that has not begun → the client's
         self._asked: dict[str, str | None] = {}
         self.recovered_cost: Decimal | None = None  # of the finished responses, as LiteLLM prices them
-        self.running: dict[str, bool] = {}  # responses that have begun and not finished → whether alone
-        self._shown: dict[str, ShownAnswer] = {}  # by those
-        self.implausible_usage: str | None = None  # why what the provider said of an answer was not believed
-        self._likely_tokens = 0  # what the input of the next response likely has
+        self.running: dict[str, bool] = {}  # responses in progress → whether it runs alone
+        self._shown: dict[str, ShownAnswer] = {}  # by response id
+        self.implausible_usage: str | None = None  # why the reported usage of an answer was rejected
+        self._likely_tokens = 0  # the likely input of the next response
         self._audio_bytes_a_token = audio_bytes_a_token({})
 
     @property
@@ -77,18 +78,18 @@ class RealtimeSession:
 
     @property
     def frame_limits(self) -> FrameLimits:
-        """The largest frame that a client may send."""
+        """The limits of a client frame."""
         return frame_limits(self._settings)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no response runs or is about to."""
+        """Whether no response is running or pending."""
         return not self.running and not self._asked
 
     async def next_to_cancel(self, cancelled: Collection[str], timeout_s: float) -> str | None:
-        """The id of a response that runs and is none of `cancelled`; waits for one that is about to begin.
+        """Returns the id of a running response that is not in `cancelled`; waits for a pending one to begin.
 
-        None when the session is idle, or after `timeout_s`.
+        None if the session is idle, or after `timeout_s`.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -102,7 +103,10 @@ class RealtimeSession:
             return None
 
     async def before_sending(self, frame: ClientFrame) -> None:
-        """Makes the hold cover what this frame can cost. Raises FrameRefused, and BillingError to cut."""
+        """Makes the hold cover this frame's cost.
+
+        Raises FrameRefused, and BillingError to end the session.
+        """
         async with self._lock:
             if frame.asks_for_response:
                 self._ask(frame)
@@ -112,7 +116,7 @@ class RealtimeSession:
             self._grow_context(added)
             try:
                 await self._cover()
-            except BillingError:  # then it is not sent, and no response begins
+            except BillingError:  # it is not sent, and no response begins
                 self._asked.pop(frame.sent_id, None)
                 raise
 
@@ -124,13 +128,13 @@ class RealtimeSession:
         self._plain = self._plain and not frame.overrides
 
     def in_clients_words(self, text: str) -> str:
-        """An event with the client's own id of its request for a response in place of ours."""
+        """Restores the client's own id of a requested response in an event that contains ours."""
         for sent_id, event_id in self._asked.items():
             text = text.replace(json.dumps(sent_id), json.dumps(event_id))
         return text
 
     def shows(self, event: Mapping[str, object]) -> None:
-        """Takes note of what an event of the provider shows of an answer; waits for nothing."""
+        """Records what a provider event shows of an answer; does not wait."""
         kind, delta = str(event.get("type")), event.get("delta")
         if kind == "session.updated":
             self._audio_bytes_a_token = audio_bytes_a_token(_mapping(event.get("session")))
@@ -140,9 +144,9 @@ class RealtimeSession:
 
     @property
     def likely_nanos(self) -> int | None:
-        """What the session costs with answers that it showed and nobody said the usage of, by our own count.
+        """Our own estimate of the session's cost including shown answers without reported usage.
 
-        None where every answer that was shown had its usage. At most the hold.
+        None if every shown answer had its usage. At most the hold.
         """
         usages = [usage for shown in self._shown.values() if (usage := shown.usage())]
         if not usages:
@@ -155,7 +159,7 @@ class RealtimeSession:
         return min(self._admission.hold_nanos, self._admission.rule.charge_nanos(nanos))
 
     async def after_event(self, event: Mapping[str, object]) -> None:
-        """Takes note of an event of the provider. Raises BillingError to cut the session."""
+        """Processes a provider event. Raises BillingError to end the session."""
         async with self._lock:
             match event.get("type"):
                 case "session.created":
@@ -205,16 +209,16 @@ class RealtimeSession:
         self._spend(usage)
         self._grow_context(outputs)
         if alone and self._plain and inputs and response.get("conversation_id"):
-            unseen = self._sent_tokens - self._marks[0]  # may have come too late for its input
+            unseen = self._sent_tokens - self._marks[0]  # may have arrived too late for its input
             self._context_tokens = min(self._context_tokens, inputs + outputs + unseen)
 
     def _believed(self, usage: Mapping[str, object]) -> Mapping[str, object]:
-        """The usage; nothing where it cannot be: then the answer costs what it showed, for review."""
+        """Returns the usage, or nothing if it is implausible: the answer then costs what it showed."""
         prices = self._prices
         why = why_implausible(usage, Surroundings(prices.context_tokens_max, prices.output_tokens_max))
         if why is None:
             return usage
-        logger.warning("session %s: a usage is not believed: %s", self._call.id, why)
+        logger.warning("session %s: implausible usage: %s", self._call.id, why)
         self.implausible_usage = why
         return {}
 
@@ -247,7 +251,7 @@ class RealtimeSession:
             await self._resize(needed_nanos, held_nanos)
 
     async def _resize(self, needed_nanos: int, wanted_nanos: int) -> None:
-        """Asks for `wanted_nanos`, and takes `needed_nanos` where the balance has no more."""
+        """Requests `wanted_nanos`, or `needed_nanos` if the balance does not cover it."""
         try:
             await self._take(wanted_nanos)
         except InsufficientCredits as refusal:
@@ -270,23 +274,23 @@ class RealtimeSession:
 
     def _used_up(self, refusal: InsufficientCredits, needed_nanos: int) -> InsufficientCredits:
         return InsufficientCredits(
-            "The credit is used up, so this session ends here. To go on, it needs "
-            f"{format_nanos(needed_nanos)} set aside, and there is "
-            f"{format_nanos(max(refusal.available_nanos, 0))}. Top up to go on.",
+            "Your credit is used up, so this session ends here. It needs a hold of "
+            f"{format_nanos(needed_nanos)} to continue, and "
+            f"{format_nanos(max(refusal.available_nanos, 0))} is available. Top up to continue.",
             available_nanos=refusal.available_nanos,
             required_nanos=needed_nanos,
         )
 
     def _without_ledger(self, error: BillingError, needed_nanos: int) -> None:
-        """Postgres is away: the session goes on and is charged in full later. Strict: it ends where its hold
-        does.
+        """Handles an unavailable Postgres: the session continues and is charged in full later. In strict mode
+        it ends with its hold.
         """
         logger.warning("the hold of session %s was not extended: %s", self._call.id, error)
         if self._admission.hold_nanos >= needed_nanos:
             return
         if self._settings.billing_strict or not isinstance(error, Unavailable):
             raise error
-        self._admission.hold_nanos = needed_nanos  # asked for again when more than this is needed
+        self._admission.hold_nanos = needed_nanos  # requested again when more than this is needed
 
     @property
     def _admission(self) -> Admission:

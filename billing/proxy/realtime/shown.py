@@ -1,4 +1,4 @@
-"""What an answer has shown so far: its price where its provider leaves without saying what it used."""
+"""Counts what an answer has shown so far: its price if the provider disconnects without reporting usage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COUNT = StreamedOutput(encoding=None, hidden_tokens=0)
 
 
 class ShownAnswer:
-    """Counts one answer. Transcripts are billed as text, beside the audio that they are of."""
+    """Counts one answer. Transcripts are billed as text, in addition to their audio."""
 
     def __init__(self, input_tokens: int, audio_bytes_a_token: int) -> None:
         self._input_tokens = input_tokens
@@ -25,14 +25,14 @@ class ShownAnswer:
         self._text = OutputMeter(_COUNT, by_bytes=False)
 
     def add(self, kind: str, delta: str) -> None:
-        """Counts a delta: base64 of audio, else text."""
+        """Counts a delta: base64 audio, otherwise text."""
         if kind.endswith("audio.delta"):
             self._audio_bytes += len(delta) * 3 // 4
         elif delta:
             self._text.add(Output(text=delta))
 
     def usage(self) -> dict[str, object] | None:
-        """As the provider would say it; None where nothing was shown."""
+        """Returns the usage as the provider would report it; None if nothing was shown."""
         text, audio = self._text.tokens_likely, -(-self._audio_bytes // self._audio_bytes_a_token)
         if not text and not audio:
             return None
@@ -46,7 +46,7 @@ class ShownAnswer:
 
 
 def audio_bytes_a_token(session: Mapping[str, object]) -> int:
-    """By the format in which a session speaks, in the words of either version of the API."""
+    """Returns the bytes per token of the session's output format, in either version of the API."""
     audio = session.get("audio")
     output = audio.get("output") if isinstance(audio, Mapping) else None
     form = output.get("format") if isinstance(output, Mapping) else None

@@ -1,11 +1,11 @@
-"""Fields of a body that steer LiteLLM rather than the model.
+"""Rejects request fields that steer LiteLLM rather than the model.
 
-LiteLLM lets a body override what the operator set for a deployment (`Router._acompletion` merges the client's
-fields last): another provider, its address and key, headers, no output limit, validation that fails a call
-after the provider was paid. What is priced must be what runs, and what reaches the provider beside the
-question is the operator's. So a field that LiteLLM keeps for itself, or that names a connection, is refused
-unless it is on the list of those that do neither. A control field of a later LiteLLM is refused until
-somebody looks at it.
+LiteLLM lets a body override the operator's settings of a deployment (`Router._acompletion` merges the
+client's fields last): another provider, its address and key, headers, no output limit, validation that fails
+a call after the provider was paid. But what is priced must be what runs, and how a provider is called is up
+to the operator. So fields that LiteLLM reserves for itself, or that name a connection, are rejected unless
+they are on the list of harmless ones. New control fields of later LiteLLM versions are rejected until
+reviewed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from billing.errors import BadRequest, Forbidden
 from billing.proxy.max_cost.deployments import FALLBACK_FIELDS
 from billing.proxy.requests.client_metadata import names_in
 
-RETRIES_MAX = 10  # each attempt may cost the operator what a failed call does not charge
+RETRIES_MAX = 10  # each attempt may cost the operator something, and failed calls are not charged
 
 # fmt: off
 # LiteLLM's fields that a client may set: they label a call, or make it shorter, rarer or safer.
@@ -32,11 +32,11 @@ ALLOWED = frozenset(
         "merge_reasoning_content_in_choices", "allowed_openai_params", "mock_response", "mock_timeout",
     )
 )
-# Taken out without a word: clients send them by habit, and LiteLLM writes its own.
+# Removed silently: clients send them by habit, and LiteLLM writes its own.
 _DROPPED = frozenset(("id", "litellm_call_id", "verbose", "api_version", "anthropic_version"))
-# Whose null LiteLLM fails on, where all other nulls are as good as no field.
+# LiteLLM fails on null here; elsewhere null means that the field is absent.
 _DROPPED_AS_NULL = frozenset(("cache", "web_search_options"))
-# LiteLLM strips a client's (`litellm_pre_call_utils._UNTRUSTED_ROOT_CONTROL_FIELDS`) and writes its own.
+# LiteLLM strips the client's (`litellm_pre_call_utils._UNTRUSTED_ROOT_CONTROL_FIELDS`) and writes its own.
 _LITELLMS_OWN = frozenset(
     (
         "client_side_timeout", "_router_weights", "fallback_depth", "attempted_targets",
@@ -45,9 +45,9 @@ _LITELLMS_OWN = frozenset(
         "_litellm_skip_openai_stream_done", "_litellm_raw_sse_stream",
     )
 )
-# By which LiteLLM puts into a request what its body does not show: turns between the turns, stored prompts,
-# what is found in the operator's stores, templates. An operator may set them for a deployment, and then they
-# are counted (`bound/added.py`).
+# Fields by which LiteLLM adds content that is not in the body: turns between the turns, stored prompts,
+# results from the operator's stores, templates. An operator may set them for a deployment, and then they
+# are counted (`max_cost/added.py`).
 _ADDING = frozenset(
     (
         "ensure_alternating_roles", "user_continue_message", "assistant_continue_message", "prompt_id",
@@ -57,7 +57,7 @@ _ADDING = frozenset(
         "questions",
     )
 )
-# Control fields that LiteLLM's own list lacks, or that are laid over what was priced (`extra_body`: more
+# Control fields missing from LiteLLM's own list, or that override what was priced (`extra_body`: more
 # images, a longer text).
 _OTHERS = frozenset(
     (
@@ -73,8 +73,8 @@ _OTHERS = frozenset(
         "parent_otel_span", "proxy_logging_obj", "service_logger_obj", "request_data", "request_body",
     )
 )
-# What LiteLLM keeps of a call among the parameters it was made with (`Logging.model_call_details`), and reads
-# the cost or the end of the call from: a client's would stand there first.
+# What LiteLLM keeps of a call among its parameters (`Logging.model_call_details`) and reads the cost or the
+# end of the call from: a client's value would take precedence.
 _OF_ITS_LOG = frozenset(
     (
         "response_cost", "cache_hit", "standard_logging_object", "combined_usage_object", "hidden_params",
@@ -90,7 +90,7 @@ _OF_ITS_LOG = frozenset(
         "prompt_cache_response_complete", "agentic_loop_params", "websearch_interception_converted_stream",
     )
 )
-# A connection's own words, however they are spelled: `OpenAI-Project`, `openai_project`, `EXTRA_HEADERS`.
+# Connection parameters in any spelling: `OpenAI-Project`, `openai_project`, `EXTRA_HEADERS`.
 _OF_A_CONNECTION = names_in(
     """
     accesstoken accountid aclient anthropicversion apitype apiversion authorization authmode baseurl
@@ -112,7 +112,7 @@ _FAMILIES = (
 )
 # fmt: on
 _CREDENTIAL = re.compile(r"api_?key|api_?base|base_?url|credential|secret|password|_s3_|bucket")
-# By which LiteLLM tells its own functions apart: `acreate_batch`, `aget_responses`.
+# LiteLLM's names of its own functions: `acreate_batch`, `aget_responses`.
 _ENTRY_POINT = re.compile(
     r"a(?:_add|cancel|compact|completion|create|delete|embedding|file|generate|get|image|ingest|list|moderation"
     r"|ocr|query|rerank|responses|retrieve|run|search|speech|text_completion|transcription|update)(?:_|$)"
@@ -123,17 +123,17 @@ _OWN_KEY = re.compile(
 )
 _PASSED = ALLOWED | _DROPPED | _LITELLMS_OWN | frozenset(StandardCallbackDynamicParams.__annotations__)
 _STEERING = (frozenset(all_litellm_params) - _PASSED) | _ADDING | _OTHERS | _OF_ITS_LOG
-_INTERNAL = "_"  # nobody's API has a field that begins with it
+_INTERNAL = "_"  # no API has fields with this prefix
 
-_TEXTS = ("litellm_trace_id", "litellm_session_id")  # each in a column of text
+_TEXTS = ("litellm_trace_id", "litellm_session_id")  # each stored in a text column
 _CACHE_CONTROLS = frozenset(
     ("ttl", "s-maxage", "s-max-age", "no-cache", "no-store", "use-cache", "supported_call_types", "namespace")
 )
 
 
 def refuse_steering(sent: Mapping[str, object], but: Collection[str] = ()) -> None:
-    """Raises BadRequest for a field by which the client would change what is priced or how the provider is
-    called, `but` for some; Forbidden for a provider's key of its own.
+    """Raises BadRequest for fields that would change the price or how the provider is called, except `but`;
+    Forbidden for the client's own provider key.
 
     `sent` is what the client sent, as an object or as the fields of a form.
     """
@@ -142,16 +142,16 @@ def refuse_steering(sent: Mapping[str, object], but: Collection[str] = ()) -> No
             raise _refusal(name)
     answer_format = sent.get("response_format")
     if isinstance(answer_format, Mapping) and answer_format.get("enforce_validation"):
-        raise BadRequest("`response_format.enforce_validation` fails calls that are paid for; leave it out.")
+        raise BadRequest("`response_format.enforce_validation` fails calls that are already paid; remove it.")
     check_retries(sent)
     for name in _TEXTS:
         if not isinstance(sent.get(name), str | None):
-            raise BadRequest(f"`{name}` must be a text.", param=name)
+            raise BadRequest(f"`{name}` must be a string.", param=name)
     _check_cache(sent.get("cache"))
 
 
 def is_refused(name: str) -> bool:
-    """Whether a billed key's request may not have this field."""
+    """Whether requests of billed keys may not contain this field."""
     if name in _STEERING:
         return True
     if name in _PASSED:
@@ -167,7 +167,7 @@ def is_refused(name: str) -> bool:
 
 
 def drop_ignored(body: MutableMapping[str, object]) -> None:
-    """Takes out of a request's fields those that are neither refused nor heard."""
+    """Removes fields that are neither rejected nor passed on."""
     for name in _DROPPED & body.keys():
         del body[name]
     for name in _DROPPED_AS_NULL & body.keys():
@@ -176,7 +176,7 @@ def drop_ignored(body: MutableMapping[str, object]) -> None:
 
 
 def drop_asked_version(data: MutableMapping[str, object]) -> None:
-    """Takes out the version of the provider's API that a client asks for in its URL, as Azure's SDK does.
+    """Removes the provider API version that a client requests in its URL, as Azure's SDK does.
 
     LiteLLM lets `?api-version=…` override the version that the operator set for a deployment.
     """
@@ -190,11 +190,11 @@ def drop_asked_version(data: MutableMapping[str, object]) -> None:
 def _refusal(name: str) -> BadRequest | Forbidden:
     if _OWN_KEY.search(name.replace("-", "_")):
         return Forbidden(
-            f"`{name}`: calls are made with the operator's provider keys, and paid from your balance; a key "
-            "of your own cannot be used here. Leave it out."
+            f"`{name}`: calls use the operator's provider keys and are paid from your balance, so a key of "
+            "your own cannot be used here. Remove it."
         )
     return BadRequest(
-        f"`{name}` is the operator's to set: it can change what a call costs or how the provider is called.",
+        f"`{name}` can only be set by the operator: it can change the cost or how the provider is called.",
         param=name,
     )
 
@@ -203,14 +203,14 @@ def _check_cache(controls: object) -> None:
     if controls is None:
         return
     if not isinstance(controls, Mapping):
-        raise BadRequest('`cache` must be an object, like `{"no-cache": true}`.', param="cache")
+        raise BadRequest('`cache` must be an object like `{"no-cache": true}`.', param="cache")
     unknown = next((name for name in controls if name not in _CACHE_CONTROLS), None)
     if unknown is not None:
-        raise BadRequest(f"`cache.{unknown}` is no cache control that can be billed.", param="cache")
+        raise BadRequest(f"`cache.{unknown}` is not supported on billed calls.", param="cache")
 
 
 def check_retries(sent: Mapping[str, object]) -> None:
-    """Raises BadRequest for more retries than a client may ask for, in its fields or by its headers."""
+    """Raises BadRequest if the fields or headers ask for more retries than allowed."""
     for name in ("num_retries", "max_retries"):
         _check_retries(name, sent.get(name))
 
@@ -224,11 +224,11 @@ def _check_retries(name: str, value: object) -> None:
 
 
 def with_key_fallbacks(body: Mapping[str, object]) -> Mapping[str, object]:
-    """The body as the bound must see it: with all fallbacks that the settings of its key or team name.
+    """Returns the body with all fallbacks that the settings of its key or team name, for the maximum cost.
 
-    LiteLLM puts those into `router_settings_override` and applies them after the pre-call hooks
-    (`proxy/route_llm_request.py`); keys that customers make themselves may have them. Each target counts
-    whatever group it is for: one too many makes the hold larger, one too few breaks it.
+    LiteLLM puts them into `router_settings_override` and applies them after the pre-call hooks
+    (`proxy/route_llm_request.py`); customers can set them on keys they create. Each target counts whatever
+    group it is for: one too many makes the hold larger, one too few breaks it.
     """
     override = body.get("router_settings_override")
     if not isinstance(override, Mapping):
@@ -240,11 +240,11 @@ def with_key_fallbacks(body: Mapping[str, object]) -> Mapping[str, object]:
 def _joined(asked: object, names: list[str]) -> object:
     if asked is None:
         return names
-    return [*asked, *names] if isinstance(asked, list) else asked  # what is no list is refused further on
+    return [*asked, *names] if isinstance(asked, list) else asked  # anything but a list is rejected later
 
 
 def _targets(table: object) -> Iterator[str]:
-    """Every name in LiteLLM's `[{"group": ["target", {"model": "target"}]}]`."""
+    """Yields every name in LiteLLM's `[{"group": ["target", {"model": "target"}]}]`."""
     for row in table if isinstance(table, list) else ():
         for chain in row.values() if isinstance(row, Mapping) else ([row],):
             for target in chain if isinstance(chain, list) else ():

@@ -1,11 +1,10 @@
-"""What a client may write into `metadata` and `litellm_metadata`: labels, and nothing of LiteLLM's own.
+"""Removes LiteLLM's own names from the `metadata` and `litellm_metadata` that clients send.
 
-LiteLLM keeps in these two objects what it knows of a call: the deployment that serves, its group and prices,
-the key, the usage, the namespace of the cache. Which of the two it takes differs by the kind of call, and
-where it has written nothing a client's word stands. So every name that LiteLLM itself writes or reads there
-is taken out of a client's, but for a few that label a call: the customer's own names stay. `NAMES` is kept
-complete by a walk through LiteLLM's source (`tests/unit/proxy/requests/test_client_metadata.py`): a name of a
-later version fails a test.
+LiteLLM stores what it knows of a call in these two objects: the deployment, its group and prices, the key,
+the usage, the cache namespace. Which of the two it uses differs by the type of call, and where it has
+written nothing the client's value counts. So every name that LiteLLM writes or reads there is removed from a
+client's metadata, except a few labels; the customer's own names stay. `NAMES` is kept complete by a walk
+through LiteLLM's source (`tests/unit/proxy/requests/test_client_metadata.py`): a new name fails a test.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from litellm.types.utils import StandardCallbackDynamicParams, StandardLoggingMe
 
 
 def names_in(text: str) -> frozenset[str]:
-    """The words of a text, for long lists."""
+    """Splits a long list of names."""
     return frozenset(text.split())
 
 
 BUCKETS = ("metadata", "litellm_metadata")
-# Families of names, of which some are made at run time.
+# Families of names, some of them generated at run time.
 PREFIXES = (
     "_", "allow_", "applied_", "arize_", "autorouter_", "batch_", "dd_", "disable_", "guardrail_",
     "internal_", "langfuse_", "langsmith_", "litellm_", "literalai_", "mcp_", "newrelic_", "otel_", "pillar_",
@@ -62,7 +61,7 @@ NAMES = names_in(
     window_size zguard_policy_id
     """
 )
-# Labels that LiteLLM hands to the operator's logs. What stands in a column of text must be one.
+# Labels that LiteLLM passes to the operator's logs. Values stored in text columns must be strings.
 TEXTS = names_in(
     """
     app_name generation_id generation_name run_name session_id thread_id trace_id trace_name trace_release
@@ -76,11 +75,10 @@ _FROM_ITS_TYPES = frozenset(StandardLoggingMetadata.__annotations__) | frozenset
 
 
 def strip_litellm_metadata(body: MutableMapping[str, object]) -> bool:
-    """Takes LiteLLM's own names out of the metadata of a request of a billed key, and says whether it did.
+    """Removes LiteLLM's own names from a billed request's metadata; returns whether it removed any.
 
-    `body` is what the client sent, as an object or as the fields of a form, where metadata is a text with
-    JSON in it. Metadata of another type is left for LiteLLM to refuse. `user_id`, which Anthropic's API has
-    there, stays.
+    `body` is what the client sent, as an object or as the fields of a form, where metadata is a JSON string.
+    Metadata of another type is left for LiteLLM to reject. `user_id`, part of Anthropic's API, stays.
     """
     changed = False
     for bucket in BUCKETS:
@@ -108,7 +106,7 @@ def _is_label(name: object, value: object) -> bool:
 
 
 def is_litellms(name: str) -> bool:
-    """Whether LiteLLM writes or reads this name in a call's metadata for itself."""
+    """Whether LiteLLM itself writes or reads this name in a call's metadata."""
     return name in NAMES or name in _FROM_ITS_TYPES or name.startswith(PREFIXES)
 
 

@@ -1,7 +1,7 @@
-"""Headers by which a client steers LiteLLM itself: their values must be what LiteLLM takes them for.
+"""Validates the headers by which a client controls LiteLLM itself.
 
-LiteLLM reads JSON and numbers out of some headers and writes them into its rows. A lone surrogate in one of
-them stops the engine that writes all rows; a word where it expects a number is a 500.
+LiteLLM reads JSON and numbers from some headers and stores them. An unpaired surrogate in one of them stops
+the engine that writes all rows; text where it expects a number is a 500.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LIMITS = StructureLimits(nodes_max=500, elements_max=1_000, depth_max=10)
 
 
 def check_control_headers(headers: Headers) -> None:
-    """Raises BadRequest for a header of LiteLLM's whose value it cannot read, or that no row can hold."""
+    """Raises BadRequest for a LiteLLM header whose value it cannot read or store."""
     for name in _JSON:
         for value in headers.getlist(name):
             _check_json(name, value)
@@ -42,7 +42,7 @@ def _check_json(name: str, value: str) -> None:
     except (BadRequest, TooLarge) as error:
         raise BadRequest(f"The header `{name}` must be a small JSON object: {error}") from error
     if holds_nul(document):
-        raise BadRequest(f"The header `{name}` holds a NUL character, which cannot be stored.")
+        raise BadRequest(f"The header `{name}` contains a NUL character, which cannot be stored.")
 
 
 def _is_number(value: str) -> bool:

@@ -1,7 +1,7 @@
-"""The types that fields of a call have in the APIs we serve; another type is a 400 that names the field.
+"""The field types of the APIs we serve; a value of another type is a 400 that names the field.
 
-LiteLLM passes most bodies on unread, and fails with a 500 where it expects another type. Only what the APIs
-document is here; fields that are not named pass. null stands for a field that is not there.
+LiteLLM forwards most bodies unchecked, and fails with a 500 on unexpected types. Only what the APIs document
+is listed here; unlisted fields pass. null is the same as an absent field.
 Sources: OpenAI's and Anthropic's API references, Google's for `generateContent`.
 """
 
@@ -25,23 +25,23 @@ from typing_extensions import TypedDict
 
 from billing.errors import BadRequest
 
-# One wrong element tells: pydantic would otherwise make an error of each of half a million.
+# One wrong element is enough: pydantic would otherwise report each of half a million.
 _FIRST = Field(fail_fast=True)
 _FEW = Field(fail_fast=True, max_length=100)
 T = TypeVar("T")
 List = Annotated[list[T], _FIRST]
-Object = dict[Any, Any]  # JSON has no other keys than strings
+Object = dict[Any, Any]  # JSON has only string keys
 Labels = Annotated[Object, Field(max_length=1000)]
 Objects = List[Object] | None
 Text = StrictStr | None
 Flag = StrictBool | None
-Whole = StrictInt | StrictFloat | None  # 5.0 is JSON's 5 to most who write it; limits look closer
+Whole = StrictInt | StrictFloat | None  # many clients write 5 as 5.0; limits are checked in more detail
 Number = StrictInt | StrictFloat | None
 Texts = StrictStr | List[StrictStr] | None
 
 
 class Block(TypedDict, total=False):
-    """A part of a message's content."""
+    """A content part of a message."""
 
     type: Required[StrictStr]
     text: Text
@@ -64,7 +64,7 @@ class Message(TypedDict, total=False):
 
 
 class Everywhere(TypedDict, total=False):
-    """Fields that several calls have."""
+    """Fields shared by several calls."""
 
     model: Text
     stream: Flag
@@ -90,7 +90,7 @@ class Everywhere(TypedDict, total=False):
     guardrails: Annotated[list[StrictStr | Object], _FEW] | Object | None
     allowed_openai_params: Annotated[list[StrictStr], _FEW] | None
     merge_reasoning_content_in_choices: Flag
-    tools: Objects  # which LiteLLM looks for in every call, as it does for the next
+    tools: Objects  # LiteLLM looks for these in every call, and for the next
     web_search_options: Object | None
 
 
@@ -198,7 +198,7 @@ class Embedding(Everywhere, total=False):
     input: Required[StrictStr | Object | List[StrictStr | StrictInt | List[StrictInt] | Object]]
     dimensions: Whole
     encoding_format: Text
-    max_tokens: Whole  # which some providers' models have
+    max_tokens: Whole  # some providers' models have it
 
 
 class Gemini(Everywhere, total=False):
@@ -284,7 +284,7 @@ BY_CALL_TYPE: Mapping[str, type] = {
 
 
 def check_types(shape: type, body: Mapping[str, object]) -> None:
-    """Raises BadRequest for the first field of a JSON body whose type is not that of the API."""
+    """Raises BadRequest for the first field of a JSON body with a wrong type."""
     try:
         type_adapter(shape).validate_python(body)
     except ValidationError as error:
@@ -294,7 +294,7 @@ def check_types(shape: type, body: Mapping[str, object]) -> None:
 
 
 def _check_user_content(body: Mapping[str, object]) -> None:
-    """Raises BadRequest for a part of a user's chat message of a kind at which LiteLLM fails with a 500."""
+    """Raises BadRequest for a part of a user's chat message of a type on which LiteLLM fails with a 500."""
     messages = body.get("messages")
     for index, message in enumerate(messages if isinstance(messages, list) else ()):
         content = message.get("content")
@@ -304,14 +304,12 @@ def _check_user_content(body: Mapping[str, object]) -> None:
             kind = part.get("type") if isinstance(part, dict) else "text"
             if kind not in ValidUserMessageContentTypes:
                 field = f"messages.{index}.content"
-                raise BadRequest(
-                    f"`{field}` has a part of type {str(kind)[:40]!r}, which no chat has.", param=field
-                )
+                raise BadRequest(f"`{field}` has a part of unknown type {str(kind)[:40]!r}.", param=field)
 
 
 @cache
 def type_adapter(shape: type) -> TypeAdapter[Mapping[str, object]]:
-    """What checks a type; the first use builds it."""
+    """Returns the validator of a type, building it on first use."""
     return TypeAdapter(shape)
 
 
@@ -320,7 +318,7 @@ def _refusal(error: ValidationError) -> BadRequest:
     path: List[str] = []
     for part in first["loc"]:
         if isinstance(part, str) and not part.isidentifier():
-            break  # pydantic's name of a type that was tried, like `List[str]`
+            break  # pydantic's name of a union member, like `List[str]`
         path.append(str(part))
     if path and path[-1] in ("str", "dict", "int", "float", "bool", "list"):
         path.pop()
@@ -328,5 +326,5 @@ def _refusal(error: ValidationError) -> BadRequest:
     if first["type"] == "missing":
         return BadRequest(f"`{field}` is missing.", param=field)
     if first["type"] == "extra_forbidden":
-        return BadRequest(f"`{field[:100]}` is no field of this call.", param=field[:100])
+        return BadRequest(f"`{field[:100]}` is not a field of this call.", param=field[:100])
     return BadRequest(f"`{field}` has the wrong type: {first['msg']}.", param=field)

@@ -1,4 +1,4 @@
-"""The types of the fields of free routes whose bodies LiteLLM reads by itself, and fails on with a 500."""
+"""The field types of free routes whose bodies LiteLLM reads itself, failing with a 500 on other types."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Moderation(Everywhere, total=False):
 
 
 class AboutAResponse(Everywhere, total=False):
-    """What is named by the URL alone. LiteLLM takes a field for a parameter of the call all the same."""
+    """A request identified by its URL alone. LiteLLM still takes body fields as parameters of the call."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # how pydantic sets up a TypedDict
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's TypedDict settings
 
 
 class TokensOfMessages(TypedDict, total=False):
@@ -50,7 +50,7 @@ class TokensOfMessages(TypedDict, total=False):
 class TokensOfContents(Gemini, total=False):
     """https://ai.google.dev/api/tokens"""
 
-    contents: List[Object] | None  # type: ignore[misc]  # not required, and nothing else is counted
+    contents: List[Object] | None  # type: ignore[misc]  # optional, and nothing else is counted
     generateContentRequest: Object | None  # noqa: N815  # Google's name
 
 
@@ -92,9 +92,9 @@ BY_PATH: Mapping[str, type] = {
 
 
 def check_countable(body: Mapping[str, object]) -> None:
-    """Raises BadRequest where `/utils/token_counter` would have to count `contents` alone: it fails."""
+    """Raises BadRequest if `/utils/token_counter` would have to count only `contents`, on which it fails."""
     if body.get("contents") is not None and body.get("messages") is None and body.get("prompt") is None:
         raise BadRequest(
-            "`contents` are counted by /v1beta/models/{model}:countTokens; send `messages` or `prompt` here.",
+            "Use /v1beta/models/{model}:countTokens to count `contents`; send `messages` or `prompt` here.",
             param="contents",
         )

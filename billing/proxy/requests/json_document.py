@@ -1,7 +1,7 @@
-"""Reads one plain JSON document: UTF-8, no duplicate keys that differ, numbers that JSON has.
+"""Reads a JSON document strictly: UTF-8, no conflicting duplicate keys, valid JSON numbers.
 
-Whatever two parsers could read in two ways is refused, so that what our guards look at is what every later
-reader gets.
+Anything that two parsers could read differently is rejected, so that our checks see the same data as every
+later reader.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from billing.proxy.requests.structure import Structure, StructureLimits
 Document = dict[str, JsonValue]
 
 DUPLICATES_MAX = 100
-_PIECE_BYTES = 64 * 1024  # counted at once: what is too large is refused at its beginning
+_PIECE_BYTES = 64 * 1024  # counted in one go: what is too large is rejected at its beginning
 _CONTAINERS = (dict, list)
 
 
 def read_document(raw: bytes, limits: StructureLimits, what: str = "body") -> Document:
-    """The JSON object that `raw` is. Raises BadRequest for what is none, TooLarge beyond a limit.
+    """Parses `raw` as a JSON object. Raises BadRequest if it is not one, TooLarge beyond a limit.
 
-    `what` it is, is for the words of a refusal.
+    `what` names the document in error messages.
     """
     structure = Structure(limits, what)
     for start in range(0, len(raw), _PIECE_BYTES):
@@ -34,20 +34,23 @@ def read_document(raw: bytes, limits: StructureLimits, what: str = "body") -> Do
 
 
 def parse_document(raw: bytes, structure: Structure) -> Document:
-    """The JSON object that `raw` is, whose structure has been counted. Raises BadRequest for what is none."""
+    """Parses `raw`, whose structure was already counted, as a JSON object.
+
+    Raises BadRequest if it is not one.
+    """
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The {structure.what} must be one JSON object in UTF-8: {error}.") from error
     if not isinstance(document, dict):
-        raise BadRequest(f"The {structure.what} must be a JSON object, like {{…}}.")
+        raise BadRequest(f"The {structure.what} must be a JSON object like {{…}}.")
     if _member_count(document) != structure.members:
         _refuse_different_duplicates(raw)
     return document
 
 
 def _member_count(document: Document) -> int:
-    """How many members all objects have together; of keys that stand twice in one, the parser kept one."""
+    """Counts the members of all objects together; the parser kept only one of duplicate keys."""
     count = 0
     level: list[object] = [document]
     while level:
@@ -69,16 +72,16 @@ def _refuse_different_duplicates(raw: bytes) -> None:
 def _without_different_duplicates(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
     members: dict[str, object] = {}
     if len(pairs) > DUPLICATES_MAX and len({name for name, _ in pairs}) < len(pairs) - DUPLICATES_MAX:
-        raise BadRequest("Many keys stand more than once in one object.")
+        raise BadRequest("Many keys appear more than once in one object.")
     for name, value in pairs:
         if name in members and not _same(members[name], value):
-            raise BadRequest(f"The key `{name[:100]}` stands twice in one object, with different values.")
+            raise BadRequest(f"The key `{name[:100]}` appears twice in one object, with different values.")
         members[name] = value
     return members
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two values are written alike; 1, 1.0 and true are not."""
+    """Whether two values are equal in value and type; 1, 1.0 and true differ."""
     if type(one) is not type(other):
         return False
     if not isinstance(one, _CONTAINERS):

@@ -1,8 +1,8 @@
-"""What customers may write into the keys that they make for themselves: names, limits, models, nothing else.
+"""Limits what customers may set on keys they create for themselves: names, limits, models, nothing else.
 
-Keys carry far more in LiteLLM: routes, permissions, fallbacks, aliases that stand for other models, tool
-servers, budgets by id, places to send logs to (with credentials taken from the gateway's environment), and
-metadata that LiteLLM reads by name. Any of them may reach what is the operator's or another customer's.
+LiteLLM keys can carry far more: routes, permissions, fallbacks, model aliases, tool servers, budget ids, log
+destinations (with credentials from the gateway's environment), and metadata that LiteLLM reads by name. Any
+of these may reach data of the operator or of another customer.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from billing.errors import Forbidden
 from billing.proxy.routes import Route
 
-# The routes that write keys, of those that a billed key may call.
+# The routes that write keys and that a billed key may call.
 _NEW_KEYS = frozenset({"/key/generate", "/key/service-account/generate"})
 KEY_WRITING = _NEW_KEYS | {"/key/update", "/key/regenerate", "/key/{key:path}/regenerate"}
 # Which key, and whose.
 _NAMES = {"key", "key_alias", "user_id", "team_id", "new_key", "grace_period"}
-# What the key is for, and how much. LiteLLM holds them against those of the user and the team.
+# The key's purpose and limits. LiteLLM checks them against those of the user and the team.
 _LIMITS = {
     "key_type",
     "models",
@@ -31,9 +31,10 @@ CUSTOMERS_TO_SET = frozenset(_NAMES | _LIMITS)
 
 
 def check_key_fields(route: Route, body: object) -> None:
-    """Raises Forbidden where a key would be written with a field that is an admin's.
+    """Raises Forbidden if a request sets a key field that is reserved for admins.
 
-    Forms send empty fields along. They say nothing of a new key, but take away what an older one has.
+    Forms also send empty fields. Those have no effect on a new key, but would remove values of an existing
+    one.
     """
     if route.path not in KEY_WRITING or not isinstance(body, dict):
         return
@@ -44,7 +45,7 @@ def check_key_fields(route: Route, body: object) -> None:
     )
     if named is not None:
         yours = ", ".join(sorted(CUSTOMERS_TO_SET))
-        raise Forbidden(f"Only a proxy admin may set {named} of a key; yours to set are {yours}.")
+        raise Forbidden(f"Only a proxy admin may set {named} of a key; you can set {yours}.")
 
 
 def _is_empty(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""What kind of body a request announces: JSON or a form. Nothing else is read for customers."""
+"""Determines a request's body format: JSON or a form. Nothing else is accepted from customers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 
 from billing.errors import BadRequest, UnsupportedBody
 
-# Two of one of these would be read by some as the first, by others as the last.
+# Duplicates of these would be read differently by different parsers.
 _ONCE = (
     "content-type", "content-length", "content-encoding", "authorization", "api-key", "x-api-key",
     "x-goog-api-key", "ocp-apim-subscription-key", "x-litellm-api-key", "host",
@@ -26,40 +26,40 @@ class BodyKind(StrEnum):
 
 
 def is_form(headers: Headers) -> bool:
-    """Whether a form is announced."""
+    """Whether the content type is a form."""
     return _media_type(headers) in _FORMS
 
 
 def is_json(headers: Headers) -> bool:
-    """Whether JSON is announced."""
+    """Whether the content type is JSON."""
     return _is_json(_media_type(headers))
 
 
 def refuse_repeated_headers(headers: Headers) -> None:
-    """Raises BadRequest for a header that may stand once and stands twice."""
+    """Raises BadRequest for a header that must be unique and appears twice."""
     for name in _ONCE:
         if len(headers.getlist(name)) > 1:
-            raise BadRequest(f"The header `{name}` stands twice; send it once.")
+            raise BadRequest(f"The header `{name}` appears twice; send it once.")
 
 
 def body_kind(headers: Headers) -> BodyKind:
-    """How the body is to be read; a request that names no type is JSON, as LiteLLM has it.
+    """Returns how to read the body; a request without a content type is JSON, as in LiteLLM.
 
-    Raises UnsupportedBody for other types, for other character sets than UTF-8, and for compressed bodies.
+    Raises UnsupportedBody for other types, for character sets other than UTF-8, and for compressed bodies.
     """
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise UnsupportedBody(f"The body is compressed ({encoding[:40]}); send it as it is.")
+        raise UnsupportedBody(f"The body is compressed ({encoding[:40]}); send it uncompressed.")
     media_type = _media_type(headers)
     if media_type in _FORMS:
         return BodyKind.FORM
     if media_type and not _is_json(media_type):
         raise UnsupportedBody(
-            f"A body of type {media_type[:80]!r} is not read; send JSON as application/json, or a form."
+            f"A body of type {media_type[:80]!r} is not supported; send JSON as application/json, or a form."
         )
     for charset in _charsets(headers.get("content-type", "")):
         if charset not in _UTF_8:
-            raise UnsupportedBody(f"JSON is read in UTF-8, not in {charset[:40]!r}.")
+            raise UnsupportedBody(f"JSON must be UTF-8, not {charset[:40]!r}.")
     return BodyKind.JSON
 
 

@@ -1,4 +1,4 @@
-"""NUL characters, which JSON has and PostgreSQL cannot store."""
+"""Finds NUL characters, which JSON allows and PostgreSQL cannot store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ NUL = "\x00"
 
 
 def holds_nul(value: object) -> bool:
-    """Whether any text in a JSON value has one."""
+    """Whether any string in a JSON value contains NUL."""
     level = [value]
     while level:
         inner: list[object] = []

@@ -1,4 +1,4 @@
-"""Reads the whole body of a request within limits of size and time, and hands on exactly those bytes."""
+"""Reads a whole request body within limits of size and time, and forwards exactly those bytes."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from starlette.types import Message, Receive
 from billing.errors import RequestTimeout, TooLarge, Unavailable
 from billing.runtime.event_loop import give_way
 
-SLOWEST_BYTES_PER_S = 16 * 1024  # what may come more slowly holds memory for too long
-REPLAYED_BYTES = 256 * 1024  # of a form at once: whoever parses it gives way in between
+SLOWEST_BYTES_PER_S = 16 * 1024  # anything slower occupies memory for too long
+REPLAYED_BYTES = 256 * 1024  # chunk size when replaying a form: its parser yields in between
 
 
 class ClientLeft(Exception):
-    """The client has closed the connection before its body was complete; there is nobody to answer."""
+    """The client closed the connection before its body was complete; there is nobody to answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How large a body may be, and how long the client may keep us waiting for it."""
+    """How large a body may be, and how long it may take to arrive."""
 
     bytes_max: int
     wait_s: float
 
 
 class BodyBudget:
-    """Bytes of bodies that are being read at this moment, by all requests of this process together."""
+    """Limits the bytes of all bodies that this process is reading at the moment."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
 
     def take(self, size: int) -> None:
-        """Counts bytes that have come. Raises Unavailable where too many are waited for already."""
+        """Adds received bytes. Raises Unavailable if too many are already being read."""
         if self._bytes + size > self._bytes_max:
-            raise Unavailable("Too many large requests arrive at this moment; try again shortly.")
+            raise Unavailable("Too many large requests are arriving at the moment; try again shortly.")
         self._bytes += size
 
     def give_back(self, size: int) -> None:
-        """Forgets bytes whose request has been read, or refused."""
+        """Subtracts the bytes of a request that has been read or refused."""
         self._bytes -= size
 
 
 def has_body(headers: Headers, http_version: str = "1.1") -> bool:
-    """Whether a request may have a body; HTTP/2 announces none."""
+    """Whether a request may have a body; HTTP/2 does not announce one."""
     if not http_version.startswith("1"):
         return True
     return headers.get("content-length", "0").strip() != "0" or "transfer-encoding" in headers
@@ -61,10 +61,10 @@ async def read_body(
     budget: BodyBudget,
     feed: Callable[[bytes], None] | None = None,
 ) -> bytes:
-    """The whole body; `feed` sees each piece as it comes, and may refuse it.
+    """Reads the whole body; `feed` sees each chunk as it arrives and may refuse it.
 
-    Raises TooLarge as soon as more than `bytes_max` bytes are announced or came, RequestTimeout where they do
-    not come, ClientLeft where nobody waits for an answer any more.
+    Raises TooLarge as soon as more than `bytes_max` bytes are announced or received, RequestTimeout if they
+    do not arrive, ClientLeft if the client disconnects.
     """
     announced = headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 15 or int(announced) > limits.bytes_max):
@@ -91,7 +91,7 @@ async def read_body(
 
 
 class _Window:
-    """A time within which so many bytes must come that a new one begins: at once, or never slower."""
+    """A time window in which a minimum number of bytes must arrive."""
 
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
@@ -117,7 +117,7 @@ async def _next(receive: Receive, deadline: float) -> Message:
 
 
 def replaying(body: bytes, receive: Receive, piece_bytes: int | None = None) -> Receive:
-    """A `receive` that gives the body, in one message or in pieces, and then whatever comes after it."""
+    """Returns a `receive` that yields the body, in one message or in chunks, and then whatever follows."""
     step = piece_bytes or max(1, len(body))
     position: int | None = 0
 

@@ -1,7 +1,7 @@
 """Counts the structure of a JSON document while its bytes arrive, without parsing it.
 
-A document is refused for its size in keys or its depth before anybody makes objects of it: 10 MB can hold
-700,000 keys, over which every later step takes seconds.
+A document is rejected for its number of keys or its depth before anything is parsed: 10 MB can hold 700,000
+keys, over which every later step takes seconds.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _OPENING = frozenset(b"{[")
 
 @dataclass(frozen=True, slots=True)
 class StructureLimits:
-    """What one JSON document may hold."""
+    """Limits of one JSON document."""
 
     nodes_max: int  # members of objects, objects and lists
     elements_max: int  # what commas separate: members, and elements of lists
-    depth_max: int  # objects and lists within each other
+    depth_max: int  # levels of nesting
 
 
 class Structure:
-    """Counts one document, piece by piece. What is not JSON is counted somehow, and refused when parsed.
+    """Counts one document, chunk by chunk. Invalid JSON is counted somehow, and rejected when parsed.
 
-    `what` it is, is for the words of a refusal.
+    `what` names the document in error messages.
     """
 
     __slots__ = (
@@ -37,14 +37,14 @@ class Structure:
         self.what = what
         self._limits = limits
         self._in_string = False
-        self._carried = b""  # a backslash whose other half comes with the next piece
+        self._carried = b""  # a backslash whose other half comes with the next chunk
         self._depth = 0
         self._lists_and_objects = 0
         self.members = 0  # colons outside of strings: one for each member of an object
         self.commas = 0
 
     def feed(self, piece: bytes) -> None:
-        """Counts the next piece. Raises TooLarge as soon as a limit is passed."""
+        """Counts the next chunk. Raises TooLarge as soon as a limit is passed."""
         outside = self._outside_strings(piece)
         self.members += outside.count(b":")
         self.commas += outside.count(b",")
@@ -62,7 +62,7 @@ class Structure:
 
     def _outside_strings(self, piece: bytes) -> bytes:
         text = self._without_escapes(piece)
-        if b'"' not in text:  # a piece of an image: looking is ten times faster than splitting
+        if b'"' not in text:  # part of an image: searching is ten times faster than splitting
             return b"" if self._in_string else text
         segments = text.split(b'"')
         first_outside = 1 if self._in_string else 0
@@ -85,4 +85,4 @@ class Structure:
         for bracket in brackets[: 2 * self._limits.nodes_max]:  # more of them pass the limit of nodes
             self._depth += 1 if bracket in _OPENING else -1
             if self._depth > self._limits.depth_max:
-                raise TooLarge(f"The {self.what} is nested more than {self._limits.depth_max} levels deep.")
+                raise TooLarge(f"The {self.what} is nested more than {self._limits.depth_max} levels.")

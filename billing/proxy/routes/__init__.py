@@ -1,8 +1,8 @@
-"""What a billed key may call: each route of LiteLLM's app is billed, free or refused, and declared so.
+"""Declares each route of LiteLLM's app as billed, free or refused for billed keys.
 
-The key is method and path template, as FastAPI matched them: what a path looks like decides nothing. A route
-that is on no list, like one of a newer LiteLLM or a pass-through route of the operator's, is refused.
-`docs/reference/routes.md` is made from these tables (`make docs`).
+The key is method and path template as matched by FastAPI, not the path itself. Unlisted routes, such as those
+of a newer LiteLLM or the operator's pass-through routes, are refused. `docs/reference/routes.md` is made from
+these tables (`make docs`).
 """
 
 from billing.proxy.routes.checks import check_call, check_route

@@ -1,4 +1,4 @@
-"""Routes that are billed, and how what they can cost is bounded (docs/explanation/price-and-hold.md)."""
+"""Billed routes, and how their maximum cost is computed (docs/explanation/price-and-hold.md)."""
 
 from billing.proxy.routes.route import Declared
 
@@ -59,7 +59,7 @@ BILLED = (
         ("aresponses",),
     ),
     Declared(
-        "input tokens and all that the model can write",
+        "input tokens and the most that the model can write",
         """
         POST /v1/responses/compact /responses/compact /openai/v1/responses/compact
         """,
@@ -81,14 +81,14 @@ BILLED = (
         ("agenerate_content_stream",),
     ),
     Declared(
-        "`n` images at the highest price that the model has for one, or at the most tokens that one takes",
+        "`n` images at the model's highest price for one, or the most tokens that one uses",
         """
         POST /v1/images/generations /images/generations /openai/deployments/{model:path}/images/generations
         """,
         ("image_generation",),
     ),
     Declared(
-        "`n` images at the highest price that the model has for one, or at the most tokens that one takes",
+        "`n` images at the model's highest price for one, or the most tokens that one uses",
         """
         POST /v1/images/edits /images/edits /openai/deployments/{model:path}/images/edits
         """,
@@ -102,14 +102,14 @@ BILLED = (
         ("aspeech",),
     ),
     Declared(
-        "seconds of the recording, or the tokens that they can make",
+        "seconds of the recording, or the most tokens for them",
         """
         POST /v1/audio/transcriptions /audio/transcriptions
         """,
         ("transcription",),
     ),
     Declared(
-        "searches that the documents can make, or their tokens",
+        "searches needed for the documents, or their tokens",
         """
         POST /v1/rerank /v2/rerank /rerank
         """,
@@ -123,7 +123,7 @@ BILLED = (
         ("asearch",),
     ),
     Declared(
-        "pages that `pages` names; 1 for an image; else 1000, the most that a document may have",
+        "pages listed in `pages`; 1 for an image; else 1000, the maximum of a document",
         """
         POST /v1/ocr /ocr
         """,

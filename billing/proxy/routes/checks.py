@@ -1,4 +1,4 @@
-"""Where a route is looked at: before LiteLLM authorizes a request, and before credit is held for a call."""
+"""Checks a route before LiteLLM authorizes a request, and again before credit is held for a call."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from billing.proxy.routes.table import route_of
 
 
 def check_route(method: str, template: str, path: str, *, reads_all: bool = False) -> Route:
-    """What a billed key may expect of a request to `path`. Raises RouteNotBillable where it may not call it.
+    """Returns the declared route of `path`. Raises RouteNotBillable if a billed key may not call it.
 
-    `template` is the path of the route that FastAPI chose; the path itself where there was none (WebSockets,
-    applications below a path). `reads_all`: the key is an admin viewer's.
+    `template` is the path of the route that FastAPI chose; the path itself if there was none (WebSockets,
+    mounted applications). `reads_all`: the key is an admin viewer's.
     """
     route = route_of(method, template)
     if route is None:
-        raise RouteNotBillable(_refusal(path, "It is on no list of routes that billing knows"))
+        raise RouteNotBillable(_refusal(path, "Billing does not know this route"))
     if reads_all and route.viewers_read and method in {"GET", "HEAD"}:
         return route
     if route.handling is Handling.REFUSED:
@@ -24,9 +24,9 @@ def check_route(method: str, template: str, path: str, *, reads_all: bool = Fals
 
 
 def check_call(route: Route | None, path: str, call_type: str) -> Route:
-    """The route again, if LiteLLM runs it as a call that it is declared for. Raises RouteNotBillable."""
+    """Returns the route if it is declared for this call type. Raises RouteNotBillable otherwise."""
     if route is None or call_type not in route.call_types:
-        raise RouteNotBillable(_refusal(path, f"As {call_type} it has no price"))
+        raise RouteNotBillable(_refusal(path, f"It has no price as {call_type}"))
     return route
 
 

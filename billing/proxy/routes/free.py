@@ -1,4 +1,4 @@
-"""Routes that spend nothing: declared, each with its reason. A billed key may call them without credit."""
+"""Routes that cost nothing, each with its reason. A billed key may call them without credit."""
 
 from billing.proxy.routes.route import Declared
 
@@ -11,7 +11,7 @@ FREE = (
         """,
     ),
     Declared(
-        "Counts tokens; providers ask nothing for it",
+        "Counts tokens; providers charge nothing for it",
         """
         POST /utils/token_counter /openai/v1/responses/input_tokens /responses/input_tokens
             /v1/responses/input_tokens /models/{model_name:path}:countTokens
@@ -20,7 +20,7 @@ FREE = (
         checked=True,
     ),
     Declared(
-        "Moderation costs nothing at the providers that LiteLLM knows",
+        "Moderation is free at the providers that LiteLLM knows",
         """
         POST /moderations /v1/moderations
         """,
@@ -28,7 +28,7 @@ FREE = (
         checked=True,
     ),
     Declared(
-        "Reads, cancels or deletes a response that was paid for when it was made",
+        "Reads, cancels or deletes a response that has already been paid for",
         """
         DELETE,GET /openai/v1/responses/{response_id} /responses/{response_id}
             /v1/responses/{response_id}
@@ -41,7 +41,7 @@ FREE = (
         checked=True,
     ),
     Declared(
-        "Lists MCP tools, and calls none",
+        "Lists MCP tools without calling any",
         """
         GET /mcp-rest/tools/list
         """,
@@ -54,7 +54,7 @@ FREE = (
         """,
     ),
     Declared(
-        "The caller's own keys; LiteLLM checks whose they are, and billing what may be set in them",
+        "The caller's own keys; LiteLLM checks ownership, billing checks the fields",
         """
         GET /key/info /key/list /key/aliases
         POST /v2/key/info /key/generate /key/service-account/generate /key/update /key/delete
@@ -62,7 +62,7 @@ FREE = (
         """,
     ),
     Declared(
-        "The caller itself and the teams that it is in",
+        "The caller and its teams",
         """
         GET /user/info /v2/user/info /user/available_roles /team/info /team/list /v2/team/list
             /team/{team_id}/members/me /team/available /team/metadata_schema /team/permissions_list
@@ -70,7 +70,7 @@ FREE = (
         """,
     ),
     Declared(
-        "What the caller and its teams used, day by day",
+        "Daily usage of the caller and its teams",
         """
         GET /user/daily/activity /user/daily/activity/aggregated /user/daily/activity/aggregated/keys
             /user/daily/activity/aggregated/search /user/daily/activity/aggregated/model_top_keys
@@ -80,13 +80,13 @@ FREE = (
         """,
     ),
     Declared(
-        "Settings of the web pages, which they ask for with the caller's key",
+        "Settings that the web pages read with the caller's key",
         """
         GET /sso/get/ui_settings /get/user_banner
         """,
     ),
     Declared(
-        "Asks for no key: pages, logins, discovery",
+        "Needs no key: pages, logins, discovery",
         """
         GET /openapi.json / /routes /docs/oauth2-redirect /redoc /fallback/login /onboarding/get_token
             /get_logo_url /get_image /get_favicon /public/model_hub /public/agent_hub /public/mcp_hub
@@ -108,7 +108,7 @@ FREE = (
         needs_key=False,
     ),
     Declared(
-        "Asks for no key, and for a name and a password instead",
+        "Needs a name and a password instead of a key",
         """
         POST /v2/login
         """,
@@ -116,7 +116,7 @@ FREE = (
         checked=True,
     ),
     Declared(
-        "Takes a credential of its own, which no virtual key is",
+        "Needs a credential of its own, not a virtual key",
         """
         GET /lens/internal/ingestion-credentials /lens/worker/{lens_id}/{job_id}/reviews
             /lens/worker/{lens_id}/{job_id}/sample /lens/worker/{lens_id}/{job_id}/content
@@ -129,14 +129,14 @@ FREE = (
         needs_key=False,
     ),
     Declared(
-        "Files of the web pages",
+        "Static files of the web pages",
         """
         MOUNT /_next /litellm-asset-prefix/_next /ui /swagger
         """,
         needs_key=False,
     ),
     Declared(
-        "OAuth of MCP servers: logs in, calls no tool",
+        "OAuth of MCP servers: logs in without calling tools",
         """
         GET /v1/mcp/registry.json /.well-known/oauth-authorization-server
             /.well-known/oauth-authorization-server/v1/mcp/oauth

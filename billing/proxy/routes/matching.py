@@ -1,4 +1,4 @@
-"""Finds what is declared of a path before FastAPI has chosen its route."""
+"""Finds the declaration of a path before FastAPI has chosen its route."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from billing.proxy.routes.table import ROUTES
 
 _PARAMETER = re.compile(r"{[^{}:]+(:path)?}")
 _BY_ITSELF = re.compile(r"mcp|/gemini/|/vertex_ai/|/langfuse/|/introspect|/realtime/calls|/metrics")
-_OWN = re.compile(r"/stripe/.*|/billing(/.*)?")  # our own routes read and authenticate by themselves
+_OWN = re.compile(r"/stripe/.*|/billing(/.*)?")  # our own routes check bodies and keys themselves
 
 
 def is_ours(path: str) -> bool:
-    """Whether the path is one of billing's own, which bound their bodies and ask for keys themselves."""
+    """Whether the path is one of billing's own, which limit their bodies and check keys themselves."""
     return _OWN.fullmatch(path) is not None
 
 
 def needs_key(method: str, path: str) -> bool:
-    """Whether a declared route answers here, and none of those that answer without a key."""
+    """Whether only declared routes that require a key match here."""
     patterns, target = _patterns(), f"{method} {path}"
     return patterns.keyless.fullmatch(target) is None and patterns.with_key.fullmatch(target) is not None
 
 
-@lru_cache(maxsize=1024)  # on the way of every call
+@lru_cache(maxsize=1024)  # runs for every call
 def checked_route(method: str, path: str) -> Route | None:
-    """The route that this path is, if its fields are checked: a billed one, or a free one that needs it."""
+    """Returns the route of a path if its fields are checked: billed ones, and some free ones."""
     return next((route for pattern, route in _checked() if pattern.fullmatch(f"{method} {path}")), None)
 
 
 def refused_route(method: str, path: str) -> Route | None:
-    """The refused route that this path is, or None; also None where it may be another one, too."""
+    """Returns the refused route of a path; None if there is none, or if another route may match."""
     target = f"{method} {path}"
     if _patterns().open.fullmatch(target):
         return None
@@ -41,7 +41,7 @@ def refused_route(method: str, path: str) -> Route | None:
 
 
 def prepare_patterns() -> None:
-    """Compiles the tables, so that no request waits for it."""
+    """Compiles the tables in advance, so that no request waits for it."""
     _patterns(), _checked(), _refused()
 
 
@@ -62,7 +62,7 @@ def _patterns() -> _Patterns:
 
 
 def _asks_by_itself(route: Route) -> bool:
-    """Whether LiteLLM asks for a key in the route's own code, in a protocol's own words, or asks for none."""
+    """Whether LiteLLM checks the key in the route's own code, in a protocol's own way, or not at all."""
     return route.handling is Handling.REFUSED and _BY_ITSELF.search(route.path) is not None
 
 
@@ -84,7 +84,7 @@ def _any_of(routes: Iterable[Route]) -> re.Pattern[str]:
 
 
 def _pattern(route: Route) -> str:
-    """A regular expression for `METHOD /path`, in which a parameter is a segment, or more for `:path`."""
+    """Builds a regular expression for `METHOD /path`; a parameter matches a segment, or more with `:path`."""
     method = "(?:GET|HEAD)" if route.method == "GET" else route.method
     text, position = "", 0
     for parameter in _PARAMETER.finditer(route.path):

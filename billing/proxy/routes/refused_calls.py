@@ -1,10 +1,10 @@
-"""Routes that spend what cannot be priced, or not before it is spent: refused for billed keys."""
+"""Routes whose cost cannot be known in advance, or at all: refused for billed keys."""
 
 from billing.proxy.routes.route import Declared
 
 REFUSED_CALLS = (
     Declared(
-        "LiteLLM neither counts nor prices what assistants, threads and runs use",
+        "LiteLLM neither counts nor prices the usage of assistants, threads and runs",
         """
         GET,POST /assistants /v1/assistants /threads/{thread_id}/messages
             /v1/threads/{thread_id}/messages
@@ -14,7 +14,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Agents have no price until the operator sets one for each call",
+        "Agents have no price unless the operator sets one per call",
         """
         GET,POST /v1/agents /v1beta/agents
         GET /v1/agents/identity/providers /v1/agents/{agent_id}/identity /agent/daily/activity
@@ -28,7 +28,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "A batch is priced only when it is over, so nothing can be set aside for it",
+        "A batch is only priced when it has finished, so no hold is possible",
         """
         GET,POST /batches /v1/batches /{provider}/v1/batches
         GET /batches/{batch_id:path} /v1/batches/{batch_id:path}
@@ -47,7 +47,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Containers cost by the time they run, which LiteLLM does not price",
+        "Containers are billed by running time, which LiteLLM does not price",
         """
         GET,POST /containers /v1/containers /v1/containers/{container_id}/files
             /containers/{container_id}/files
@@ -58,7 +58,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Cursor's own dialect is not billed; give Cursor the base URL that ends in /v1",
+        "Cursor's own API is not billed; give Cursor the base URL that ends in /v1",
         """
         GET /cursor/v1/models /cursor/models
         POST /cursor/chat/completions
@@ -71,7 +71,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "An evaluation calls models that nobody counts beforehand",
+        "An evaluation makes model calls that are not known in advance",
         """
         GET,POST /v1/evals /v1/evals/{eval_id}/runs
         DELETE,GET,POST /v1/evals/{eval_id} /v1/evals/{eval_id}/runs/{run_id}
@@ -79,7 +79,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Files feed batches, fine-tuning and assistants, which cannot be billed",
+        "Files are used by batches, fine-tuning and assistants, which cannot be billed",
         """
         GET,POST /files /v1/files /{provider}/v1/files
         GET /files/{file_id:path}/content /v1/files/{file_id:path}/content
@@ -88,7 +88,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Training is priced only when it is over",
+        "Training is only priced when it has finished",
         """
         GET,POST /fine_tuning/jobs /v1/fine_tuning/jobs
         GET /fine_tuning/jobs/{fine_tuning_job_id:path} /v1/fine_tuning/jobs/{fine_tuning_job_id:path}
@@ -97,7 +97,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "An MCP session is served in the context of its first request, so nothing can be held for its calls; "
+        "An MCP session runs in the context of its first request, so its calls cannot have holds; "
         "use POST /mcp-rest/tools/call",
         """
         DELETE,GET,OPTIONS,PATCH,POST,PUT /mcp/proxy /toolset/{toolset_name}/mcp
@@ -123,7 +123,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "A provider's own API is passed through unseen, so its cost is not known beforehand",
+        "A provider's own API is passed through, so its cost is not known in advance",
         """
         DELETE,GET,PATCH,POST,PUT /openai_passthrough/{endpoint:path} /gemini/{endpoint:path}
             /cohere/{endpoint:path} /fal_ai/{endpoint:path} /vllm/{endpoint:path}
@@ -146,13 +146,13 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Ingestion and retrieval call several models, whose costs LiteLLM does not add up",
+        "Ingestion and retrieval call several models, and LiteLLM does not add up their costs",
         """
         POST /rag/ingest /v1/rag/ingest /rag/query /v1/rag/query
         """,
     ),
     Declared(
-        "A session's credential leaves the gateway, and what it is used for is not seen",
+        "The session's credential leaves the gateway, so its use cannot be observed",
         """
         POST /openai/v1/realtime/client_secrets /realtime/client_secrets /v1/realtime/client_secrets
             /openai/v1/realtime/calls /realtime/calls /v1/realtime/calls
@@ -168,7 +168,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Vector stores cost by what is stored and for how long, which LiteLLM does not price",
+        "Vector stores are billed by size and time, which LiteLLM does not price",
         """
         POST /vector_stores/{vector_store_id:path}/search
             /v1/vector_stores/{vector_store_id:path}/search /vector_store/new /vector_store/delete
@@ -184,7 +184,7 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "A video is priced by the length that its provider reports when it has taken the order",
+        "A video is priced by the length that its provider reports after accepting it",
         """
         GET,POST /videos /v1/videos
         GET /videos/{video_id} /v1/videos/{video_id} /videos/{video_id}/content
@@ -196,20 +196,20 @@ REFUSED_CALLS = (
         """,
     ),
     Declared(
-        "Each turn of this WebSocket brings a request of its own, which LiteLLM shows to no hook; use POST",
+        "Each turn of this WebSocket is a request that LiteLLM passes to no hook; use POST",
         """
         WS /responses /v1/responses
         """,
     ),
     Declared(
-        "A provider's own WebSocket is passed through unseen, so its cost is not known beforehand",
+        "A provider's own WebSocket is passed through, so its cost is not known in advance",
         """
         WS /vertex_ai/live /openai/{endpoint:path} /openai_passthrough/{endpoint:path} /deepgram/listen
             /deepgram/v1/listen
         """,
     ),
     Declared(
-        "A client's own ChatGPT subscription is passed through, whose calls the operator is not asked to pay",
+        "The client's own ChatGPT subscription is passed through, which the operator does not pay for",
         """
         GET,POST /backend-api/codex/{endpoint}
         """,

@@ -1,14 +1,14 @@
-"""Routes that the LiteLLM of requirements/ does not have yet, found in a newer one that is tested, too.
+"""Routes that the LiteLLM version in requirements/ does not have, found in a newer one that is tested, too.
 
-They are looked at when that version is taken; until then a prepaid key has no business with them. Those of a
-version that nobody has looked at are on no list, and refused as well.
+They are reviewed when that version is adopted; until then prepaid keys may not use them. Routes of unreviewed
+versions are unlisted, and so refused as well.
 """
 
 from billing.proxy.routes.route import Declared
 
 REFUSED_NEWER = (
     Declared(
-        "LiteLLM 1.108: a live session is a WebSocket whose turns LiteLLM shows to no hook",
+        "LiteLLM 1.108: a live session is a WebSocket whose turns LiteLLM passes to no hook",
         """
         WS /live/sessions /v1/live/sessions /openai/v1/live/sessions
         """,
@@ -27,7 +27,7 @@ REFUSED_NEWER = (
         """,
     ),
     Declared(
-        "LiteLLM 1.108: Lens reviews traces with models that nobody would pay for",
+        "LiteLLM 1.108: Lens reviews traces with models whose calls are not billed",
         """
         DELETE,PATCH,PUT /lens
         DELETE,GET,PATCH,POST,PUT /lens/{path:path}

@@ -1,10 +1,10 @@
-"""Routes of the operator, which prepaid keys have no business with: refused before LiteLLM checks roles."""
+"""The operator's routes, refused for prepaid keys before LiteLLM checks roles."""
 
 from billing.proxy.routes.route import Declared
 
 REFUSED_OPERATOR = (
     Declared(
-        "Guardrails and policies are the operator's; trying one may call a model",
+        "Guardrails and policies belong to the operator; testing one may call a model",
         """
         GET /guardrails/list /v2/guardrails/list /guardrails/submissions
             /guardrails/submissions/{guardrail_id} /guardrails/{guardrail_id}/info
@@ -30,7 +30,7 @@ REFUSED_OPERATOR = (
         """,
     ),
     Declared(
-        "Health checks call the models, which nobody would pay for",
+        "Health checks call models, and these calls are not billed",
         """
         GET /test /health/services /health /health/history /health/latest /health/shared-status
             /health/license /active/callbacks /settings /health/readiness/details /health/backlog
@@ -38,7 +38,7 @@ REFUSED_OPERATOR = (
         """,
     ),
     Declared(
-        "Lens reviews traces with models that nobody would pay for",
+        "Lens reviews traces with models whose calls are not billed",
         """
         GET,POST /lens/datasets /lens/tracing/keys /lens /lens/{lens_id}/runs
         POST /lens/datasets/build /lens/datasets/{dataset_id}/revisions /lens/feedback/summary
@@ -139,7 +139,7 @@ REFUSED_OPERATOR = (
         """,
     ),
     Declared(
-        "Prompt templates are the operator's; trying one calls a model",
+        "Prompt templates belong to the operator; testing one calls a model",
         """
         GET /prompts/list /prompts/{prompt_id}/versions /prompts/{prompt_id}/info
         DELETE,GET,PATCH,PUT /prompts/{prompt_id}

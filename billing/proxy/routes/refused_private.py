@@ -1,14 +1,14 @@
-"""Routes that show other customers or the operator's affairs, or change who pays: refused for billed keys.
+"""Routes that expose data of other customers or the operator, or change who pays: refused for billed keys.
 
-LiteLLM checks roles on most of them, and gets it wrong now and then. A prepaid customer needs none, so that
-check is not what keeps customers apart. Admin viewers, who are the operator's people, may read.
+LiteLLM checks roles on most of them, but not always correctly. Prepaid customers need none of these routes,
+so their separation does not depend on those checks. Admin viewers, who work for the operator, may read.
 """
 
 from billing.proxy.routes.route import Declared
 
 REFUSED_PRIVATE = (
     Declared(
-        "It looks beyond the caller's own account",
+        "It shows more than the caller's own account",
         """
         GET /user/list /user/filter/ui /user/available_users /team/filter/ui /team/spend/by_user
             /user/daily/activity/aggregated/cache_leakage_keys /spend/keys /spend/users /spend/tags
@@ -41,14 +41,14 @@ REFUSED_PRIVATE = (
         viewers_read=True,
     ),
     Declared(
-        "It shows where the operator's providers are; GET /stripe/transactions lists what calls cost",
+        "It shows where the operator's providers are; GET /stripe/transactions lists the cost of calls",
         """
         GET /spend/logs /spend/logs/ui /spend/logs/v2 /spend/logs/ui/{request_id} /spend/logs/session/ui
         """,
         viewers_read=True,
     ),
     Declared(
-        "Users, teams and what they may do decide who pays, so only the operator changes them",
+        "Users, teams and their permissions decide who pays, so only the operator may change them",
         """
         POST /user/new /user/update /user/bulk_update /user/delete /team/new /team/update
             /team/member_add /team/member_delete /team/member_update /team/bulk_member_add /team/delete
@@ -65,7 +65,7 @@ REFUSED_PRIVATE = (
         """,
     ),
     Declared(
-        "Only the operator blocks keys, changes many at once, or resets what LiteLLM counted as spent",
+        "Only the operator may block keys, change many at once, or reset LiteLLM's spend",
         """
         POST /key/block /key/unblock /key/bulk_update /team/key/bulk_update /key/{key:path}/reset_spend
             /team/{team_id}/member/{user_id}/reset_spend /team/{team_id}/member/{user_id}/reset_budget
@@ -73,7 +73,7 @@ REFUSED_PRIVATE = (
         """,
     ),
     Declared(
-        "Where LiteLLM sends its logs is the operator's affair",
+        "The operator decides where LiteLLM sends its logs",
         """
         GET /get/config/callbacks
         GET,POST /team/{team_id:path}/callback
@@ -83,7 +83,7 @@ REFUSED_PRIVATE = (
         viewers_read=True,
     ),
     Declared(
-        "Settings of the operator's",
+        "The operator's settings",
         """
         GET /get/allowed_ips /get/internal_user_settings /get/default_team_settings /get/sso_settings
             /get/mcp_semantic_filter_settings /get/websearch_interception_settings
@@ -92,13 +92,13 @@ REFUSED_PRIVATE = (
         viewers_read=True,
     ),
     Declared(
-        "It works out a price that is not the one charged; GET /stripe/transactions has that",
+        "It computes a price that differs from the charge; see GET /stripe/transactions",
         """
         POST /spend/calculate
         """,
     ),
     Declared(
-        "Interactions cannot be made with a prepaid key, so none is the caller's",
+        "Prepaid keys cannot create interactions, so none belongs to the caller",
         """
         DELETE,GET /interactions/{interaction_id} /v1beta/interactions/{interaction_id}
         POST /interactions/{interaction_id}/cancel /v1beta/interactions/{interaction_id}/cancel

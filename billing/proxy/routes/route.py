@@ -1,4 +1,4 @@
-"""What is declared of a route."""
+"""The declaration of a route."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Handling(StrEnum):
-    """What a billed key gets on a route. Proxy admins and exempt users are not restricted."""
+    """How a route treats billed keys. Proxy admins and exempt users are not restricted."""
 
     BILLED = "billed"
     FREE = "free"
@@ -19,21 +19,21 @@ class Handling(StrEnum):
 class Route:
     """One method and path template of LiteLLM's app, as FastAPI has it."""
 
-    method: str  # `WS` for a WebSocket, `MOUNT` for an application of its own below the path
+    method: str  # `WS` for a WebSocket, `MOUNT` for a mounted application
     path: str
     handling: Handling
-    reason: str  # how it is bounded, why it is free, or why it is refused
+    reason: str  # how its cost is limited, why it is free, or why it is refused
     call_types: frozenset[str] = frozenset()  # LiteLLM's names of the calls that may run here
-    needs_key: bool = True  # whether LiteLLM answers nobody here without some credential
-    viewers_read: bool = False  # refused, but for a GET by an admin viewer, who reads everything
-    checked: bool = False  # free, but LiteLLM reads the body unchecked: the door looks at its fields
+    needs_key: bool = True  # whether LiteLLM requires some credential here
+    viewers_read: bool = False  # refused, except GETs by an admin viewer, who may read everything
+    checked: bool = False  # free, but LiteLLM does not validate the body: the door checks its fields
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """Routes that are handled alike, for one reason.
+    """Routes that are treated alike, for one reason.
 
-    `routes` is text: methods joined by commas, then the paths that have them; `HEAD` goes with `GET`.
+    `routes` is text: methods joined by commas, then their paths; `HEAD` is included with `GET`.
     """
 
     reason: str
@@ -44,7 +44,7 @@ class Declared:
     checked: bool = False
 
     def expanded(self, handling: Handling) -> Iterator[Route]:
-        """Each route by itself."""
+        """Yields each route."""
         methods: list[str] = []
         for word in self.routes.split():
             if not word.startswith("/"):

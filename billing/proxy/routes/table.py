@@ -1,4 +1,4 @@
-"""The table of all routes, put together from its parts once, when it is imported."""
+"""The table of all routes, built once at import."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def _table() -> Mapping[tuple[str, str], Route]:
 
 
 ROUTES = _table()
-NEWER = frozenset(  # which the LiteLLM of requirements/ does not have
+NEWER = frozenset(  # missing in the LiteLLM version in requirements/
     (route.method, route.path) for declared in REFUSED_NEWER for route in declared.expanded(Handling.REFUSED)
 )
 
 
 def route_of(method: str, template: str) -> Route | None:
-    """What is declared of a route, or None."""
+    """Returns the declaration of a route, or None."""
     return ROUTES.get(("GET" if method == "HEAD" else method, template))

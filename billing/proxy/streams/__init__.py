@@ -1,4 +1,4 @@
-"""Streams whose hold grows with their output, and how they end where the credit does (ADR 0007)."""
+"""Streams whose hold grows with their output, and that end when the credit runs out (ADR 0007)."""
 
 from billing.proxy.streams.dialects import dialect_named
 from billing.proxy.streams.growing_hold import GrowingHold

@@ -1,7 +1,7 @@
-"""What each API's stream says of its output, and how a stream ends in it.
+"""Reads the output in each API's stream, and ends a stream in that API's format.
 
-Each dialect reads the events as they pass and keeps what it needs to close the stream in the API's own shape:
-a finish reason, an error with the top-up URL, and the end.
+Each dialect reads the events as they pass and keeps what it needs to close the stream in the API's own
+format: a finish reason, an error with the top-up URL, and the end.
 
 Sources: https://platform.openai.com/docs/api-reference/chat-streaming,
 https://platform.openai.com/docs/api-reference/responses-streaming,
@@ -32,18 +32,18 @@ class Output:
     """What one event adds to the answer."""
 
     text: str = ""
-    other_bytes: int = 0  # UTF-8 bytes of what is no plain text: arguments of tool calls, signatures
+    other_bytes: int = 0  # UTF-8 bytes of non-text output: tool call arguments, signatures
     frames: int = 0  # tool calls that begin here
-    reported_tokens: int = 0  # of all output so far, by the provider's own count; 0: it says nothing
+    reported_tokens: int = 0  # of all output so far, as counted by the provider; 0: not reported
 
     @property
     def is_empty(self) -> bool:
-        """Whether the event says nothing of output."""
+        """Whether the event contains no information about output."""
         return not self.shows and not self.reported_tokens
 
     @property
     def shows(self) -> bool:
-        """Whether the event carries output itself."""
+        """Whether the event contains output."""
         return bool(self.text or self.other_bytes or self.frames)
 
 
@@ -53,17 +53,20 @@ NOTHING = Output()
 class Dialect(Protocol):
     """One API's stream, from its first event to its last."""
 
-    failed: bool  # the stream itself said that it broke
+    failed: bool  # the stream itself reported an error
 
     def read(self, data: Data) -> Output:
-        """What the event adds."""
+        """Returns what the event adds."""
 
     def ending(self, error: ErrorDetail, output_tokens: int) -> bytes:
-        """The events that end the stream here: finish reason, error, end. `output_tokens`: about so many."""
+        """Returns the events that end the stream: finish reason, error, end.
+
+        `output_tokens` is approximate.
+        """
 
 
 class ChatDialect:
-    """`/v1/chat/completions`, and `/v1/completions` with `text` for a delta."""
+    """`/v1/chat/completions`, and `/v1/completions`, which has `text` instead of a delta."""
 
     def __init__(self, *, chat: bool) -> None:
         self.failed = False
@@ -99,7 +102,7 @@ class ChatDialect:
         )
 
     def ending(self, error: ErrorDetail, output_tokens: int) -> bytes:
-        """A chunk with `finish_reason: length`, a chunk with the error, `[DONE]`."""
+        """Returns a chunk with `finish_reason: length`, a chunk with the error, and `[DONE]`."""
         empty: dict[str, object] = {"delta": {}} if self._chat else {"text": ""}
         choice = {"index": 0, **empty, "logprobs": None, "finish_reason": "length"}
         return event_of({**self._outer, "choices": [choice]}) + event_of({"error": error}) + DONE
@@ -113,7 +116,7 @@ class MessagesDialect:
         self._open_block: object = None
 
     def read(self, data: Data) -> Output:
-        """Text and arguments of content blocks."""
+        """Reads the text and arguments of content blocks."""
         match data.get("type"):
             case "content_block_start":
                 self._open_block = data.get("index")
@@ -155,7 +158,7 @@ class ResponsesDialect:
         self._sequence = 0
 
     def read(self, data: Data) -> Output:
-        """The deltas of text, reasoning and arguments; the names of calls."""
+        """Reads the deltas of text, reasoning and arguments, and the names of calls."""
         sequence = data.get("sequence_number")
         self._sequence = sequence if isinstance(sequence, int) else self._sequence
         kind = str(data.get("type", ""))
@@ -180,7 +183,7 @@ class ResponsesDialect:
         return Output(other_bytes=_text_bytes(delta))
 
     def ending(self, error: ErrorDetail, output_tokens: int) -> bytes:
-        """An `error` event, and the response as `incomplete`, with the items that were finished."""
+        """Returns an `error` event, and the response as `incomplete` with the finished items."""
         failure = {**error, "type": "error", "sequence_number": self._sequence + 1}
         response = {
             **self._response,
@@ -197,9 +200,9 @@ class ResponsesDialect:
 
 
 class GenerateDialect:
-    """Gemini's `:streamGenerateContent`, which LiteLLM asks for as events (`alt=sse`), never as a list.
+    """Gemini's `:streamGenerateContent`, which LiteLLM always requests as events (`alt=sse`).
 
-    Thoughts are billed as output whether they are shown or not; the usage in each chunk counts them so far.
+    Thoughts are billed as output whether they are shown or not; the usage in each chunk includes them.
     """
 
     def __init__(self) -> None:
@@ -207,7 +210,7 @@ class GenerateDialect:
         self._outer: dict[str, object] = {}
 
     def read(self, data: Data) -> Output:
-        """The candidates' parts: their text, and calls of functions."""
+        """Reads the candidates' parts: text, and function calls."""
         self._outer = {name: data[name] for name in ("responseId", "modelVersion") if name in data}
         self.failed = self.failed or bool(data.get("error"))
         candidates = data.get("candidates")
@@ -221,14 +224,14 @@ class GenerateDialect:
         )
 
     def ending(self, error: ErrorDetail, output_tokens: int) -> bytes:
-        """A chunk with `finishReason: MAX_TOKENS`, and a chunk with the error."""
+        """Returns a chunk with `finishReason: MAX_TOKENS`, and a chunk with the error."""
         content = {"role": "model", "parts": [{"text": ""}]}
         candidate = {"content": content, "finishReason": "MAX_TOKENS", "index": 0}
         return event_of({**self._outer, "candidates": [candidate]}) + event_of({"error": error})
 
 
 def dialect_named(call_type: str) -> Dialect | None:
-    """The dialect in which LiteLLM streams a call type; None: no stream of it is understood here."""
+    """Returns the dialect of a call type's stream; None if it is not supported."""
     match call_type:
         case "acompletion":
             return ChatDialect(chat=True)
@@ -255,7 +258,7 @@ def _parts(candidate: object) -> list[Mapping[str, object]]:
 
 
 def _other_bytes(part: Mapping[str, object]) -> int:
-    """Of what a part has beside text, as JSON; a thought's signature is no output."""
+    """Counts what a part has besides text, as JSON; a thought's signature is not output."""
     unbilled = ("text", "thought", "thoughtSignature")
     rest = {name: value for name, value in part.items() if name not in unbilled}
     return len(json.dumps(rest, ensure_ascii=False).encode("utf-8", "surrogatepass")) if rest else 0
@@ -268,7 +271,7 @@ def _reported_tokens(usage: object) -> int:
 
 
 def _text_bytes(value: object) -> int:
-    """UTF-8 bytes of all texts inside, but for labels."""
+    """Counts the UTF-8 bytes of all strings inside, except labels."""
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in _texts(value))
 
 

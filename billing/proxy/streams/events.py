@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-OPEN_BYTES_MAX = 1024 * 1024  # of an event that has begun; a longer one passes in pieces, counted as they are
+OPEN_BYTES_MAX = 1024 * 1024  # of an unfinished event; a longer one passes in chunks that count as they are
 
 _END = re.compile(rb"\r?\n\r?\n|\r\r")
 _LINE = re.compile(rb"\r\n|\n|\r")
@@ -14,13 +14,13 @@ _DONE = b"[DONE]"
 
 
 class EventSplitter:
-    """Cuts what the server sends into whole events, wherever its pieces begin and end."""
+    """Splits what the server sends into whole events, wherever its chunks begin and end."""
 
     def __init__(self) -> None:
         self._open = b""
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """The events that `piece` completes, each with the empty line that ends it."""
+        """Yields the events that `piece` completes, each with the empty line that ends it."""
         self._open += piece
         while end := _END.search(self._open):
             event, self._open = self._open[: end.end()], self._open[end.end() :]
@@ -29,13 +29,13 @@ class EventSplitter:
             yield self.rest()
 
     def rest(self) -> bytes:
-        """What was begun and not completed; it is forgotten here."""
+        """Returns and discards the unfinished event."""
         rest, self._open = self._open, b""
         return rest
 
 
 def data_of(event: bytes) -> Mapping[str, object] | bytes | None:
-    """The event's data: an object, or the raw bytes where it is none; None for comments and `[DONE]`."""
+    """Returns the event's data: an object, or raw bytes if it is not one; None for comments and `[DONE]`."""
     lines = [line[5:].strip() for line in _LINE.split(event) if line.startswith(b"data:")]
     data = b"\n".join(lines)
     if data in (b"", _DONE):
@@ -48,6 +48,6 @@ def data_of(event: bytes) -> Mapping[str, object] | bytes | None:
 
 
 def event_of(data: Mapping[str, object], name: str | None = None) -> bytes:
-    """An event on the wire; with its name where the API gives events names."""
+    """Encodes an event, with its name if the API names events."""
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

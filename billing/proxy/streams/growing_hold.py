@@ -1,4 +1,4 @@
-"""A hold that covers what a stream has shown, and a portion more, instead of its whole output limit."""
+"""Grows a call's hold with its stream instead of covering the whole output limit from the start."""
 
 from __future__ import annotations
 
@@ -25,53 +25,53 @@ from billing.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-AHEAD_TOKENS = 128  # when less is left the hold is extended: LiteLLM may have read the next chunk already
+AHEAD_TOKENS = 128  # if less is left, the hold is extended: LiteLLM may already have read the next chunk
 _RETRY_S = 0.5
-_ATTEMPTS = 3  # to take what a balance still covers, while other streams take from it too
+_ATTEMPTS = 3  # to get what a balance still covers, while other streams draw on it too
 _NOT_GROWING = StreamedOutput(encoding=None, hidden_tokens=FRAME_TOKENS)
 
 
 class GrowingHold:
-    """Extends one call's hold ahead of its output; says when there is nothing left to extend it with."""
+    """Extends one call's hold ahead of its output; reports when there is nothing left to extend it with."""
 
     def __init__(
-        self, ledger: CallLedger, call: Admitted, bound: MaxCost, covered_tokens: int, settings: Settings
+        self, ledger: CallLedger, call: Admitted, max_cost: MaxCost, covered_tokens: int, settings: Settings
     ) -> None:
         self._ledger = ledger
         self._call = call
-        self._bound = bound
+        self._max_cost = max_cost
         self._covered = covered_tokens
         self._portion = settings.billing_stream_portion_tokens
         self._strict = settings.billing_strict
         self._wait_s = settings.billing_stream_wait_s
         self._exhausted = False
-        self._meter = OutputMeter(bound.streamed or _NOT_GROWING, by_bytes=settings.bounds_by_bytes)
+        self._meter = OutputMeter(max_cost.streamed or _NOT_GROWING, by_bytes=settings.bounds_by_bytes)
 
     @property
     def covers_everything(self) -> bool:
         """Whether the hold covers the whole output limit: nothing that follows can cost more."""
-        return self._covered >= self._bound.output_tokens
+        return self._covered >= self._max_cost.output_tokens
 
     @property
     def tokens_likely(self) -> int:
-        """About how many tokens of output have passed."""
+        """The approximate number of output tokens so far."""
         return self._meter.tokens_likely
 
     @property
     def shown_tokens(self) -> int | None:
-        """The same, where all output that is billed can be seen; else None."""
-        return self._meter.tokens_likely if self._bound.streamed is not None else None
+        """The same if all billed output is visible, else None."""
+        return self._meter.tokens_likely if self._max_cost.streamed is not None else None
 
     @property
     def likely_nanos(self) -> int:
-        """What the call has cost so far, by our own count; at most its hold."""
-        admission, bound = admission_of(self._call), self._bound
-        output_nanos = ceil_nanos(bound.output_nanos_per_token * self.tokens_likely / bound.answers)
-        spent_nanos = admission.input_charge_nanos + bound.fixed_nanos + output_nanos
-        return min(admission.hold_nanos, max(bound.floor_nanos, spent_nanos))
+        """The call's cost so far by our own count; at most its hold."""
+        admission, max_cost = admission_of(self._call), self._max_cost
+        output_nanos = ceil_nanos(max_cost.output_nanos_per_token * self.tokens_likely / max_cost.answers)
+        spent_nanos = admission.input_charge_nanos + max_cost.fixed_nanos + output_nanos
+        return min(admission.hold_nanos, max(max_cost.floor_nanos, spent_nanos))
 
     async def cover(self, output: Output) -> BillingError | None:
-        """Makes the hold cover this output before it is delivered; else says why the stream ends here."""
+        """Makes the hold cover this output before it is delivered; else returns why the stream ends here."""
         if output.is_empty:
             return None
         self._meter.add(output)
@@ -87,42 +87,42 @@ class GrowingHold:
 
     @property
     def _is_beyond(self) -> bool:
-        """Whether the output needs more than the hold: certainly not less in strict mode, likely else."""
-        likely = self._meter.tokens_likely * 11 // 10  # tokenizers differ; most by less
+        """Whether the output exceeds the hold: by its maximum in strict mode, else by the likely count."""
+        likely = self._meter.tokens_likely * 11 // 10  # tokenizers differ, mostly by less
         tokens = self._meter.tokens_max if self._strict else min(likely, self._meter.tokens_max)
         return tokens > self._covered
 
     async def _extend(self) -> BillingError | None:
-        """Extends the hold, and waits for Postgres where it does not answer: nothing passes meanwhile."""
+        """Extends the hold; while Postgres does not answer, waits and lets nothing pass."""
         give_up_at = time.monotonic() + self._wait_s
         while True:
             try:
                 refusal: BillingError | None = await self._take(self._meter.tokens_max + self._portion)
             except Unavailable as error:
                 if not self._is_beyond:
-                    return None  # what is held covers this; the next event asks again
+                    return None  # the hold covers this; the next event asks again
                 logger.warning("the hold of call %s is not extended yet: %s", self._call.id, error)
                 if time.monotonic() >= give_up_at:
                     return error
                 await asyncio.sleep(_RETRY_S)
                 continue
             except (Conflict, NotFound) as error:
-                logger.warning("call %s holds nothing any more: %s", self._call.id, error)
+                logger.warning("the hold of call %s has ended: %s", self._call.id, error)
                 refusal = LedgerUnavailable("This call's hold has ended, so its answer ends here.")
             self._exhausted = refusal is not None
             return refusal if self._is_beyond else None
 
     async def _take(self, wanted_tokens: int) -> InsufficientCredits | None:
-        """Extends the hold to so many tokens, or as many as the balance covers; says if those are fewer."""
+        """Extends the hold to this many tokens, or to what the balance covers; then returns the refusal."""
         refusal: InsufficientCredits | None = None
-        tokens = min(wanted_tokens, self._bound.output_tokens)
+        tokens = min(wanted_tokens, self._max_cost.output_tokens)
         for _ in range(_ATTEMPTS):
-            amount_nanos = self._bound.amount_nanos(tokens)
+            amount_nanos = self._max_cost.amount_nanos(tokens)
             try:
                 await self._ledger.resize(self._call.id, amount_nanos)
             except InsufficientCredits as error:
                 refusal = _used_up(error)
-                tokens = self._bound.affordable_output_tokens(error.available_nanos)
+                tokens = self._max_cost.affordable_output_tokens(error.available_nanos)
                 if tokens <= self._covered:
                     break
             else:
@@ -134,7 +134,7 @@ class GrowingHold:
 
 def _used_up(error: InsufficientCredits) -> InsufficientCredits:
     return InsufficientCredits(
-        "The credit is used up, so this answer ends here. Top up to go on.",
+        "Your credit is used up, so this answer ends here. Top up to continue.",
         available_nanos=error.available_nanos,
         required_nanos=error.required_nanos,
     )

@@ -1,9 +1,10 @@
-"""How many tokens of output a stream has cost so far.
+"""Counts how many output tokens a stream has used so far.
 
-At most: bytes first, tokens where it matters. No tokenizer makes more tokens than UTF-8 bytes, so a text is
-taken by its bytes until those would need more credit; then its tokens are counted, once (`bound/tokens.py`).
-Likely: the count itself, and never fewer than chunks, since a chunk is one token at least. Where the provider
-counts as it writes (Gemini), likely is its count, and ours of what came since.
+Maximum: bytes first, tokens where it matters. No tokenizer makes more tokens than UTF-8 bytes, so a text
+counts by its bytes until those would require more credit; then its tokens are counted, once
+(`max_cost/tokens.py`). Likely: the token count, but at least the number of chunks, since each chunk has at
+least one token. If the provider reports usage while it writes (Gemini), its count plus ours of what came
+since.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from billing.proxy.max_cost.streamed import FRAME_TOKENS, StreamedOutput
 from billing.proxy.max_cost.tokens import count_text
 from billing.proxy.streams.dialects import Output
 
-_BYTES_PER_TOKEN = 4  # a guess, for what is not counted as text
+_BYTES_PER_TOKEN = 4  # an estimate, for what is not counted as text
 _FRAME_LIKELY = 8
 _PENDING_BYTES_MAX = 8 * 1024  # counting them takes half a millisecond
 
@@ -35,7 +36,7 @@ class OutputMeter:
         self._pending_bytes = 0
 
     def add(self, output: Output) -> None:
-        """Counts one event that says something of output."""
+        """Counts one event with information about output."""
         self._chunks += output.shows
         self._frames += output.frames
         self._other_bytes += output.other_bytes
@@ -44,20 +45,20 @@ class OutputMeter:
         if self._pending_bytes > _PENDING_BYTES_MAX:
             self.tighten()
         if output.reported_tokens > self._reported:
-            self.tighten()  # so that nothing of before is counted anew
+            self.tighten()  # so that earlier text is not counted again
             self._reported = output.reported_tokens
             self._likely_when_reported = self._own_likely
 
     @property
     def tokens_max(self) -> int:
-        """What a provider bills for all of it, at most."""
+        """The maximum number of tokens a provider bills for all of it."""
         text = max(self._counted + self._pending_bytes, self._chunks)
         shown = text + self._other_bytes + FRAME_TOKENS * self._frames
         return self._hidden + max(shown, self._reported)
 
     @property
     def tokens_likely(self) -> int:
-        """What it is likely billed as."""
+        """The number of tokens likely billed."""
         return self._reported + max(0, self._own_likely - self._likely_when_reported)
 
     @property
@@ -66,7 +67,7 @@ class OutputMeter:
         return text + self._other_bytes // _BYTES_PER_TOKEN + _FRAME_LIKELY * self._frames
 
     def tighten(self) -> None:
-        """Counts what was taken by its bytes."""
+        """Replaces byte counts by token counts."""
         count = count_text("".join(self._pending), self._encoding)
         self._counted += self._pending_bytes if self._by_bytes else count.ceiling
         self._likely += count.estimate

@@ -1,7 +1,7 @@
-"""A billed stream on its way to the client: every event is counted, and covered by the hold before it passes.
+"""Passes a billed stream to the client: every event is counted, and covered by the hold before it passes.
 
-It is counted to its end also where the hold covers everything: some streams end without any event of
-LiteLLM's (cut completions, an answer that a guardrail stops), and what went out is not free.
+It is counted to its end even if the hold covers everything: some streams end without a LiteLLM event
+(interrupted completions, an answer stopped by a guardrail), and delivered output is not free.
 """
 
 from __future__ import annotations
@@ -23,21 +23,24 @@ class CreditedStream:
 
     @property
     def likely_nanos(self) -> int | None:
-        """What the call has cost by our own count; None where no output has passed."""
+        """The call's cost by our own count; None if no output has passed."""
         return self._hold.likely_nanos if self._hold.tokens_likely else None
 
     @property
     def shown_tokens(self) -> int | None:
-        """About how many tokens of output have passed; None where some that are billed cannot be seen."""
+        """The approximate number of output tokens so far; None if some billed output is invisible."""
         return self._hold.shown_tokens
 
     @property
     def failed(self) -> bool:
-        """Whether the stream itself said that it broke."""
+        """Whether the stream itself reported an error."""
         return self._dialect.failed
 
     async def covered(self, piece: bytes, *, more: bool) -> bytes:
-        """What of the stream, with `piece`, the client may have now. Look at `refusal` afterwards."""
+        """Returns the part of the stream, including `piece`, that the client may have now.
+
+        Check `refusal` afterwards.
+        """
         passed = bytearray()
         for event in self._splitter.feed(piece):
             self.refusal = await self._hold.cover(self._output_of(event))
@@ -53,5 +56,5 @@ class CreditedStream:
         return Output(other_bytes=len(data)) if isinstance(data, bytes) else self._dialect.read(data)
 
     def ending(self, error: ErrorDetail) -> bytes:
-        """The events that end the stream for want of credit."""
+        """Returns the events that end the stream because the credit ran out."""
         return self._dialect.ending(error, self._hold.tokens_likely)

@@ -136,5 +136,5 @@ class TestTheProvidersRequest:
         }
         answer = customer.http.post("/v1/messages", json={"model": "demo-chat", **CHAT}, headers=headers)
         assert answer.status_code == 403
-        assert "key of your own" in answer.text
+        assert "your own key" in answer.text
         assert customer.transactions() == [t for t in customer.transactions() if t["type"] != "charge"]

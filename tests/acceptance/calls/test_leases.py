@@ -43,7 +43,7 @@ async def abandoned_hold(running: Running, customer: Customer, call_id: str) -> 
 
 
 class TestSweeper:
-    async def test_charges_the_input_of_a_call_nobody_heard_of(
+    async def test_charges_the_input_of_an_unconfirmed_call(
         self, running: Running, new_customer: Callable[..., Customer]
     ) -> None:
         customer = new_customer(credit="1")

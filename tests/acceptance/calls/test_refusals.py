@@ -66,7 +66,7 @@ class TestWithoutCredit:
         assert answer.headers["content-type"] == "application/json"
         assert customer.transactions() == []
 
-    def test_the_wished_output_must_fit_where_the_client_names_it(
+    def test_the_requested_output_must_fit_where_the_client_names_it(
         self, new_customer: Callable[..., Customer]
     ) -> None:
         customer = new_customer(credit="0.001")
@@ -148,7 +148,7 @@ class TestWhatCannotBePriced:
         ],
         ids=str,
     )
-    def test_what_has_no_bound_is_400(self, fields: Body, new_customer: Callable[..., Customer]) -> None:
+    def test_what_has_no_cost_limit_is_400(self, fields: Body, new_customer: Callable[..., Customer]) -> None:
         customer = new_customer(credit="1")
         answer = customer.http.post("/v1/chat/completions", json=chat_body(**fields))
         assert answer.status_code == 400

@@ -73,13 +73,13 @@ def test_a_compressed_body_is_refused(customer: Customer) -> None:
 
 
 class TestKeysThatChoosePayerOrPrice:
-    """Only an admin makes them, however the wish is written."""
+    """Only an admin makes them, however it is written."""
 
     @pytest.mark.parametrize("path", KEY_MAKING_ROUTES)
     @pytest.mark.parametrize("field", ["billing_trusted_backend", "allow_client_pricing_override"])
     def test_are_not_made_by_a_customer(self, path: str, field: str, customer: Customer) -> None:
         escaped = field.replace("_", "\\u005f")
-        wishes = (
+        requests = (
             json.dumps({"metadata": {field: True}}),
             f'{{"metadata": {{"{escaped}": true}}}}',
             json.dumps({"metadata": json.dumps({field: True})}),
@@ -87,7 +87,7 @@ class TestKeysThatChoosePayerOrPrice:
             json.dumps({"metadata": [f'"{escaped}"']}),
             json.dumps({"a": [{"b": {field: True}}]}),
         )
-        for requested in wishes:
+        for requested in requests:
             answer = customer.http.post(path, content=requested, headers={"content-type": "application/json"})
             assert answer.status_code == 403, (requested, answer.text)
             assert field in answer.json()["error"]["message"]

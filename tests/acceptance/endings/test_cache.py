@@ -18,7 +18,7 @@ FROM_CACHE = "x-litellm-cache-key"
 
 @pytest.fixture
 def question(strict_admin: httpx.Client) -> dict[str, object]:
-    """One that nobody has asked, by a client who wishes for the cache; others go without it."""
+    """A new question whose client requests the cache; others do not use it."""
     settings = {"cache_settings": {"type": "local", "mode": "default_off"}}
     strict_admin.post("/cache/settings", json=settings).raise_for_status()
     return {

@@ -52,7 +52,7 @@ class TestPricedTools:
         eventually(lambda: customer.balance()["held"] == 0)
         assert customer.balance()["balance"] == 1
 
-    def test_need_credit_for_the_dearest_of_their_server(
+    def test_need_credit_for_the_highest_of_their_server(
         self, add_server: AddServer, new_customer: Callable[..., Customer]
     ) -> None:
         customer = new_customer(credit="0.04")

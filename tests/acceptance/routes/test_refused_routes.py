@@ -61,7 +61,7 @@ UNBOUNDED: list[tuple[str, Body, int, str]] = [
     ),
     ("/v1/images/generations", {"model": "demo-image", "prompt": "x", "n": 11}, 400, "from 1 to 10"),
     ("/v1/images/generations", {"model": "demo-image", "prompt": "x", "stream": True}, 400, "Streamed"),
-    ("/v1/images/generations", {"model": "demo-chat", "prompt": "x"}, 403, "no price an image"),
+    ("/v1/images/generations", {"model": "demo-chat", "prompt": "x"}, 403, "no price per image"),
     ("/v1/audio/speech", {"model": "demo-chat", "input": "x", "voice": "alloy"}, 403, "no price"),
     ("/v1/rerank", {"model": "demo-rerank", "query": "q", "documents": []}, 400, "documents"),
     ("/v1/ocr", {"model": "demo-ocr", "document": {"type": "document_url"}, "pages": []}, 400, "pages"),
@@ -88,7 +88,7 @@ class TestRefusedRoutes:
         assert provider_requests() == before
 
 
-class TestWhatHasNoBound:
+class TestWhatHasNoCostLimit:
     @pytest.mark.parametrize(("path", "body", "status", "words"), UNBOUNDED)
     def test_is_refused_before_the_provider_hears_of_it(
         self,

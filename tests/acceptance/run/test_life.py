@@ -80,11 +80,11 @@ class TestLife:
         assert launched.until_stopped() != 0
 
     def test_started_again_it_has_the_same_keys_and_balances(self, life: Life) -> None:
-        leftover = RunFile.read(life.home / "run.json")
+        remaining = RunFile.read(life.home / "run.json")
         (life.home / "run.json").unlink()  # the killed run could not
         launched, run = life.start()
 
-        assert run == leftover.model_copy(update={"pid": run.pid})
+        assert run == remaining.model_copy(update={"pid": run.pid})
         assert _balance(run) == 5
         self._models_that_were_added_are_still_there(run)
         self._a_second_run_is_refused(life, run)

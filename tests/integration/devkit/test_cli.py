@@ -79,13 +79,13 @@ class TestMigrate:
         assert "secret-word" not in ended.stderr
 
 
-class TestProve:
-    async def test_books_that_agree_are_proved(self, ledger: Ledger, database_url: str) -> None:
+class TestVerify:
+    async def test_books_that_agree_are_verified(self, ledger: Ledger, database_url: str) -> None:
         await ledger.post(Entry(PAYER, TransactionKind.CREDIT, 5 * UNIT, "credit:1", "test"))
 
-        ended = _proxyllm("prove", "--json", database_url=database_url)
+        ended = _proxyllm("verify", "--json", database_url=database_url)
 
-        assert json.loads(ended.stdout) == {"proved": True, "discrepancies": []}
+        assert json.loads(ended.stdout) == {"verified": True, "proved": True, "discrepancies": []}
         assert ended.returncode == 0
 
     async def test_an_altered_balance_is_found(self, ledger: Ledger, database_url: str) -> None:
@@ -93,18 +93,16 @@ class TestProve:
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
             await connection.execute('UPDATE billing."LiteLLM_StripeBalanceTable" SET balance = balance + 1')
 
-        ended = _proxyllm("prove", "--json", database_url=database_url)
-        plain = _proxyllm("prove", database_url=database_url)
+        ended = _proxyllm("verify", "--json", database_url=database_url)
+        plain = _proxyllm("verify", database_url=database_url)
 
         assert (ended.returncode, plain.returncode) == (1, 1)
-        assert json.loads(ended.stdout)["proved"] is False
+        assert json.loads(ended.stdout)["verified"] is False
         assert str(5 * UNIT + 1) in plain.stdout
 
 
 class TestReview:
-    async def test_a_call_of_whose_end_nothing_was_heard_is_listed(
-        self, ledger: Ledger, database_url: str
-    ) -> None:
+    async def test_a_call_without_a_success_event_is_listed(self, ledger: Ledger, database_url: str) -> None:
         await ledger.post(Entry(PAYER, TransactionKind.CREDIT, 5 * UNIT, "credit:1", "test"))
         await ledger.hold(HoldRequest("call_1", PAYER, 2 * UNIT, UNIT, lease_s=1))
         assert _proxyllm("review", database_url=database_url).stdout == "nothing to review\n"
@@ -144,7 +142,7 @@ class TestReview:
         assert (other.returncode, "already" in other.stderr) == (1, True)
         assert _proxyllm("review", database_url=database_url).stdout == "nothing to review\n"
         assert (await ledger.account(PAYER)).balance_nanos == 5 * UNIT - UNIT // 4
-        assert await ledger.prove() == []
+        assert await ledger.verify() == []
 
 
 async def _lease_over(database_url: str) -> None:

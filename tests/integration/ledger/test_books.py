@@ -100,8 +100,8 @@ class TestTheProof:
         await funded.hold(HOLD)
         await funded.hold(dataclasses.replace(HOLD, key="ended", amount_nanos=10))
         await funded.settle(Settlement("ended", 7, "finished", "demo"))
-        assert await funded.prove() == []
+        assert await funded.verify() == []
         where = " WHERE key = 'ended'" if "charged" in alteration else ""
         async with pool.connection() as connection:
             await connection.execute((alteration + where).encode())
-        assert [found.rule for found in await funded.prove()] == [rule]
+        assert [found.rule for found in await funded.verify()] == [rule]

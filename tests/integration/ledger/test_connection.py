@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from billing.database import Pool, connect_beside, open_pool
+from billing.database import Pool, open_additional_connection, open_pool
 from billing.errors import BadRequest, KeyConflict, LedgerUnavailable
 from billing.ledger import Ledger
 from billing.ledger.connection import LedgerConnection
@@ -30,7 +30,7 @@ async def link(pool: Pool) -> AsyncIterator[LedgerConnection]:
 
 @pytest.fixture
 async def wire(pool: Pool) -> AsyncIterator[Wire]:
-    opened = Wire(await connect_beside(pool), 250)
+    opened = Wire(await open_additional_connection(pool), 250)
     yield opened
     await opened.close()
 
@@ -68,7 +68,7 @@ class TestAStatement:
 
     async def test_that_breaks_each_connection_is_not_repeated_for_ever(self, pool: Pool) -> None:
         link = LedgerConnection(pool, wait_s=30)
-        with pytest.raises(LedgerUnavailable, match="again and again"):
+        with pytest.raises(LedgerUnavailable, match="broke repeatedly"):
             await link.rows(b"SELECT pg_terminate_backend(pg_backend_pid())", ())
         assert link.breaks == 3
         assert await link.rows(b"SELECT 1", ()) == [(1,)]
@@ -134,7 +134,7 @@ class TestAWire:
     async def test_through_a_pooler_tells_why_a_statement_was_not_run(self, database_url: str) -> None:
         joined = "&" if "?" in database_url else "?"
         pool = await open_pool(f"{database_url}{joined}pgbouncer=true", wait_s=1.0)
-        wire = Wire(await connect_beside(pool), lock_timeout_ms=-5)
+        wire = Wire(await open_additional_connection(pool), lock_timeout_ms=-5)
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="lock_timeout"):
             await wire.rows(b"SELECT 1", ())
         await wire.close()
@@ -154,7 +154,7 @@ class TestAnError:
     ) -> None:
         await funded.hold(HoldRequest("k", ALICE, 10, 0, 60))
         await funded.post(Entry(ALICE, TransactionKind.CHARGE, -3, "charge:k", "By hand"))
-        with pytest.raises(KeyConflict, match="used before for something else"):
+        with pytest.raises(KeyConflict, match="already used for something else"):
             await funded.settle(Settlement("k", 7, "finished", "demo"))
         account = await funded.account(ALICE)
         assert (account.balance_nanos, account.held_nanos) == (97, 10)

@@ -114,7 +114,7 @@ class TestABrokenConnection:
 
         await until(nothing_is_held)
         assert (await funded.account(ALICE)).balance_nanos == 1000 - calls * 3
-        assert await funded.prove() == []
+        assert await funded.verify() == []
 
 
 async def hold_somehow(ledger: Ledger, name: str) -> Hold:
@@ -178,7 +178,7 @@ async def exists(ledger: Ledger, key: str) -> bool:
 
 
 class TestASlowPostgres:
-    async def test_makes_no_caller_wait_longer_than_the_bound_and_releases_what_it_admits_late(
+    async def test_makes_no_caller_wait_longer_than_the_limit_and_releases_what_it_admits_late(
         self, funded: Ledger, pool: Pool, blocker: Connection
     ) -> None:
         async with Ledger(pool, owner="slow", limits=LedgerLimits(wait_s=0.4, retry_s=0.05)) as slow:
@@ -192,7 +192,7 @@ class TestASlowPostgres:
             await until(released)
             assert (await slow.account(ALICE)).held_nanos == 0
 
-    async def test_fills_the_queue_to_its_bound_and_no_further(
+    async def test_fills_the_queue_to_its_limit_and_no_further(
         self, funded: Ledger, pool: Pool, blocker: Connection
     ) -> None:
         limits = LedgerLimits(queue_max=3, wait_s=20)
@@ -236,5 +236,5 @@ class TestAStoppedPostgres:
             settled = await ledger.settle(Settlement("before", 4, "finished", "call"))
             assert settled.changed
             assert (await ledger.hold(request("after"))).status is HoldStatus.OPEN
-            assert await ledger.prove() == []
+            assert await ledger.verify() == []
         await pool.close()

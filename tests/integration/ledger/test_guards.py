@@ -104,7 +104,7 @@ class TestEachFunctionByItself:
         assert [row[:2] for row in rows] == [("admitted", 40), ("refused", 40), ("admitted", 0)]
 
     @pytest.mark.parametrize(("asked", "available"), [(100, 0), (101, None)])
-    async def test_so_does_a_lone_hold(self, pool: Pool, asked: int, available: int | None) -> None:
+    async def test_so_does_a_single_hold(self, pool: Pool, asked: int, available: int | None) -> None:
         function = f"hold_one_v1('a', 'user_id', 'alice', {asked}, 0, 60, '{{}}', 'me')"
         [row] = await self.answer(pool, function)
         assert row[0] == available

@@ -61,7 +61,7 @@ class TestHold:
         assert await funded.hold(big) == first
         assert (await funded.account(ALICE)).held_nanos == 100
 
-    async def test_each_beside_a_repeat_is_decided_by_what_is_left(self, funded: Ledger) -> None:
+    async def test_each_next_to_a_repeat_is_decided_by_what_is_left(self, funded: Ledger) -> None:
         await funded.hold(HOLD)
         fits, too_much = (dataclasses.replace(HOLD, key=f"{nanos}", amount_nanos=nanos) for nanos in (30, 11))
         asked = map(funded.hold, (HOLD, fits, too_much))
@@ -119,7 +119,7 @@ class TestResize:
         with pytest.raises(KeyConflict):
             await funded.resize("k", 50)
 
-    async def test_raises_what_an_unheard_call_costs_and_never_lowers_it(self, funded: Ledger) -> None:
+    async def test_raises_what_an_unconfirmed_call_costs_and_never_lowers_it(self, funded: Ledger) -> None:
         await funded.hold(HOLD)
         await funded.resize("k", 80, no_event_charge_nanos=70)
         await funded.resize("k", 90, no_event_charge_nanos=3)
@@ -179,7 +179,7 @@ class TestSettle:
             await funded.settle(Settlement("k", 8, "finished", "demo", payer=ALICE))
         answer = await funded.settle(Settlement("k", 7, "finished", "demo", payer=ALICE))
         assert (answer.changed, answer.charged_nanos) == (False, 7)
-        assert await funded.prove() == []
+        assert await funded.verify() == []
 
     async def test_one_item_beyond_bigint_fails_alone(self, ledger: Ledger) -> None:
         await ledger.post(
@@ -189,7 +189,7 @@ class TestSettle:
             await ledger.settle(Settlement("over", NANOS_MAX, "finished", "demo", payer=ALICE))
         with pytest.raises(InvalidAmount):
             await ledger.settle(Settlement("negative", -1, "finished", "demo", payer=ALICE))
-        assert await ledger.prove() == []
+        assert await ledger.verify() == []
 
 
 class TestLayout:
@@ -246,7 +246,7 @@ class TestExpire:
         assert await listed_keys(pool) >= {"4-2"}
         await run_out(pool, "4-2")
         assert [hold.key for hold in await funded.due()] == ["4-2"]
-        assert await funded.prove() == []
+        assert await funded.verify() == []
         await funded.release("4-2", "failed")
         assert await funded.due() == []
         assert await listed_keys(pool) == set()
@@ -291,7 +291,7 @@ class TestPost:
         with pytest.raises(InvalidAmount):
             await funded.post(Entry(ALICE, kind, amount, "other", "entry"))
         assert len(await funded.transactions(ALICE)) == 1
-        assert await funded.prove() == []
+        assert await funded.verify() == []
 
     async def test_inside_a_callers_transaction_it_is_undone_with_it(
         self, ledger: Ledger, pool: Pool
@@ -341,4 +341,4 @@ class TestMemory:
                 await small.hold(dataclasses.replace(HOLD, key=key, amount_nanos=5))
             for key in ("a", "b"):
                 assert (await small.settle(Settlement(key, 2, "finished", "demo"))).changed
-        assert await funded.prove() == []
+        assert await funded.verify() == []

@@ -153,7 +153,7 @@ class LedgerMachine(RuleBasedStateMachine):
         )
     )
     def settle_at_once(self, wanted: list[tuple[int, int, bool]]) -> None:
-        """Several share a batch, which goes another way than a lone one."""
+        """Several share a batch, which goes another way than a single one."""
         settlements = [
             Settlement(self.key(key), amount, "finished", "call", estimate=estimate)
             for key, amount, estimate in wanted
@@ -219,14 +219,14 @@ class LedgerMachine(RuleBasedStateMachine):
         }
 
     def teardown(self) -> None:
-        assert self.world.run(self.world.ledger.prove()) == []
+        assert self.world.run(self.world.ledger.verify()) == []
         due = {hold.key for hold in self.world.run(self.world.ledger.due(1000))}
         calls = self.oracle.calls.items()
         ours = {key for key, call in calls if call.status == "open" and not call.is_leased}
         assert {key for key in due if key.startswith(f"{self.example}-")} == ours
-        unheard = {call.hold.key for call in self.world.run(self.world.ledger.for_review(limit=1000))}
+        unconfirmed = {call.hold.key for call in self.world.run(self.world.ledger.for_review(limit=1000))}
         listed = {key for key, call in calls if call.estimate and call.ending == "no_event"}
-        assert {key for key in unheard if key.startswith(f"{self.example}-")} == listed
+        assert {key for key in unconfirmed if key.startswith(f"{self.example}-")} == listed
 
 
 @contextmanager

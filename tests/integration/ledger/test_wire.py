@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import psycopg
 import pytest
 
-from billing.database import Pool, connect_beside, open_pool
+from billing.database import Pool, open_additional_connection, open_pool
 from billing.ledger import Ledger
 from billing.ledger.connection import LedgerConnection
 from billing.ledger.schemas import Entry, HoldRequest, Payer, Settlement, TransactionKind
@@ -20,7 +20,7 @@ LOCK_TIMEOUT_MS = 250
 
 @pytest.fixture
 async def wire(pool: Pool) -> AsyncIterator[Wire]:
-    opened = Wire(await connect_beside(pool), LOCK_TIMEOUT_MS)
+    opened = Wire(await open_additional_connection(pool), LOCK_TIMEOUT_MS)
     yield opened
     await opened.close()
 
@@ -159,7 +159,7 @@ async def pooler(database_url: str) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def unnamed(pooler: Pool) -> AsyncIterator[Wire]:
-    opened = Wire(await connect_beside(pooler), LOCK_TIMEOUT_MS)
+    opened = Wire(await open_additional_connection(pooler), LOCK_TIMEOUT_MS)
     yield opened
     await opened.close()
 
@@ -218,7 +218,7 @@ class TestThroughATransactionPooler:
             assert (await ledger.account(alice)).balance_nanos == 1000 - 5 * 7
 
 
-class TestALoneRequestOfALedger:
+class TestASingleRequestOfALedger:
     async def test_whose_connection_breaks_is_carried_out_once(self, pool: Pool) -> None:
         """The commit may or may not have happened: the same key is asked again on a new connection."""
         alice = Payer("user_id", "alice")
@@ -253,7 +253,10 @@ class TestAPoolerThatNobodyTold:
         await link.close()
 
     async def test_no_statement_has_the_name_of_another(self, pool: Pool) -> None:
-        first, second = Wire(await connect_beside(pool), 1), Wire(await connect_beside(pool), 1)
+        first, second = (
+            Wire(await open_additional_connection(pool), 1),
+            Wire(await open_additional_connection(pool), 1),
+        )
         for wire, text in ((first, b"SELECT 1, name FROM "), (second, b"SELECT 2, name FROM ")):
             await wire.rows(text + b"pg_prepared_statements", ())
         [[_, one]] = await first.rows(b"SELECT 1, name FROM pg_prepared_statements", ())

@@ -58,7 +58,7 @@ class TestAnyOther:
                      WHERE checkout_session_id = %(session_id)s"""
         await gateway.rows(query, gone=gone, session_id=session_id)
         page = await gateway.get(PAGE, None, session_id=gone)
-        assert "needs a look" in page.text
+        assert "needs attention" in page.text
         assert "ord_" in page.text
 
     async def test_an_open_one_is_looked_at_again_but_not_for_ever(
@@ -80,7 +80,7 @@ class TestAnyOther:
         await sandbox.switch(settle_delay_ms=None)
         failed = await gateway.topup(people.alice)
         await sandbox.pay(failed, method="bank_debit")
-        assert "under way" in (await gateway.get(PAGE, None, session_id=failed)).text
+        assert "in progress" in (await gateway.get(PAGE, None, session_id=failed)).text
         await sandbox.settle(failed, "failed")
         assert "Payment failed" in (await gateway.get(PAGE, None, session_id=failed)).text
         assert await gateway.balance(people.alice) == 0

@@ -216,7 +216,7 @@ class TestAnswersThatBreakOff:
     def delta(self, name: str, text: str, kind: str = "response.output_text.delta") -> dict[str, object]:
         return {"type": kind, "response_id": name, "delta": text}
 
-    async def test_cost_what_they_showed_beside_those_whose_usage_is_known(
+    async def test_cost_what_they_showed_in_addition_to_those_whose_usage_is_known(
         self, ledger: Ledger, call: Call, settings: Settings
     ) -> None:
         session = await opened(ledger, call, settings, 100 * ONE)
@@ -312,7 +312,7 @@ class TestResponses:
         with pytest.raises(FrameRefused):
             await session.before_sending(frame(ASK))
 
-    async def test_a_price_that_litellm_does_not_know_is_bound_by_the_dearest(
+    async def test_a_price_that_litellm_does_not_know_is_limited_by_the_highest(
         self, ledger: Ledger, call: Call, settings: Settings
     ) -> None:
         await opened(ledger, call, settings, 100 * ONE)

@@ -60,7 +60,7 @@ async def test_a_difference_is_exit_code_1_and_one_line_of_the_table(
     assert missing.split()[:5] == ["missing", key, f"user_id:{world.alice.customer_id}", "0.00", "0.0001"]
     assert missing.endswith("for a person")
     assert f"paid_not_credited  {session_id}" in output
-    assert "run it again with --apply" in output
+    assert "run this again with --apply" in output
     code, output, _ = await run(settings, "--apply")
     assert code == 1, "the missing row is still missing"
     assert "repaired" in output

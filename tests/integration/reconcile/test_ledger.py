@@ -49,7 +49,7 @@ async def test_drift_is_the_sum_of_all_errors_whatever_their_sign(world: World) 
 
 
 class TestHoldThatNobodyEnds:
-    async def test_is_ended_by_the_rule_for_unheard_calls(self, world: World) -> None:
+    async def test_is_ended_by_the_rule_for_unconfirmed_calls(self, world: World) -> None:
         await world.credit()
         key = await world.hold(lease_s=1, no_event_charge_nanos=4_000)
         await overdue(world, key)

@@ -211,7 +211,7 @@ class TestEstimates:
             await world.compare(SPEND_LOGS, apply=True)
         assert len(found.differences) == 1
         assert await world.balance() == 10**9 - 42_000
-        assert await world.ledger.prove() == []
+        assert await world.ledger.verify() == []
 
     async def test_that_only_a_failure_row_knows_stay(self, world: World) -> None:
         key = await world.hold()

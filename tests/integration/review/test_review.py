@@ -35,7 +35,7 @@ class TestCallsThatWaitForAPrice:
         assert charge["detail"]["price"]["cost"] == "0.25"
         assert charge["detail"]["priced_by"] == "operator"
         assert reversal["type"] == "reversal"
-        assert await gateway.billing.ledger.prove() == []
+        assert await gateway.billing.ledger.verify() == []
 
     async def test_may_have_cost_nothing(self, gateway: Gateway, people: People) -> None:
         call_id = await unpriced(gateway, people, DEFAULT)

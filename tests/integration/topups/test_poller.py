@@ -21,7 +21,7 @@ UPDATE billing."LiteLLM_StripeTopupOrderTable" SET status = 'expired' WHERE stat
 
 
 async def overdue(gateway: Gateway, people: People, count: int) -> list[str]:
-    """Open top-ups that nothing was heard of for a while; no other test's are due."""
+    """Open top-ups without news for a while; no other test's are due."""
     await gateway.rows(FORGET)
     sessions = [await gateway.topup(people.alice) for _ in range(count)]
     await gateway.rows(AGE, sessions=sessions)

@@ -71,7 +71,7 @@ class TestWrongUrls:
 
     def test_another_schema_is_refused_with_what_to_do(self) -> None:
         """LiteLLM's migrations would fill it, while ours read the spend logs of `public`."""
-        with pytest.raises(DatabaseUrlInvalid, match=r"`schema` must be public.*database of its own"):
+        with pytest.raises(DatabaseUrlInvalid, match=r"`schema` must be public.*separate database"):
             read_url("postgresql://u:p@db/app?schema=litellm")
 
     def test_never_show_the_password(self) -> None:

@@ -136,7 +136,7 @@ class TestConfiguration:
         assert isinstance(listed, list)
 
         [finding] = examine({**CONFIGURATION, "model_list": [*listed, more]})
-        assert finding == Finding("warning", "model x", "left out: X_API_KEY not set")
+        assert finding == Finding("warning", "model x", "omitted: X_API_KEY not set")
 
     @pytest.mark.parametrize(
         ("model", "said"),

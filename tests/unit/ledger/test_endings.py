@@ -14,7 +14,7 @@ WITHOUT_ENTRY = {Ending.NOT_DISPATCHED, Ending.ABANDONED}  # always released: no
 
 def test_the_page_says_what_each_costs() -> None:
     text = (Path(__file__).parents[3] / "docs" / "explanation" / "endings.md").read_text("utf-8")
-    rows = [row for row in text.partition("## Who finds out")[0].splitlines() if row.startswith("|")]
+    rows = [row for row in text.partition("## Who decides")[0].splitlines() if row.startswith("|")]
     named = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[2])}
     assert named == ENDINGS
 

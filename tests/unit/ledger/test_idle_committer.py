@@ -10,7 +10,7 @@ from billing.errors import InvalidAmount, LedgerUnavailable
 from tests.unit.ledger.post import Post, submit
 
 
-class TestAnIdleLane:
+class TestAnIdleCommitter:
     """Sends whoever comes in its own step, where that can be done."""
 
     async def test_sends_at_once_and_what_comes_meanwhile_travels_together(self) -> None:

@@ -27,4 +27,4 @@ async def test_a_delay_is_what_passed_beyond_the_time_between_two_looks(
     assert value(names[0]) - count == 4
     assert value(names[1]) - total == pytest.approx(0.03 + 2.0)
     assert value("proxyllm_event_loop_delay_max_seconds") == pytest.approx(2.0)
-    assert "served nobody for 2.0 seconds" in caplog.text
+    assert "event loop was blocked for 2.0 seconds" in caplog.text

@@ -53,12 +53,12 @@ class TestRule:
             {"floor_nanos": -1},
         ],
     )
-    def test_refuses_terms_that_would_break_the_bound(self, terms: dict[str, Decimal]) -> None:
-        with pytest.raises(ValueError, match="not negative"):
+    def test_refuses_terms_that_would_break_the_max_cost(self, terms: dict[str, Decimal]) -> None:
+        with pytest.raises(ValueError, match=r"must .*not.* negative"):
             PriceRule(**terms)  # type: ignore[arg-type]  # one wrong term at a time
 
     @given(rules, costs, costs)
-    def test_a_bound_of_a_larger_cost_covers_the_charge_of_a_smaller(
+    def test_the_max_cost_of_a_larger_cost_covers_the_charge_of_a_smaller(
         self, rule: PriceRule, one: Decimal, other: Decimal
     ) -> None:
         small, large = sorted((nanos_from_cost(one), nanos_from_cost(other)))

@@ -102,7 +102,7 @@ class TestServing:
 
         assert "llama3.2" in listed
         assert not {name for name in listed if name.startswith(("openai/", "anthropic/", "gemini/"))}
-        assert "model openai/*: left out: OPENAI_API_KEY not set" in running.said()
+        assert "model openai/*: omitted: OPENAI_API_KEY not set" in running.said()
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
     def test_it_is_reached_by_both_kinds_of_address(self, running: Deployment, address: str) -> None:

@@ -78,7 +78,7 @@ class BilledRouter:
         try:
             refuse_steering(body)
             check_types(BY_CALL_TYPE[call_type], body)
-            bound = await max_cost_of(
+            max_cost = await max_cost_of(
                 with_key_fallbacks(body),
                 call_type=call_type,
                 route="",
@@ -89,9 +89,9 @@ class BilledRouter:
         except BillingError as refusal:
             return Outcome(refusal, 0, 0, 0)
         sent = copy.deepcopy(body)
-        bound.write_limit(sent, bound.output_tokens)
+        max_cost.write_limit(sent, max_cost.output_tokens)
         with suppress(Exception):  # LiteLLM refuses much that is malformed, each provider in its own way
             await getattr(router, call_type)(**sent)
         bodies = list(self._recorder.bodies)
         price = arrived.price_nanos(bodies, self._count, writes=call_type != "aembedding")
-        return Outcome(None, bound.amount_nanos(), price, len(bodies))
+        return Outcome(None, max_cost.amount_nanos(), price, len(bodies))

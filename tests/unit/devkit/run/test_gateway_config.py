@@ -36,7 +36,7 @@ class TestDemoModels:
         offered = {*_models({}), *(tool["search_tool_name"] for tool in tools)}
         assert set(re.findall(r"`(demo-[a-z-]+)`", table)) == offered
 
-    def test_every_model_but_the_unpriced_one_has_a_price_and_a_bound(self) -> None:
+    def test_every_model_but_the_unpriced_one_has_a_price_and_a_limit(self) -> None:
         for name, model in _models({}).items():
             if name == "demo-unpriced":
                 assert "model_info" not in model

@@ -50,7 +50,7 @@ class TestLock:
 
         os.close(home.lock())
 
-    def test_a_leftover_file_naming_a_living_process_is_no_lock(self, home: Home) -> None:
+    def test_a_stale_file_naming_a_living_process_is_no_lock(self, home: Home) -> None:
         home.lock_file.write_text("1\n", "ascii")
 
         descriptor = home.lock()

@@ -158,7 +158,7 @@ class TestTheCallsOwnEvent:
 
 class TestAnotherRoundOnTheCallsOwnDeployments:
     @pytest.mark.parametrize("served", [("main", "m1"), ("spare", "s1"), ("spare", "")])
-    def test_waits_for_the_call_and_is_charged_beside_it_without_fee_or_floor(
+    def test_waits_for_the_call_and_is_charged_in_addition_without_fee_or_floor(
         self, served: tuple[str, str], call: Call, successes: Successes, registry: Registry
     ) -> None:
         rule = PriceRule(fee_nanos=100, floor_nanos=5_000)
@@ -191,7 +191,7 @@ class TestAnotherRoundOnTheCallsOwnDeployments:
 
 class TestTheRuleOfAnEventThatNamesNobody:
     @pytest.mark.parametrize(("provider", "times"), [("together_ai", 3), ("openai", 2), ("groq", 3)])
-    def test_is_the_dearest_that_may_have_served(self, provider: str, times: int) -> None:
+    def test_is_the_highest_that_may_have_served(self, provider: str, times: int) -> None:
         rules = [PriceRule(Decimal(n), scope=Scope(model=f"x{n}")) for n in (2, 3)]
         prices = PriceBook(rules).prices_for(PAYER, None, datetime(2026, 1, 1, tzinfo=UTC))
         servers = (deployment("x3", "a", "together_ai"), deployment("x2", "b"), deployment("x0", "c"))
@@ -207,7 +207,7 @@ class TestTheRuleOfAnEventThatNamesNobody:
         successes.charge(call, event("bridge", 2e-06, ("", "")))
         assert registry.charged == [("settled", 6_000)]
 
-    def test_is_never_a_free_one_beside_a_paid_one(self) -> None:
+    def test_is_never_a_free_one_next_to_a_paid_one(self) -> None:
         rules = [PriceRule(Decimal(9), free=True, scope=Scope(model="x")), PriceRule(Decimal(2), ordinal=-1)]
         prices = PriceBook(rules).prices_for(PAYER, None, datetime(2026, 1, 1, tzinfo=UTC))
         servers = (deployment("x", "a"), deployment("y", "b"))

@@ -145,7 +145,7 @@ class FreeLedger(ScriptedLedger):
 
 
 class TestNoEvent:
-    """What a call costs of whose end nothing is ever heard is agreed with its hold."""
+    """The charge for a call without a success event is agreed with its hold."""
 
     async def test_costs_the_input_or_by_setting_nothing(self, admissions: Build) -> None:
         charged, free = ScriptedLedger([10**12]), ScriptedLedger([10**12])

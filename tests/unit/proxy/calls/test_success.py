@@ -162,7 +162,7 @@ class TestSessionsWithAnswersThatBrokeOff:
             (0.0, None, [("settled", 0, False)]),
         ],
     )
-    def test_pay_for_that_beside_what_litellm_knows(
+    def test_pay_for_that_in_addition_to_what_litellm_knows(
         self, cost: float, likely_nanos: int | None, charged: list[Charged]
     ) -> None:
         registry = Registry()

@@ -239,7 +239,7 @@ class TestAStreamThatIsEndedForWantOfCredit:
 
         scope: Scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
         ended = Ended()
-        with pytest.raises(OSError, match="want of credit"):
+        with pytest.raises(OSError, match="credit ran out"):
             await BillingMiddleware(app, ended, None)(scope, receive, send)
         assert not went_on.is_set()
         [_, last] = delivered

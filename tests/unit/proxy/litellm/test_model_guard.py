@@ -73,7 +73,7 @@ class TestANewModel:
     def test_without_any_price_is_warned_of(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.WARNING):
             check(_new(OWN, {"mode": "chat"}))
-        assert "billed keys are refused it" in caplog.text
+        assert "billed keys cannot call it" in caplog.text
 
     @pytest.mark.parametrize(
         ("params", "info"), [(OWN, {"billing": "free"}), ({"model": "openai/*"}, {}), ({"model": LISTED}, {})]

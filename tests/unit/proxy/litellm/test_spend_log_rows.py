@@ -56,7 +56,7 @@ async def test_a_lone_surrogate_never_reaches_the_engine_that_it_would_end(
     assert table.written == [good]
     assert await isolating(table.write)(None, [bad], 256) == 256
     assert table.written == [good]
-    assert caplog.text.count("left out the spend log of bad") == 2
+    assert caplog.text.count("dropped the spend log of bad") == 2
 
 
 @pytest.mark.parametrize(

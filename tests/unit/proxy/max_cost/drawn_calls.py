@@ -94,16 +94,16 @@ def reported_usage(draw: Draw, litellm: Any, body: Mapping[str, Any], input_max:
     """A usage block as providers report it, within the bounded tokens."""
     prompt = input_max if draw(st.booleans()) else draw(st.integers(0, input_max))
     completion = output_max if draw(st.booleans()) else draw(st.integers(0, output_max))
-    text, cached, written, for_an_hour, image, heard = split(draw, prompt, 6)
+    text, cached, written, for_an_hour, image, audio = split(draw, prompt, 6)
     if "cache_control" not in body:
         written, for_an_hour = written + for_an_hour, 0
     if "messages" not in body or not has_media(body):
-        text, image, heard = text + image + heard, 0, 0
+        text, image, audio = text + image + audio, 0, 0
     types = litellm.types.utils
     details = types.PromptTokensDetailsWrapper(
         text_tokens=text,
         image_tokens=image,
-        audio_tokens=heard,
+        audio_tokens=audio,
         cached_tokens=cached,
         cache_creation_tokens=written + for_an_hour,
         cache_creation_token_details=types.CacheCreationTokenDetails(
@@ -126,7 +126,7 @@ def reported_usage(draw: Draw, litellm: Any, body: Mapping[str, Any], input_max:
 
 
 def served_tier(draw: Draw, asked: str | None) -> str:
-    """What a provider may answer to a wish: the wish, or the standard tier; for `auto` any."""
+    """The tiers a provider may serve: the requested one or the standard tier; any for `auto`."""
     options = {None: ["default"], "default": ["default"], "auto": ["default", "flex", "priority"]}
     tier: str = draw(st.sampled_from(options.get(asked, ["default", asked])))
     return tier

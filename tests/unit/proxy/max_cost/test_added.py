@@ -56,9 +56,9 @@ class TestToolsInWords:
 class TestAPromptAMessage:
     def test_each_message_is_answered(self, router: Make, bounded: Make) -> None:
         models = router(row("m", "text-completion-openai/x", info=_INFO, **_PRICES))
-        bound = bounded(chat(), router=models)
-        assert bound.answers == 40
-        assert bound.amount_nanos() >= 40 * 10 * 1_000
+        max_cost = bounded(chat(), router=models)
+        assert max_cost.answers == 40
+        assert max_cost.amount_nanos() >= 40 * 10 * 1_000
 
 
 class TestOperatorsSettings:
@@ -78,13 +78,13 @@ class TestOperatorsSettings:
     def test_a_limit_that_ours_does_not_replace_is_held_for(
         self, params: dict[str, object], router: Make, bounded: Make
     ) -> None:
-        bound = bounded(chat(), router=router(row("m", "hosted_vllm/x", info=_INFO, **_PRICES, **params)))
-        assert (bound.output_tokens, bound.output_limit_field) == (5_000, None)
+        max_cost = bounded(chat(), router=router(row("m", "hosted_vllm/x", info=_INFO, **_PRICES, **params)))
+        assert (max_cost.output_tokens, max_cost.output_limit_field) == (5_000, None)
 
     def test_a_limit_that_is_dropped_is_the_models(self, router: Make, bounded: Make) -> None:
         params = {"additional_drop_params": ["max_tokens"], **_PRICES}
-        bound = bounded(chat(), router=router(row("m", "hosted_vllm/x", info=_INFO, **params)))
-        assert bound.output_tokens == _INFO["max_output_tokens"]
+        max_cost = bounded(chat(), router=router(row("m", "hosted_vllm/x", info=_INFO, **params)))
+        assert max_cost.output_tokens == _INFO["max_output_tokens"]
 
     @pytest.mark.parametrize("params", [{"n": 4}, {"extra_body": {"n": 4}}], ids=str)
     def test_answers_of_theirs_count(self, params: dict[str, object], router: Make, bounded: Make) -> None:

@@ -144,8 +144,8 @@ class TestWrittenLimit:
         )
         for name, field in (("openai", "max_completion_tokens"), ("own", "max_tokens")):
             body = {"model": name, "messages": HELLO, "max_completion_tokens": 10}
-            bound = bounded(body, router=models)
-            bound.write_limit(body, 7)
+            max_cost = bounded(body, router=models)
+            max_cost.write_limit(body, 7)
             assert {key: body.get(key) for key in ("max_tokens", "max_completion_tokens")} == {
                 "max_tokens": None,
                 "max_completion_tokens": None,

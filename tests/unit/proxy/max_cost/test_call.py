@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from billing.proxy.max_cost import MaxCost
 
-BOUND = MaxCost(
+MAX_COST = MaxCost(
     model="m",
     free=False,
     input_nanos=1_000,
@@ -40,36 +40,36 @@ bounds = st.builds(
 
 class TestAmount:
     def test_is_input_and_fixed_and_output_rounded_up(self) -> None:
-        assert BOUND.amount_nanos() == 1_000 + 30 + 250
-        assert BOUND.amount_nanos(1) == 1_000 + 30 + 3
+        assert MAX_COST.amount_nanos() == 1_000 + 30 + 250
+        assert MAX_COST.amount_nanos(1) == 1_000 + 30 + 3
 
     def test_is_at_least_the_floor(self) -> None:
-        assert replace(BOUND, floor_nanos=9_999).amount_nanos() == 9_999
+        assert replace(MAX_COST, floor_nanos=9_999).amount_nanos() == 9_999
 
     def test_of_a_call_that_rounds_to_nothing_is_one_nano_and_of_a_free_one_nothing(self) -> None:
-        nothing = replace(BOUND, input_nanos=0, fixed_nanos=0, output_nanos_per_token=Decimal(0))
+        nothing = replace(MAX_COST, input_nanos=0, fixed_nanos=0, output_nanos_per_token=Decimal(0))
         assert nothing.amount_nanos() == 1
         assert replace(nothing, free=True).amount_nanos() == 0
 
     @given(bounds, st.integers(0, 10**6), st.integers(0, 10**6))
-    def test_grows_with_the_limit(self, bound: MaxCost, one: int, other: int) -> None:
+    def test_grows_with_the_limit(self, max_cost: MaxCost, one: int, other: int) -> None:
         small, large = sorted((one, other))
-        assert bound.amount_nanos(small) <= bound.amount_nanos(large)
+        assert max_cost.amount_nanos(small) <= max_cost.amount_nanos(large)
 
 
 class TestAffordable:
     @given(bounds, st.integers(-(10**12), 10**13))
-    def test_limit_fits_and_one_more_does_not(self, bound: MaxCost, available: int) -> None:
-        tokens = bound.affordable_output_tokens(available)
-        assert 0 <= tokens <= bound.output_tokens
+    def test_limit_fits_and_one_more_does_not(self, max_cost: MaxCost, available: int) -> None:
+        tokens = max_cost.affordable_output_tokens(available)
+        assert 0 <= tokens <= max_cost.output_tokens
         if tokens > 0:
-            assert bound.amount_nanos(tokens) <= available
-        if tokens < bound.output_tokens:
-            assert bound.amount_nanos(tokens + 1) > available
+            assert max_cost.amount_nanos(tokens) <= available
+        if tokens < max_cost.output_tokens:
+            assert max_cost.amount_nanos(tokens + 1) > available
 
     def test_is_nothing_where_not_even_the_input_fits(self) -> None:
-        assert BOUND.affordable_output_tokens(1_029) == 0
-        assert BOUND.affordable_output_tokens(1_033) == 1
+        assert MAX_COST.affordable_output_tokens(1_029) == 0
+        assert MAX_COST.affordable_output_tokens(1_033) == 1
 
     def test_of_a_free_call_is_everything(self) -> None:
-        assert replace(BOUND, free=True).affordable_output_tokens(0) == 100
+        assert replace(MAX_COST, free=True).affordable_output_tokens(0) == 100

@@ -12,7 +12,7 @@ from billing.proxy.max_cost.call_rules import CallRules
 
 
 class TestRulesOfACall:
-    def test_the_deployment_that_served_is_charged_by_the_rule_of_its_bound(self) -> None:
+    def test_the_deployment_that_served_is_charged_by_the_rule_of_its_max_cost(self) -> None:
         dear, cheap = PriceRule(Decimal(9)), PriceRule(Decimal(2))
         rules = CallRules(PriceRule(), {("group", "d1"): dear, ("fallback", "d2"): cheap})
         assert rules.rule_of("group", "d1", "openai") == dear

@@ -23,7 +23,7 @@ CONTEXT_NANOS = 50_000 * 1_000
 
 
 @pytest.fixture
-def bound(
+def max_cost(
     router: Callable[..., Any], deployment: Callable[..., Any], bounded: MaxCostOf
 ) -> Callable[[Body, str], MaxCost]:
     models = router(
@@ -38,26 +38,26 @@ def bound(
     return run
 
 
-Bound = Callable[[Body, str], MaxCost]
+MaxCostFor = Callable[[Body, str], MaxCost]
 
 
 class TestResponses:
     def test_the_limit_is_the_clients_or_the_models_and_goes_into_max_output_tokens(
-        self, bound: Bound
+        self, max_cost: MaxCostFor
     ) -> None:
         body: Body = {"model": "gpt", "input": "hello", "max_output_tokens": 30}
-        requested = bound(body, "aresponses")
+        requested = max_cost(body, "aresponses")
         assert (requested.output_tokens, requested.client_set_limit) == (30, True)
         unlimited: Body = {"model": "gpt", "input": "hello"}
-        most = bound(unlimited, "aresponses")
+        most = max_cost(unlimited, "aresponses")
         assert (most.output_tokens, most.client_set_limit) == (4_000, False)
         most.write_limit(unlimited, 700)
         assert unlimited == {"model": "gpt", "input": "hello", "max_output_tokens": 700}
 
-    def test_costs_what_the_same_words_cost_in_a_chat(self, bound: Bound) -> None:
+    def test_costs_what_the_same_words_cost_in_a_chat(self, max_cost: MaxCostFor) -> None:
         messages = [{"role": "user", "content": "hello " * 200}]
-        chat = bound({"model": "gpt", "messages": messages, "max_tokens": 30}, "acompletion")
-        response = bound({"model": "gpt", "input": messages, "max_output_tokens": 30}, "aresponses")
+        chat = max_cost({"model": "gpt", "messages": messages, "max_tokens": 30}, "acompletion")
+        response = max_cost({"model": "gpt", "input": messages, "max_output_tokens": 30}, "aresponses")
         assert response.amount_nanos() == chat.amount_nanos()
 
     @pytest.mark.parametrize(
@@ -71,48 +71,54 @@ class TestResponses:
             {"input": [{"type": "compaction", "encrypted_content": "x"}]},
         ],
     )
-    def test_what_may_be_any_length_counts_as_the_whole_context(self, more: Body, bound: Bound) -> None:
-        short = bound({"model": "gpt", "input": "hello", "max_output_tokens": 1}, "aresponses")
-        long = bound({"model": "gpt", "input": "hello", "max_output_tokens": 1, **more}, "aresponses")
+    def test_what_may_be_any_length_counts_as_the_whole_context(
+        self, more: Body, max_cost: MaxCostFor
+    ) -> None:
+        short = max_cost({"model": "gpt", "input": "hello", "max_output_tokens": 1}, "aresponses")
+        long = max_cost({"model": "gpt", "input": "hello", "max_output_tokens": 1, **more}, "aresponses")
         assert short.amount_nanos() < CONTEXT_NANOS / 10
         assert long.amount_nanos() >= CONTEXT_NANOS
 
-    def test_calls_of_tools_and_their_results_are_text(self, bound: Bound) -> None:
+    def test_calls_of_tools_and_their_results_are_text(self, max_cost: MaxCostFor) -> None:
         items = [
             {"type": "function_call", "call_id": "c", "name": "look_up", "arguments": "x" * 4_000},
             {"type": "function_call_output", "call_id": "c", "output": "y" * 4_000},
         ]
-        amount_nanos = bound(
+        amount_nanos = max_cost(
             {"model": "gpt", "input": items, "max_output_tokens": 1}, "aresponses"
         ).amount_nanos()
         assert 500_000 < amount_nanos < CONTEXT_NANOS
 
-    def test_work_in_the_background_is_refused(self, bound: Bound) -> None:
+    def test_work_in_the_background_is_refused(self, max_cost: MaxCostFor) -> None:
         with pytest.raises(RouteNotBillable, match="background"):
-            bound({"model": "gpt", "input": "hello", "background": True}, "aresponses")
+            max_cost({"model": "gpt", "input": "hello", "background": True}, "aresponses")
 
     @pytest.mark.parametrize("field", ["prompt", "context_management", "container"])
-    def test_what_makes_the_provider_add_input_is_refused(self, field: str, bound: Bound) -> None:
+    def test_what_makes_the_provider_add_input_is_refused(self, field: str, max_cost: MaxCostFor) -> None:
         with pytest.raises(ModelNotPriced, match=field):
-            bound({"model": "gpt", "input": "hello", field: {"id": "x"}}, "aresponses")
+            max_cost({"model": "gpt", "input": "hello", field: {"id": "x"}}, "aresponses")
 
     @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens", "messages", "extra_body"])
-    def test_a_field_that_could_override_what_is_priced_is_400(self, field: str, bound: Bound) -> None:
+    def test_a_field_that_could_override_what_is_priced_is_400(
+        self, field: str, max_cost: MaxCostFor
+    ) -> None:
         with pytest.raises(BadRequest, match=field):
-            bound({"model": "gpt", "input": "hello", field: 5}, "aresponses")
+            max_cost({"model": "gpt", "input": "hello", field: 5}, "aresponses")
 
     @pytest.mark.parametrize("items", [7, [7], [["x"]], {"role": "user", "content": 7}])
-    def test_a_malformed_input_is_400(self, items: object, bound: Bound) -> None:
+    def test_a_malformed_input_is_400(self, items: object, max_cost: MaxCostFor) -> None:
         with pytest.raises(BadRequest):
-            bound({"model": "gpt", "input": items}, "aresponses")
+            max_cost({"model": "gpt", "input": items}, "aresponses")
 
-    def test_compacting_has_no_limit_so_all_that_can_be_written_is_held_for(self, bound: Bound) -> None:
+    def test_compacting_has_no_limit_so_all_that_can_be_written_is_held_for(
+        self, max_cost: MaxCostFor
+    ) -> None:
         body: Body = {"model": "gpt", "input": "hello"}
-        compacted = bound(body, "acompact_responses")
+        compacted = max_cost(body, "acompact_responses")
         assert compacted.output_limit_field is None
         assert compacted.amount_nanos() >= 4_000 * 2_000
         with pytest.raises(ModelNotPriced, match="max_output_tokens"):
-            bound({"model": "priced-in-params", "input": "hello"}, "acompact_responses")
+            max_cost({"model": "priced-in-params", "input": "hello"}, "acompact_responses")
 
 
 def contents(text: str = "hello") -> list[Body]:
@@ -120,21 +126,21 @@ def contents(text: str = "hello") -> list[Body]:
 
 
 class TestGenerateContent:
-    def test_the_limit_goes_into_the_block_of_settings_and_keeps_the_rest(self, bound: Bound) -> None:
+    def test_the_limit_goes_into_the_block_of_settings_and_keeps_the_rest(self, max_cost: MaxCostFor) -> None:
         body: Body = {
             "model": "gemini",
             "contents": contents(),
             "generationConfig": {"temperature": 1, "maxOutputTokens": 99_999},
         }
-        found = bound(body, "agenerate_content")
+        found = max_cost(body, "agenerate_content")
         assert (found.output_tokens, found.client_set_limit) == (4_000, True)
         found.write_limit(body, 500)
         assert body["generationConfig"] == {"temperature": 1, "maxOutputTokens": 500}
 
-    def test_candidates_multiply_the_output(self, bound: Bound) -> None:
-        one = bound({"model": "gemini", "contents": contents()}, "agenerate_content")
+    def test_candidates_multiply_the_output(self, max_cost: MaxCostFor) -> None:
+        one = max_cost({"model": "gemini", "contents": contents()}, "agenerate_content")
         config = {"candidateCount": 3}
-        three = bound(
+        three = max_cost(
             {"model": "gemini", "contents": contents(), "generationConfig": config}, "agenerate_content"
         )
         assert three.output_nanos_per_token == 3 * one.output_nanos_per_token
@@ -149,49 +155,55 @@ class TestGenerateContent:
             {"systemInstruction": {"parts": [{"fileData": {"fileUri": "https://x/y"}}]}},
         ],
     )
-    def test_what_may_be_any_length_counts_as_the_whole_context(self, more: Body, bound: Bound) -> None:
-        found = bound({"model": "gemini", "contents": contents(), **more}, "agenerate_content_stream")
+    def test_what_may_be_any_length_counts_as_the_whole_context(
+        self, more: Body, max_cost: MaxCostFor
+    ) -> None:
+        found = max_cost({"model": "gemini", "contents": contents(), **more}, "agenerate_content_stream")
         assert found.amount_nanos() >= CONTEXT_NANOS
 
-    def test_system_and_tools_are_text_of_the_prompt(self, bound: Bound) -> None:
-        plain = bound({"model": "gemini", "contents": contents()}, "agenerate_content")
+    def test_system_and_tools_are_text_of_the_prompt(self, max_cost: MaxCostFor) -> None:
+        plain = max_cost({"model": "gemini", "contents": contents()}, "agenerate_content")
         tools = [{"functionDeclarations": [{"name": "f", "description": "x " * 3_000}]}]
         for more in ({"tools": tools}, {"systemInstruction": {"parts": [{"text": "x " * 3_000}]}}):
-            found = bound({"model": "gemini", "contents": contents(), **more}, "agenerate_content")
+            found = max_cost({"model": "gemini", "contents": contents(), **more}, "agenerate_content")
             assert found.input_nanos > plain.input_nanos + 3_000 * 1_000
 
     @pytest.mark.parametrize("tool", ["codeExecution", "urlContext", "googleMaps"])
-    def test_the_providers_own_tools_are_refused(self, tool: str, bound: Bound) -> None:
+    def test_the_providers_own_tools_are_refused(self, tool: str, max_cost: MaxCostFor) -> None:
         with pytest.raises(ModelNotPriced, match=tool):
-            bound({"model": "gemini", "contents": contents(), "tools": [{tool: {}}]}, "agenerate_content")
+            max_cost({"model": "gemini", "contents": contents(), "tools": [{tool: {}}]}, "agenerate_content")
 
     @pytest.mark.parametrize("field", ["config", "generation_config", "max_tokens", "n", "messages"])
-    def test_another_place_for_a_limit_is_400(self, field: str, bound: Bound) -> None:
+    def test_another_place_for_a_limit_is_400(self, field: str, max_cost: MaxCostFor) -> None:
         with pytest.raises(BadRequest, match=field):
-            bound(
+            max_cost(
                 {"model": "gemini", "contents": contents(), field: {"maxOutputTokens": 1}},
                 "agenerate_content",
             )
 
     @pytest.mark.parametrize("field", ["max_output_tokens", "candidate_count"])
-    def test_another_spelling_of_a_limit_is_400(self, field: str, bound: Bound) -> None:
+    def test_another_spelling_of_a_limit_is_400(self, field: str, max_cost: MaxCostFor) -> None:
         body = {"model": "gemini", "contents": contents(), "generationConfig": {field: 5}}
         with pytest.raises(BadRequest, match=field):
-            bound(body, "agenerate_content")
+            max_cost(body, "agenerate_content")
 
 
 class TestGenerateContentOnOtherProviders:
     """LiteLLM loses the price on the way (`billing/proxy/max_cost/bridges.py`)."""
 
-    def test_a_stream_is_refused(self, bound: Bound) -> None:
+    def test_a_stream_is_refused(self, max_cost: MaxCostFor) -> None:
         for model in ("gpt", "priced-in-params"):
             with pytest.raises(ModelNotPriced, match="does not count"):
-                bound({"model": model, "contents": contents()}, "agenerate_content_stream")
+                max_cost({"model": model, "contents": contents()}, "agenerate_content_stream")
 
-    def test_a_price_in_model_info_is_refused_and_one_in_litellm_params_is_not(self, bound: Bound) -> None:
+    def test_a_price_in_model_info_is_refused_and_one_in_litellm_params_is_not(
+        self, max_cost: MaxCostFor
+    ) -> None:
         with pytest.raises(ModelNotPriced, match="litellm_params"):
-            bound({"model": "gpt", "contents": contents()}, "agenerate_content")
+            max_cost({"model": "gpt", "contents": contents()}, "agenerate_content")
         assert (
-            bound({"model": "priced-in-params", "contents": contents()}, "agenerate_content").amount_nanos()
+            max_cost(
+                {"model": "priced-in-params", "contents": contents()}, "agenerate_content"
+            ).amount_nanos()
             > 0
         )

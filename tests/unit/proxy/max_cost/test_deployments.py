@@ -86,22 +86,22 @@ class TestPrices:
         self, router: Make, deployment: Make, bounded: Make
     ) -> None:
         models = router(deployment("gpt", GPT, info={"max_output_tokens": 500}))
-        bound = bounded({"model": "gpt", "messages": HELLO}, router=models)
+        max_cost = bounded({"model": "gpt", "messages": HELLO}, router=models)
         requested = bounded({"model": "gpt", "messages": HELLO, "max_tokens": 9_000}, router=models)
-        assert bound.output_tokens == requested.output_tokens == 500
+        assert max_cost.output_tokens == requested.output_tokens == 500
 
 
 class TestDefaultLimit:
     def test_leaves_room_for_the_input(self, router: Make, deployment: Make, bounded: Make) -> None:
         models = router(deployment("old", "openai/gpt-4"))
         long = [{"role": "user", "content": "word " * 5_000}]
-        bound = bounded({"model": "old", "messages": long}, router=models)
-        assert 256 <= bound.output_tokens <= 8_192 - 5_000
+        max_cost = bounded({"model": "old", "messages": long}, router=models)
+        assert 256 <= max_cost.output_tokens <= 8_192 - 5_000
 
     def test_of_completions_is_openais(self, router: Make, deployment: Make, bounded: Make) -> None:
         models = router(deployment("instruct", "openai/gpt-3.5-turbo-instruct"))
-        bound = bounded({"model": "instruct", "prompt": "x"}, router=models, call_type="atext_completion")
-        assert bound.output_tokens == 16
+        max_cost = bounded({"model": "instruct", "prompt": "x"}, router=models, call_type="atext_completion")
+        assert max_cost.output_tokens == 16
 
 
 def test_a_call_of_claude_codes_size_is_held_for_what_it_can_cost(
@@ -130,7 +130,7 @@ def test_a_call_of_claude_codes_size_is_held_for_what_it_can_cost(
         ],
     }
     models = router(deployment("claude", CLAUDE))
-    bound = bounded(body, router=models, call_type="anthropic_messages")
+    max_cost = bounded(body, router=models, call_type="anthropic_messages")
     counted = litellm.token_counter(model=CLAUDE, text=str(body))
     types = litellm.types.utils
     hour = types.CacheCreationTokenDetails(ephemeral_1h_input_tokens=counted)
@@ -139,13 +139,13 @@ def test_a_call_of_claude_codes_size_is_held_for_what_it_can_cost(
     )
     usage = litellm.Usage(prompt_tokens=counted, completion_tokens=32_000, prompt_tokens_details=details)
     cost = litellm.completion_cost(litellm.ModelResponse(model="m", usage=usage), model=CLAUDE)
-    assert cost * 10**9 <= bound.amount_nanos() < 3 * cost * 10**9
+    assert cost * 10**9 <= max_cost.amount_nanos() < 3 * cost * 10**9
     assert counted > 25_000
 
 
 class TestFallbacks:
     @pytest.mark.parametrize("field", ["fallbacks", "context_window_fallbacks", "content_policy_fallbacks"])
-    def test_the_dearest_counts_and_so_do_its_own(
+    def test_the_highest_counts_and_so_do_its_own(
         self, router: Make, deployment: Make, bounded: Make, field: str
     ) -> None:
         chain = {field: [{"gpt": ["claude"]}, {"claude": ["opus"]}]}
@@ -162,8 +162,8 @@ class TestFallbacks:
 
     def test_default_fallbacks_count(self, router: Make, deployment: Make, bounded: Make) -> None:
         models = router(deployment("gpt", GPT), deployment("claude", CLAUDE), default_fallbacks=["claude"])
-        bound = bounded({"model": "gpt", "messages": HELLO}, router=models)
-        assert bound.output_nanos_per_token == 15_000
+        max_cost = bounded({"model": "gpt", "messages": HELLO}, router=models)
+        assert max_cost.output_nanos_per_token == 15_000
 
     def test_a_clients_own_count(self, models: Any, bounded: Make) -> None:
         body = {"model": "gpt", "messages": HELLO}
@@ -186,9 +186,9 @@ class TestFallbacks:
         stream = bounded({**body, "stream": True}, router=models)
         assert stream.input_nanos == 2 * whole.input_nanos
 
-    def test_the_dearest_deployment_of_a_group_counts(
+    def test_the_highest_deployment_of_a_group_counts(
         self, router: Make, deployment: Make, bounded: Make
     ) -> None:
         models = router(deployment("m", GPT), deployment("m", CLAUDE))
-        bound = bounded({"model": "m", "messages": HELLO}, router=models)
-        assert bound.output_nanos_per_token == 15_000
+        max_cost = bounded({"model": "m", "messages": HELLO}, router=models)
+        assert max_cost.output_nanos_per_token == 15_000

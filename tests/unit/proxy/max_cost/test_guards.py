@@ -53,7 +53,7 @@ class TestAnEntryOfThePriceMap:
         assert highest(**{key: 1.5}) == (1.5, 3)
         assert highest(**{key: 0.5}) == highest() == (1, 2)
 
-    def test_counts_as_at_its_dearest_hour(self) -> None:
+    def test_counts_as_at_its_most_expensive_hour(self) -> None:
         assert highest(off_peak_pricing={"output_cost_per_token": 9e-06}) == (1, 9)
         assert highest(off_peak_pricing={"output_cost_per_token": 1e-07}) == (1, 2)
 
@@ -65,7 +65,7 @@ class TestADeployment:
     ) -> None:
         assert litellm.get_model_info(model)["output_cost_per_token"] > 0
         body = {"model": "unlimited", "messages": HELLO, "max_tokens": 5}
-        with pytest.raises(ModelNotPriced, match="takes no output limit"):
+        with pytest.raises(ModelNotPriced, match="accepts no output limit"):
             bounded(body, router=router(row("unlimited", model)))
 
     @pytest.mark.parametrize(

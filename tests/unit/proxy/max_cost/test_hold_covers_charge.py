@@ -172,14 +172,14 @@ def test_of_chat_and_messages(world: World, bounded: Any, data: st.DataObject) -
         served = data.draw(st.sampled_from([name, *others]))
     rule = data.draw(st.sampled_from(RULES))
     try:
-        bound: MaxCost = bounded(body, router=world.router, call_type=call_type, rule=rule, settings=BYTES)
+        max_cost: MaxCost = bounded(body, router=world.router, call_type=call_type, rule=rule, settings=BYTES)
     except ModelNotPriced:
         return
     input_max = input_tokens_max(world.litellm, served, body)
-    output_max = bound.output_tokens * body.get("n", 1)
+    output_max = max_cost.output_tokens * body.get("n", 1)
     usage = reported_usage(data.draw, world.litellm, body, input_max, output_max)
     charge = charge_nanos_of(cost_of(data.draw, world, served, body, usage), rule)
-    assert charge <= bound.amount_nanos(), (name, served, usage)
+    assert charge <= max_cost.amount_nanos(), (name, served, usage)
 
 
 @settings(EACH, max_examples=150)
@@ -193,13 +193,13 @@ def test_of_completions_and_embeddings(world: World, bounded: Any, data: st.Data
     body |= {"input": ids} if embeds else {"prompt": ids, "best_of": data.draw(st.integers(1, 3))}
     call_type = "aembedding" if embeds else "atext_completion"
     try:
-        bound: MaxCost = bounded(body, router=world.router, call_type=call_type)
+        max_cost: MaxCost = bounded(body, router=world.router, call_type=call_type)
     except ModelNotPriced:
         return
-    output_max = 0 if embeds else bound.output_tokens * len(prompts) * body["best_of"]
+    output_max = 0 if embeds else max_cost.output_tokens * len(prompts) * body["best_of"]
     usage = reported_usage(data.draw, world.litellm, body, sum(prompts), output_max)
     charge = charge_nanos_of(cost_of(data.draw, world, name, body, usage), PriceRule())
-    assert charge <= bound.amount_nanos(), (name, usage)
+    assert charge <= max_cost.amount_nanos(), (name, usage)
 
 
 @pytest.mark.parametrize(
@@ -218,15 +218,15 @@ def test_of_the_worst_usages(world: World, bounded: Any, size: int, tier: str | 
     for name in world.names:
         body = {"model": f"group:{name}", "prompt": [1] * size, "max_tokens": 50, "service_tier": tier}
         try:
-            bound = bounded(body, router=world.router, call_type="atext_completion")
+            max_cost = bounded(body, router=world.router, call_type="atext_completion")
         except ModelNotPriced:
             continue
-        for usage in worst_usages(world.litellm, size, bound.output_tokens):
+        for usage in worst_usages(world.litellm, size, max_cost.output_tokens):
             response = world.litellm.ModelResponse(model=name.split("/", 1)[-1], usage=usage)
             response.service_tier = tier or "default"
             bare, provider, _, _ = world.litellm.get_llm_provider(model=name)
             cost = world.litellm.completion_cost(response, model=bare, custom_llm_provider=provider)
-            assert charge_nanos_of(cost, PriceRule()) <= bound.amount_nanos(), (name, usage)
+            assert charge_nanos_of(cost, PriceRule()) <= max_cost.amount_nanos(), (name, usage)
 
 
 def test_most_of_the_sample_can_be_bounded(world: World, bounded: Any) -> None:

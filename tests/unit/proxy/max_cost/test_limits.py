@@ -19,18 +19,18 @@ class TestOutputLimit:
     ) -> None:
         body: dict[str, Any] = {"model": "gpt", "messages": HELLO, "max_tokens": 9_000}
         body["max_completion_tokens"] = 10
-        bound = bounded(body, router=models)
-        bound.write_limit(body, bound.output_tokens)
-        assert bound.output_tokens == 10
+        max_cost = bounded(body, router=models)
+        max_cost.write_limit(body, max_cost.output_tokens)
+        assert max_cost.output_tokens == 10
         assert body["max_tokens"] == 10
         assert "max_completion_tokens" not in body
 
     def test_is_written_where_the_client_set_none(self, models: Any, bounded: Make) -> None:
         body: dict[str, Any] = {"model": "gpt", "messages": HELLO}
-        bound = bounded(body, router=models)
-        bound.write_limit(body, bound.output_tokens)
-        assert body["max_tokens"] == bound.output_tokens == 16_384
-        assert not bound.client_set_limit
+        max_cost = bounded(body, router=models)
+        max_cost.write_limit(body, max_cost.output_tokens)
+        assert body["max_tokens"] == max_cost.output_tokens == 16_384
+        assert not max_cost.client_set_limit
 
     def test_cannot_be_overridden_by_another_field(self, models: Any, bounded: Make) -> None:
         for field in ("extra_body", "num_predict", "max_output_tokens", "generationConfig"):

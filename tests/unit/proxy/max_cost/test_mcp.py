@@ -37,26 +37,26 @@ class Servers:
         return tool == "mcp_tool_call"
 
 
-def bound(cost_info: object, body: Mapping[str, object] | None = None, rule: PriceRule = RULE) -> MaxCost:
+def max_cost(cost_info: object, body: Mapping[str, object] | None = None, rule: PriceRule = RULE) -> MaxCost:
     return max_cost_of_tool_call(body or {"server_id": "id", "name": "cheap"}, Servers(cost_info), rule)
 
 
 class TestHold:
-    def test_is_the_dearest_price_of_the_server_by_the_rule(self) -> None:
+    def test_is_the_highest_price_of_the_server_by_the_rule(self) -> None:
         info = {"default_cost_per_query": 0.01, "tool_name_to_cost_per_query": {"dear": 0.05}}
-        assert bound(info).amount_nanos() == 2 * 50_000_000 + 5
+        assert max_cost(info).amount_nanos() == 2 * 50_000_000 + 5
 
-    def test_charges_the_tools_own_price_where_nothing_is_heard_of_the_call(self) -> None:
+    def test_charges_the_tools_own_price_without_a_success_event(self) -> None:
         info = {"default_cost_per_query": 0.01, "tool_name_to_cost_per_query": {"cheap": 0.002}}
-        assert bound(info).input_charge_nanos == 2 * 2_000_000
-        assert bound({"default_cost_per_query": 0.01}).input_charge_nanos == 2 * 10_000_000
+        assert max_cost(info).input_charge_nanos == 2 * 2_000_000
+        assert max_cost({"default_cost_per_query": 0.01}).input_charge_nanos == 2 * 10_000_000
 
     def test_finds_a_server_by_its_name(self) -> None:
         body = {"server_id": "tools", "name": "cheap"}
-        assert bound({"default_cost_per_query": 1}, body).model == "MCP: cheap"
+        assert max_cost({"default_cost_per_query": 1}, body).model == "MCP: cheap"
 
     def test_is_nothing_under_a_free_rule(self) -> None:
-        assert bound({"default_cost_per_query": 1}, rule=PriceRule(free=True)).free
+        assert max_cost({"default_cost_per_query": 1}, rule=PriceRule(free=True)).free
 
 
 class TestRefused:
@@ -76,7 +76,7 @@ class TestRefused:
     )
     def test_a_server_without_a_price_for_every_tool(self, info: object) -> None:
         with pytest.raises(ModelNotPriced):
-            bound(info)
+            max_cost(info)
 
     @pytest.mark.parametrize(
         ("body", "error"),
@@ -93,4 +93,4 @@ class TestRefused:
         self, body: Mapping[str, object], error: type[BillingError]
     ) -> None:
         with pytest.raises(error):
-            bound({"default_cost_per_query": 1}, body)
+            max_cost({"default_cost_per_query": 1}, body)

@@ -81,14 +81,14 @@ class TestTheHold:
         self, models: Any, bounded: MaxCostOf, rules: list[PriceRule], used: int
     ) -> None:
         prices = prices_of(*rules)
-        bound = bounded(BODY, router=models, rule=prices)
-        served = CallRules(prices, bound.rules)
+        max_cost = bounded(BODY, router=models, rule=prices)
+        served = CallRules(prices, max_cost.rules)
         for group, name, provider, price in DEPLOYMENTS:
             cost = price * (6 + used)
             charge_nanos = served.rule_of(group, name, provider).charge_nanos(nanos_from_cost(cost))
-            assert charge_nanos <= bound.amount_nanos(), (group, name)
+            assert charge_nanos <= max_cost.amount_nanos(), (group, name)
 
-    def test_is_made_by_the_dearest_rule_of_a_fallback_too(self, models: Any, bounded: MaxCostOf) -> None:
+    def test_is_made_by_the_highest_rule_of_a_fallback_too(self, models: Any, bounded: MaxCostOf) -> None:
         plain = bounded(BODY, router=models)
         dear = prices_of(PriceRule(Decimal(10), scope=Scope(model="spare")))
         ruled = bounded(BODY, router=models, rule=dear)
@@ -99,16 +99,16 @@ class TestTheHold:
         self, models: Any, bounded: MaxCostOf
     ) -> None:
         free = prices_of(PriceRule(free=True, scope=Scope(model="chat")))
-        bound = bounded(BODY, router=models, rule=free)
-        assert not bound.free
-        assert bound.amount_nanos() > 0
-        assert not CallRules(free, bound.rules).rule_of("spare", "large", "openai").free
+        max_cost = bounded(BODY, router=models, rule=free)
+        assert not max_cost.free
+        assert max_cost.amount_nanos() > 0
+        assert not CallRules(free, max_cost.rules).rule_of("spare", "large", "openai").free
 
     def test_of_a_customer_for_whom_all_is_free_is_nothing(self, models: Any, bounded: MaxCostOf) -> None:
         free = prices_of(PriceRule(free=True))
-        bound = bounded(BODY, router=models, rule=free)
-        assert bound.free
-        assert bound.amount_nanos() == 0
+        max_cost = bounded(BODY, router=models, rule=free)
+        assert max_cost.free
+        assert max_cost.amount_nanos() == 0
 
     def test_of_a_model_without_price_is_refused_unless_a_rule_makes_it_free(
         self, bounded: MaxCostOf, router: Callable[..., Any]

@@ -81,13 +81,13 @@ class TestPrices:
         assert bounded(body, router=models).amount_nanos() == plain.amount_nanos() * 3 // 4
 
 
-def test_a_price_that_litellm_reports_is_what_the_bound_uses(
+def test_a_price_that_litellm_reports_is_what_the_max_cost_uses(
     models: Any, bounded: Make, litellm: Any
 ) -> None:
     """The one figure that ties the bound to LiteLLM: its cost of exactly the tokens that are bounded."""
-    bound = bounded({"model": "gpt", "messages": HELLO, "max_tokens": 10}, router=models)
-    tokens = input_tokens(bound, "1.5e-7")
+    max_cost = bounded({"model": "gpt", "messages": HELLO, "max_tokens": 10}, router=models)
+    tokens = input_tokens(max_cost, "1.5e-7")
     usage = litellm.Usage(prompt_tokens=tokens, completion_tokens=10, total_tokens=tokens + 10)
     response = litellm.ModelResponse(model="gpt-4o-mini", usage=usage)
     cost = litellm.completion_cost(response, model=GPT, custom_llm_provider="openai")
-    assert nanos_from_cost(cost) == bound.amount_nanos()
+    assert nanos_from_cost(cost) == max_cost.amount_nanos()

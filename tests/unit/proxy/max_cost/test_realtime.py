@@ -48,7 +48,7 @@ def litellm_cost(litellm: Any, model: str, usage: dict[str, object]) -> float:
 
 class TestResponse:
     @pytest.mark.parametrize("model", MODELS)
-    def test_never_costs_more_than_its_bound(
+    def test_never_costs_more_than_its_max_cost(
         self, model: str, litellm: Any, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
         prices = prices_of(router(deployment("m", model)))
@@ -77,7 +77,7 @@ class TestResponse:
 
         covers()
 
-    def test_is_bound_by_the_dearest_model_and_rule_of_the_group(
+    def test_is_limited_by_the_highest_model_and_rule_of_the_group(
         self, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
         dear, cheap = "openai/gpt-realtime", "openai/gpt-realtime-mini"
@@ -86,7 +86,7 @@ class TestResponse:
         doubled = prices_of(router(deployment("m", dear)), PriceRule(multiplier=Decimal(2), fee_nanos=7))
         assert doubled.needed_nanos(Decimal(0), 1000, ONCE) == 2 * both.response_nanos(1000) + 7
 
-    def test_is_bound_by_the_model_that_the_provider_says_it_is(
+    def test_is_limited_by_the_model_that_the_provider_says_it_is(
         self, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
         prices = prices_of(router(deployment("m", "openai/gpt-realtime-mini")))
@@ -96,21 +96,21 @@ class TestResponse:
 
 
 class TestAdmission:
-    def test_holds_the_dearest_first_response(
+    def test_holds_the_most_expensive_first_response(
         self, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
-        bound, prices = max_cost_of_session(
+        max_cost, prices = max_cost_of_session(
             {"model": "m"}, router(deployment("m", "openai/gpt-realtime")), PriceRule()
         )
-        assert bound.amount_nanos() == prices.needed_nanos(Decimal(0), 2048, ONCE)
-        assert bound.output_limit_field is None
+        assert max_cost.amount_nanos() == prices.needed_nanos(Decimal(0), 2048, ONCE)
+        assert max_cost.output_limit_field is None
 
     def test_is_free_where_every_deployment_is(
         self, router: Callable[..., Any], deployment: Callable[..., Any]
     ) -> None:
         free = deployment("m", "openai/gpt-realtime", info={"billing": "free"})
-        bound, _ = max_cost_of_session({"model": "m"}, router(free), PriceRule())
-        assert bound.free
+        max_cost, _ = max_cost_of_session({"model": "m"}, router(free), PriceRule())
+        assert max_cost.free
 
     @pytest.mark.parametrize(
         ("model", "info"),

@@ -50,7 +50,7 @@ async def test_an_honest_recording_is_as_long_as_its_header_says(audio_format: s
 
 
 async def test_a_header_that_says_too_few_seconds_is_refused() -> None:
-    with pytest.raises(BadRequest, match="shorter than it is"):
+    with pytest.raises(BadRequest, match="understates its length"):
         await read_recording(BytesIO(forged_mp3()))
 
 
@@ -59,7 +59,7 @@ async def test_short_sound_before_a_long_one_is_refused() -> None:
     file = BytesIO()
     with soundfile.SoundFile(file, "w", 16_000, 1, format="MP3") as audio:
         audio.buffer_write(bytes(32_000), dtype="int16")
-    with pytest.raises(BadRequest, match="shorter than it is"):
+    with pytest.raises(BadRequest, match="understates its length"):
         await read_recording(BytesIO(file.getvalue() + recorded("MP3")))
 
 

@@ -49,8 +49,8 @@ class TestWhatReachesThePrompt:
     def test_tool_calls_and_results_are_counted(self, models: Any, bounded: Make) -> None:
         call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": WORDS}}
         history = [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "content": WORDS}]
-        bound = bounded({"model": "gpt", "messages": [*HELLO, *history]}, router=models)
-        assert input_tokens(bound, "1.5e-7") >= 4_800
+        max_cost = bounded({"model": "gpt", "messages": [*HELLO, *history]}, router=models)
+        assert input_tokens(max_cost, "1.5e-7") >= 4_800
 
     def test_what_litellm_adds_to_the_body_is_not(self, models: Any, bounded: Make) -> None:
         body = {"model": "gpt", "messages": HELLO}
@@ -73,8 +73,8 @@ class TestMedia:
         ],
     )
     def test_counts_as_the_models_context(self, models: Any, bounded: Make, part: object) -> None:
-        bound = bounded({"model": "gpt", "messages": [{"role": "user", "content": [part]}]}, router=models)
-        assert input_tokens(bound, "1.5e-7") == 128_000
+        max_cost = bounded({"model": "gpt", "messages": [{"role": "user", "content": [part]}]}, router=models)
+        assert input_tokens(max_cost, "1.5e-7") == 128_000
 
     def test_is_refused_where_the_context_is_not_known(
         self, router: Make, deployment: Make, bounded: Make
@@ -95,13 +95,13 @@ class TestListsOfPrompts:
 
     def test_token_ids_are_counted_exactly(self, models: Any, bounded: Make) -> None:
         body = {"model": "embed", "input": [[1] * 1_000, [2] * 500]}
-        bound = bounded(body, router=models, call_type="aembedding")
-        assert 1_500 <= input_tokens(bound, "2e-8") <= 1_600
+        max_cost = bounded(body, router=models, call_type="aembedding")
+        assert 1_500 <= input_tokens(max_cost, "2e-8") <= 1_600
         flat = bounded({**body, "input": [7] * 1_500}, router=models, call_type="aembedding")
         assert 1_500 <= input_tokens(flat, "2e-8") <= 1_600
 
     def test_every_text_is_counted(self, models: Any, bounded: Make) -> None:
-        bound = bounded({"model": "embed", "input": [WORDS] * 5}, router=models, call_type="aembedding")
-        assert input_tokens(bound, "2e-8") >= 12_000
-        assert bound.output_limit_field is None
-        assert bound.output_tokens == 0
+        max_cost = bounded({"model": "embed", "input": [WORDS] * 5}, router=models, call_type="aembedding")
+        assert input_tokens(max_cost, "2e-8") >= 12_000
+        assert max_cost.output_limit_field is None
+        assert max_cost.output_tokens == 0

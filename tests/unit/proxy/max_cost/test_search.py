@@ -29,7 +29,7 @@ def tool(provider: str, name: str = "t", **params: object) -> Tool:
 
 
 @pytest.fixture
-def bound() -> Callable[..., MaxCost]:
+def max_cost() -> Callable[..., MaxCost]:
     def run(
         *tools: Tool, rule: PriceRule = RULE, router: dict[str, object] | None = None, **body: object
     ) -> MaxCost:
@@ -39,42 +39,44 @@ def bound() -> Callable[..., MaxCost]:
     return run
 
 
-Bound = Callable[..., MaxCost]
+MaxCostFor = Callable[..., MaxCost]
 
 
 class TestHold:
     @pytest.mark.parametrize("requested", [None, 3, 25, 26, 100])
     @pytest.mark.parametrize("provider", ["perplexity", "tavily", "exa_ai", "firecrawl", "serper"])
     def test_is_what_litellm_charges_by_the_rule(
-        self, provider: str, requested: int | None, bound: Bound
+        self, provider: str, requested: int | None, max_cost: MaxCostFor
     ) -> None:
         options = {"max_results": requested} if requested else {}
         cost, _ = search_provider_cost_per_query(f"{provider}/search", provider, optional_params=options)
-        found = bound(tool(provider), **options)
+        found = max_cost(tool(provider), **options)
         assert cost > 0
         assert found.amount_nanos() == RULE.charge_nanos(Decimal(str(cost)) * 10**9)
         assert found.input_charge_nanos == found.amount_nanos() - RULE.fee_nanos
 
-    def test_takes_the_tools_own_number_of_results_where_the_client_names_none(self, bound: Bound) -> None:
-        many = bound(tool("exa_ai", max_results=50))
-        assert many.amount_nanos() > bound(tool("exa_ai", max_results=50), max_results=5).amount_nanos()
+    def test_takes_the_tools_own_number_of_results_where_the_client_names_none(
+        self, max_cost: MaxCostFor
+    ) -> None:
+        many = max_cost(tool("exa_ai", max_results=50))
+        assert many.amount_nanos() > max_cost(tool("exa_ai", max_results=50), max_results=5).amount_nanos()
 
-    def test_is_the_dearest_of_all_tools_of_the_name_and_of_its_fallbacks(self, bound: Bound) -> None:
-        dear = bound(tool("tavily")).amount_nanos()
-        assert bound(tool("serper"), tool("tavily")).amount_nanos() == dear
-        assert bound(tool("serper"), tool("tavily", "other")).amount_nanos() < dear
+    def test_is_the_highest_of_all_tools_of_the_name_and_of_its_fallbacks(self, max_cost: MaxCostFor) -> None:
+        dear = max_cost(tool("tavily")).amount_nanos()
+        assert max_cost(tool("serper"), tool("tavily")).amount_nanos() == dear
+        assert max_cost(tool("serper"), tool("tavily", "other")).amount_nanos() < dear
         fallbacks = {"fallbacks": [{"t": ["other"]}]}
-        assert bound(tool("serper"), tool("tavily", "other"), router=fallbacks).amount_nanos() == dear
-        assert bound(tool("serper"), tool("tavily", "other"), fallbacks=["other"]).amount_nanos() == dear
+        assert max_cost(tool("serper"), tool("tavily", "other"), router=fallbacks).amount_nanos() == dear
+        assert max_cost(tool("serper"), tool("tavily", "other"), fallbacks=["other"]).amount_nanos() == dear
 
-    def test_is_nothing_under_a_free_rule(self, bound: Bound) -> None:
-        assert bound(tool("perplexity"), rule=PriceRule(free=True)).free
+    def test_is_nothing_under_a_free_rule(self, max_cost: MaxCostFor) -> None:
+        assert max_cost(tool("perplexity"), rule=PriceRule(free=True)).free
 
-    def test_the_tool_may_be_named_as_the_model(self, bound: Bound) -> None:
-        assert bound_of_model(bound, "t").model == "t"
+    def test_the_tool_may_be_named_as_the_model(self, max_cost: MaxCostFor) -> None:
+        assert max_cost_of_model(max_cost, "t").model == "t"
 
 
-def bound_of_model(bound: Bound, name: str) -> MaxCost:
+def max_cost_of_model(max_cost: MaxCostFor, name: str) -> MaxCost:
     router: Any = Router(model_list=[], search_tools=[tool("perplexity", name)])
     return max_cost_of_search({"model": name, "query": "q"}, router, RULE)
 
@@ -92,9 +94,9 @@ class TestRefused:
         ],
         ids=str,
     )
-    def test_is_a_tool_without_a_price_of_its_own(self, made: Tool, bound: Bound) -> None:
+    def test_is_a_tool_without_a_price_of_its_own(self, made: Tool, max_cost: MaxCostFor) -> None:
         with pytest.raises(ModelNotPriced):
-            bound(made)
+            max_cost(made)
 
     @pytest.mark.parametrize(
         "body",
@@ -115,9 +117,9 @@ class TestRefused:
         ],
         ids=str,
     )
-    def test_is_what_could_cost_more_than_one_query(self, body: Body, bound: Bound) -> None:
+    def test_is_what_could_cost_more_than_one_query(self, body: Body, max_cost: MaxCostFor) -> None:
         with pytest.raises(BadRequest):
-            bound(tool("perplexity"), **body)
+            max_cost(tool("perplexity"), **body)
 
     @pytest.mark.parametrize("field", ["api_base", "litellm_params", "optional_params"])
     def test_is_what_steers_litellm(self, field: str) -> None:

@@ -17,9 +17,9 @@ class TestSearches:
     def test_fees_and_input_of_each_search_count(self, models: Any, bounded: Make) -> None:
         tool = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
         body = {"model": "claude", "messages": HELLO, "max_tokens": 10, "tools": [tool]}
-        bound = bounded(body, router=models, call_type="anthropic_messages")
-        assert bound.fixed_nanos == 3 * 10_000_000
-        assert input_tokens(bound, "3.75e-6") == 4 * 200_000
+        max_cost = bounded(body, router=models, call_type="anthropic_messages")
+        assert max_cost.fixed_nanos == 3 * 10_000_000
+        assert input_tokens(max_cost, "3.75e-6") == 4 * 200_000
 
     @pytest.mark.parametrize(
         "extra",
@@ -50,6 +50,6 @@ class TestSearches:
     def test_searches_priced_each_are_refused(self, router: Make, deployment: Make, bounded: Make) -> None:
         models = router(deployment("g3", "gemini/gemini-3-flash-preview"), deployment("g2", GEMINI))
         search = {"messages": HELLO, "tools": [{"googleSearch": {}}]}
-        with pytest.raises(ModelNotPriced, match="priced each"):
+        with pytest.raises(ModelNotPriced, match="priced individually"):
             bounded({"model": "g3", **search}, router=models)
         assert bounded({"model": "g2", **search}, router=models).fixed_nanos == 35_000_000

@@ -22,7 +22,7 @@ from tests.unit.proxy.max_cost.conftest import MaxCostOf
 pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")
 
 Body = dict[str, Any]
-Bound = Callable[[Body, str], MaxCost | None]
+MaxCostFor = Callable[[Body, str], MaxCost | None]
 RULE = PriceRule()
 MODES = ("image_generation", "audio_speech", "audio_transcription", "rerank", "ocr")
 PROVIDERS = (
@@ -45,7 +45,7 @@ def names_of(litellm: Any, mode: str, providers: tuple[str, ...]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bound(litellm: Any, bounded: MaxCostOf) -> Bound:
+def max_cost(litellm: Any, bounded: MaxCostOf) -> MaxCostFor:
     """Bounds a call on a model of the map; None where billing refuses it."""
     names = {name for mode in MODES for name in names_of(litellm, mode, PROVIDERS)} | {"openai/dall-e-3"}
     rows = [{"model_name": name, "litellm_params": {"model": name, "api_key": "none"}} for name in names]
@@ -74,11 +74,11 @@ class TestImages:
             asked = {"size": size, "quality": quality, "n": count}
             yield {"prompt": "a cat", **{name: value for name, value in asked.items() if value is not None}}
 
-    def test_of_every_model_priced_by_the_image(self, litellm: Any, bound: Bound) -> None:
+    def test_of_every_model_priced_by_the_image(self, litellm: Any, max_cost: MaxCostFor) -> None:
         costs = []
         names = names_of(litellm, "image_generation", ("openai", "azure", "aiml", "recraft", "xai"))
         for name, ask in itertools.product(names, self.asks()):
-            found = bound({**ask, "model": name}, "image_generation")
+            found = max_cost({**ask, "model": name}, "image_generation")
             if found is None or "gpt-image" in name:
                 continue
             images = [litellm.ImageObject(url="https://x/y")] * ask.get("n", 1)
@@ -92,13 +92,13 @@ class TestImages:
         covered = {name for name, *_ in costs}
         assert {"azure/dall-e-3", "aiml/dall-e-3", "xai/grok-imagine-image"} <= covered
 
-    def test_a_model_that_litellm_has_no_price_for_is_refused(self, bound: Bound) -> None:
+    def test_a_model_that_litellm_has_no_price_for_is_refused(self, max_cost: MaxCostFor) -> None:
         """The map prices dall-e-3 of Azure, not of OpenAI."""
-        assert bound({"model": "azure/dall-e-3", "prompt": "x"}, "image_generation") is not None
-        assert bound({"model": "openai/dall-e-3", "prompt": "x"}, "image_generation") is None
+        assert max_cost({"model": "azure/dall-e-3", "prompt": "x"}, "image_generation") is not None
+        assert max_cost({"model": "openai/dall-e-3", "prompt": "x"}, "image_generation") is None
 
     @pytest.mark.parametrize("inputs", [0, 2])
-    def test_of_models_priced_by_tokens(self, inputs: int, litellm: Any, bound: Bound) -> None:
+    def test_of_models_priced_by_tokens(self, inputs: int, litellm: Any, max_cost: MaxCostFor) -> None:
         usage = litellm.types.utils.ImageUsage(
             input_tokens=5 + TOKENS_AN_IMAGE * inputs,
             input_tokens_details=litellm.types.utils.ImageUsageInputTokensDetails(
@@ -110,36 +110,40 @@ class TestImages:
         response = litellm.ImageResponse(created=1, data=[litellm.ImageObject(url="u")] * 2, usage=usage)
         for name in ("openai/gpt-image-1", "openai/gpt-image-1-mini", "azure/gpt-image-1"):
             body: Body = {"model": name, "prompt": "five words of a prompt", "n": 2}
-            found = bound({**body, "image": [object()] * inputs} if inputs else body, "aimage_edit")
+            found = max_cost({**body, "image": [object()] * inputs} if inputs else body, "aimage_edit")
             assert found is not None
             cost = cost_of(litellm, response, name, "aimage_edit")
             assert 0 < charge_nanos_of(cost, RULE) <= found.amount_nanos()
 
-    def test_a_token_count_that_nobody_documents_is_refused(self, bound: Bound) -> None:
-        assert bound({"model": "openai/gpt-image-2", "prompt": "x"}, "image_generation") is None
+    def test_a_token_count_that_nobody_documents_is_refused(self, max_cost: MaxCostFor) -> None:
+        assert max_cost({"model": "openai/gpt-image-2", "prompt": "x"}, "image_generation") is None
 
     @pytest.mark.parametrize(
         "wrong", [{"n": 0}, {"n": 11}, {"n": "2"}, {"size": "big"}, {"stream": True}, {"stream": "true"}]
     )
-    def test_bad_input_is_400(self, wrong: Body, bound: Bound) -> None:
+    def test_bad_input_is_400(self, wrong: Body, max_cost: MaxCostFor) -> None:
         with pytest.raises(BadRequest):
-            bound({"model": "azure/dall-e-3", "prompt": "x", **wrong}, "image_generation")
+            max_cost({"model": "azure/dall-e-3", "prompt": "x", **wrong}, "image_generation")
 
     @pytest.mark.parametrize("prompt", [{}, {"prompt": None}, {"prompt": ""}, {"prompt": ["x"]}], ids=str)
-    def test_without_a_prompt_litellm_may_not_make_one_of_messages(self, prompt: Body, bound: Bound) -> None:
+    def test_without_a_prompt_litellm_may_not_make_one_of_messages(
+        self, prompt: Body, max_cost: MaxCostFor
+    ) -> None:
         messages = [{"role": "user", "content": "a cat " * 1_000}]
         with pytest.raises(BadRequest, match="prompt"):
-            bound({"model": "azure/dall-e-3", "messages": messages, **prompt}, "image_generation")
+            max_cost({"model": "azure/dall-e-3", "messages": messages, **prompt}, "image_generation")
 
 
 class TestSpeech:
-    def test_of_every_model_priced_by_the_character_or_token(self, litellm: Any, bound: Bound) -> None:
+    def test_of_every_model_priced_by_the_character_or_token(
+        self, litellm: Any, max_cost: MaxCostFor
+    ) -> None:
         text = "Four words, ümläuts and a naïve 日本 end. " * 20
         covered = set()
         for name in names_of(
             litellm, "audio_speech", ("openai", "azure", "minimax", "elevenlabs", "mistral")
         ):
-            found = bound({"model": name, "input": text, "voice": "alloy"}, "aspeech")
+            found = max_cost({"model": name, "input": text, "voice": "alloy"}, "aspeech")
             if found is None:
                 continue
             covered.add(name)
@@ -164,12 +168,14 @@ def recording(content: bytes) -> BytesIO:
 
 class TestTranscriptions:
     @pytest.mark.parametrize("seconds", [0.5, 59.9, 3_600.0])
-    def test_of_every_model_priced_by_the_second(self, seconds: float, litellm: Any, bound: Bound) -> None:
+    def test_of_every_model_priced_by_the_second(
+        self, seconds: float, litellm: Any, max_cost: MaxCostFor
+    ) -> None:
         content = silence(seconds)
         covered = set()
         for name in names_of(litellm, "audio_transcription", ("openai", "azure", "groq", "deepgram")):
             body = {"model": name, "file": recording(content)}
-            found = bound(body, "transcription")
+            found = max_cost(body, "transcription")
             if found is None:
                 continue
             covered.add(name)
@@ -181,11 +187,11 @@ class TestTranscriptions:
 
     @pytest.mark.parametrize(("seconds", "reported"), [(0.5, 10), (9.2, 10), (59.9, 60), (3_600.0, 3_601)])
     def test_of_the_seconds_that_a_provider_reports(
-        self, seconds: float, reported: float, litellm: Any, bound: Bound
+        self, seconds: float, reported: float, litellm: Any, max_cost: MaxCostFor
     ) -> None:
         """Rounded up, and to ten seconds where it bills no less: they come before the length of the file."""
         for name in ("openai/whisper-1", "groq/whisper-large-v3"):
-            found = bound({"model": name, "file": recording(silence(seconds))}, "transcription")
+            found = max_cost({"model": name, "file": recording(silence(seconds))}, "transcription")
             assert found is not None
             response = litellm.TranscriptionResponse(text="hello")
             response.usage = {"type": "duration", "seconds": reported}
@@ -195,40 +201,42 @@ class TestTranscriptions:
             assert cost == pytest.approx(reported * per_second)
             assert charge_nanos_of(cost, RULE) <= found.amount_nanos(), name
 
-    def test_of_models_priced_by_tokens(self, litellm: Any, bound: Bound) -> None:
-        found = bound(
+    def test_of_models_priced_by_tokens(self, litellm: Any, max_cost: MaxCostFor) -> None:
+        found = max_cost(
             {"model": "openai/gpt-4o-transcribe", "file": recording(silence(600.0))}, "transcription"
         )
         assert found is not None
-        heard, written = 600 * 10, litellm.model_cost["gpt-4o-transcribe"]["max_output_tokens"]
+        audio_tokens, written = 600 * 10, litellm.model_cost["gpt-4o-transcribe"]["max_output_tokens"]
         response = litellm.TranscriptionResponse(text="hello")
         response.usage = litellm.types.utils.TranscriptionUsageTokensObject(
             type="tokens",
-            input_tokens=heard,
+            input_tokens=audio_tokens,
             output_tokens=written,
-            total_tokens=heard + written,
+            total_tokens=audio_tokens + written,
             input_token_details=litellm.types.utils.TranscriptionUsageInputTokenDetailsObject(
-                audio_tokens=heard, text_tokens=0
+                audio_tokens=audio_tokens, text_tokens=0
             ),
         )
         cost = cost_of(litellm, response, "openai/gpt-4o-transcribe", "atranscription")
         assert 0 < charge_nanos_of(cost, RULE) <= found.amount_nanos()
 
-    def test_a_file_that_litellm_cannot_measure_is_as_long_as_its_size_allows(self, bound: Bound) -> None:
-        found = bound({"model": "openai/whisper-1", "file": recording(b"?" * 500_000)}, "transcription")
+    def test_a_file_that_litellm_cannot_measure_is_as_long_as_its_size_allows(
+        self, max_cost: MaxCostFor
+    ) -> None:
+        found = max_cost({"model": "openai/whisper-1", "file": recording(b"?" * 500_000)}, "transcription")
         assert found is not None
         assert found.amount_nanos() >= 1_000 * 100_000  # 1,000 s at $0.0001
 
     @pytest.mark.parametrize("wrong", [{"file": None}, {"file": "https://x/y"}, {"stream": "true"}])
-    def test_bad_input_is_400(self, wrong: Body, bound: Bound) -> None:
+    def test_bad_input_is_400(self, wrong: Body, max_cost: MaxCostFor) -> None:
         with pytest.raises(BadRequest):
-            bound({"model": "openai/whisper-1", "file": recording(silence(1.0)), **wrong}, "transcription")
+            max_cost({"model": "openai/whisper-1", "file": recording(silence(1.0)), **wrong}, "transcription")
 
 
 class TestRerank:
     @pytest.mark.parametrize("documents", [["short"], ["short"] * 1_000, ["word " * 2_000] * 3])
     def test_of_every_model_priced_by_the_search_or_token(
-        self, documents: list[str], litellm: Any, bound: Bound
+        self, documents: list[str], litellm: Any, max_cost: MaxCostFor
     ) -> None:
         """Cohere splits documents into chunks of 500 tokens, and bills 100 of them as a search."""
         tokens = sum(len(document.split()) + 20 for document in documents) * 2
@@ -236,7 +244,9 @@ class TestRerank:
         billed = {"search_units": -(-chunks // 100), "total_tokens": tokens}
         covered = set()
         for name in names_of(litellm, "rerank", ("cohere", "azure_ai", "jina_ai", "voyage", "together_ai")):
-            found = bound({"model": name, "query": "a query of some words", "documents": documents}, "rerank")
+            found = max_cost(
+                {"model": name, "query": "a query of some words", "documents": documents}, "rerank"
+            )
             if found is None:
                 continue
             covered.add(name.split("/", 1)[0])
@@ -247,9 +257,9 @@ class TestRerank:
         assert "cohere" in covered
 
     @pytest.mark.parametrize("documents", [None, [], "text", ["x"] * 10_001])
-    def test_bad_input_is_400(self, documents: object, bound: Bound) -> None:
+    def test_bad_input_is_400(self, documents: object, max_cost: MaxCostFor) -> None:
         with pytest.raises(BadRequest):
-            bound({"model": "cohere/rerank-v3.5", "query": "q", "documents": documents}, "rerank")
+            max_cost({"model": "cohere/rerank-v3.5", "query": "q", "documents": documents}, "rerank")
 
 
 class TestPages:
@@ -262,14 +272,14 @@ class TestPages:
         ],
     )
     def test_of_every_model_priced_by_the_page(
-        self, more: Body, pages: int, litellm: Any, bound: Bound
+        self, more: Body, pages: int, litellm: Any, max_cost: MaxCostFor
     ) -> None:
         from litellm.llms.base_llm.ocr.transformation import OCRResponse, OCRUsageInfo
 
         notes = {"document_annotation_format": {"type": "json_schema"}}
         for name in names_of(litellm, "ocr", ("mistral", "cohere")):
             for annotated in ({}, notes):
-                found = bound({"model": name, **more, **annotated}, "aocr")
+                found = max_cost({"model": name, **more, **annotated}, "aocr")
                 assert found is not None, name
                 usage = OCRUsageInfo(
                     pages_processed=pages, pages_processed_annotation=pages if annotated else None
@@ -279,17 +289,17 @@ class TestPages:
                 assert 0 < charge_nanos_of(cost, RULE) <= found.amount_nanos(), name
 
     @pytest.mark.parametrize("pages", [[], "1-3", [0] * 1_001, 5, ["0-999"], [0, -1], [True], [1.0], [None]])
-    def test_bad_input_is_400(self, pages: object, bound: Bound) -> None:
+    def test_bad_input_is_400(self, pages: object, max_cost: MaxCostFor) -> None:
         body = {"model": "mistral/mistral-ocr-latest", "document": {"type": "document_url"}, "pages": pages}
         with pytest.raises(BadRequest):
-            bound(body, "aocr")
+            max_cost(body, "aocr")
 
 
 @pytest.mark.parametrize("model", [None, "", "a,b", ["a"]])
 @pytest.mark.parametrize("call_type", ["image_generation", "aspeech", "transcription", "rerank", "aocr"])
-def test_what_does_not_name_one_model_is_400(call_type: str, model: object, bound: Bound) -> None:
+def test_what_does_not_name_one_model_is_400(call_type: str, model: object, max_cost: MaxCostFor) -> None:
     with pytest.raises(BadRequest, match="one model"):
-        bound({"model": model}, call_type)
+        max_cost({"model": model}, call_type)
 
 
 class TestTextsThatAreCountedByTheByte:

@@ -70,7 +70,7 @@ class TestForwarded:
         frame = read({"type": "session.update", "session": {"model": "dear", "instructions": "Be brief."}})
         assert json.loads(frame.text)["session"] == {"instructions": "Be brief."}
 
-    def test_each_wish_for_a_response_goes_on_under_an_id_of_ours(self) -> None:
+    def test_each_request_for_a_response_goes_on_under_an_id_of_ours(self) -> None:
         frames = [read({"type": "response.create", "event_id": "same"}) for _ in range(2)]
         sent = {json.loads(frame.text)["event_id"] for frame in frames}
         assert sent == {frame.sent_id for frame in frames}

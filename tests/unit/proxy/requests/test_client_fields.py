@@ -89,7 +89,7 @@ class TestRefuseSteering:
         ],
     )  # fmt: skip
     def test_how_the_provider_is_called_is_the_operators(self, name: str) -> None:
-        with pytest.raises(BadRequest, match="operator's to set"):
+        with pytest.raises(BadRequest, match="set by the operator"):
             refuse_steering(sent(**{name: "x"}))
 
     @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ async def test_many_parts_are_refused_before_they_are_parsed(body: bytes, header
 
 @pytest.mark.parametrize("name", ["model", "metadata", "user", "prompt"])
 async def test_a_text_that_comes_as_a_file_is_refused(name: str) -> None:
-    with pytest.raises(BadRequest, match="no file"):
+    with pytest.raises(BadRequest, match="not a file"):
         await read_form(multipart((field(name) + '; filename="x"', "y")), MULTIPART, LIMITS)
 
 

@@ -105,7 +105,7 @@ class TestBudget:
         assert await read_body(Sent(b"0123456789").receive, NO_HEADERS, LIMITS, budget)
 
 
-async def test_the_body_is_replayed_once_and_then_the_client_is_heard_again() -> None:
+async def test_the_body_is_replayed_once_and_then_the_clients_messages_follow() -> None:
     receive = replaying(b"body", Sent(leaves=True).receive)
     assert await receive() == {"type": "http.request", "body": b"body", "more_body": False}
     assert await receive() == {"type": "http.disconnect"}

@@ -24,7 +24,7 @@ async def test_what_comes_at_once_travels_together_and_the_next_batch_collects_m
     await committer.close()
 
 
-async def test_a_batch_is_bounded_and_never_has_a_key_twice() -> None:
+async def test_a_batch_is_limited_and_never_has_a_key_twice() -> None:
     post = Post()
     committer = post.committer(batch_max=2)
     tasks = submit(committer, "a", "a", "b", "c", "d")
@@ -51,7 +51,7 @@ async def test_a_full_queue_refuses_at_once() -> None:
     await committer.close()
 
 
-async def test_no_caller_waits_longer_than_the_bound_and_a_late_answer_is_an_orphan() -> None:
+async def test_no_caller_waits_longer_than_the_limit_and_a_late_answer_is_abandoned() -> None:
     post = Post()
     committer = post.committer(wait_s=0.1)
     flying = submit(committer, "a")
@@ -81,7 +81,7 @@ async def test_an_items_error_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("error", "abandoned_holds"), [(LedgerUnavailable("gone"), [("a", None)]), (RuntimeError("bug"), [])]
 )
-async def test_a_failed_batch_fails_its_callers_and_the_lane_lives_on(
+async def test_a_failed_batch_fails_its_callers_and_the_committer_lives_on(
     error: Exception, abandoned_holds: list[tuple[str, None]]
 ) -> None:
     post = Post()
@@ -98,7 +98,7 @@ async def test_a_failed_batch_fails_its_callers_and_the_lane_lives_on(
 
 
 class TestACallerThatLeaves:
-    async def test_before_sending_is_forgotten_where_the_lane_says_so(self) -> None:
+    async def test_before_sending_is_forgotten_where_the_committer_says_so(self) -> None:
         post = Post()
         committer = post.committer(drop_unsent=True)
         flying = submit(committer, "a")
@@ -175,5 +175,5 @@ class TestClosing:
         done = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(error) for error in done] == [LedgerUnavailable, LedgerUnavailable]
 
-    async def test_an_idle_lane_closes(self) -> None:
+    async def test_an_idle_committer_closes(self) -> None:
         await Post().committer().close()
