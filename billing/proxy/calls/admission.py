@@ -27,8 +27,8 @@ from billing.proxy.max_cost.mcp import CALL_TYPE as TOOL_CALL
 from billing.proxy.max_cost.mcp import max_cost_of_tool_call
 from billing.proxy.max_cost.moderation import check_moderation
 from billing.proxy.max_cost.realtime import RealtimePrices, max_cost_of_session
-from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
-from billing.proxy.max_cost.search import max_cost_of_search
+from billing.proxy.max_cost.search_route import CALL_TYPE as SEARCH
+from billing.proxy.max_cost.search_route import max_cost_of_search
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.requests.client_fields import check_retries, with_key_fallbacks
 from billing.proxy.routes import Handling, check_call

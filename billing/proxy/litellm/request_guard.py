@@ -21,8 +21,8 @@ from billing.proxy.litellm.answer_cache import own_namespace
 from billing.proxy.litellm.hooks import refused
 from billing.proxy.litellm.patches import FORWARD_HEADERS, PREPARE_REQUEST, check_known
 from billing.proxy.litellm.route_guard import NoteRefusal
-from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
-from billing.proxy.max_cost.search import OF_A_SEARCH
+from billing.proxy.max_cost.search_route import CALL_TYPE as SEARCH
+from billing.proxy.max_cost.search_route import OF_A_SEARCH
 from billing.proxy.requests.client_fields import drop_ignored, refuse_steering
 from billing.proxy.requests.client_headers import forwarded_headers, refuse_own_credentials
 from billing.proxy.requests.client_metadata import strip_litellm_metadata

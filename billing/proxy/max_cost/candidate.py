@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,12 +10,13 @@ from typing import NamedTuple
 from billing.errors import ModelNotPriced
 from billing.proxy.max_cost.added import added_tokens
 from billing.proxy.max_cost.configured import configured_on
-from billing.proxy.max_cost.deployments import GOOGLE, Deployment, takes_output_limit
+from billing.proxy.max_cost.deployments import Deployment, takes_output_limit
 from billing.proxy.max_cost.output import max_input_tokens
 from billing.proxy.max_cost.price_map import cost_adjustment
-from billing.proxy.max_cost.prices import Ceiling, Usage, ceiling, price_of, service_tiers_of, thresholds_of
+from billing.proxy.max_cost.prices import Ceiling, Usage, ceiling, service_tiers_of, thresholds_of
 from billing.proxy.max_cost.request import PART_TOKENS, RequestShape
 from billing.proxy.max_cost.tokens import TextTokens
+from billing.proxy.max_cost.web_search import search_fee, searches_of
 from billing.settings import Settings
 
 # Tokens that providers add and bill: the chat template, the system prompt for tools, and the definitions
@@ -27,12 +27,6 @@ TOOLS_PROMPT_TOKENS = 1024
 PREDEFINED_TOOL_TOKENS = 1024
 MEDIA_TOKENS_ESTIMATE = 250  # what LiteLLM counts for an image
 
-# LiteLLM turns `web_search_options` into at most this many searches on Anthropic's models; OpenAI's search
-# models are charged for one (`tool_call_cost_tracking._count_web_search_calls`).
-_OPTIONS_SEARCHES = 10
-_OPENAI = ("openai", "azure")
-_SEARCH_DEFAULT = Decimal("0.035")  # LiteLLM's own default per search if the map has no price (Google)
-_ANSWERS_WITH_SEARCH = ("perplexity",)
 _REMEMBERED_MAX = 1024  # price ceilings and other figures of deployments
 _ROUTED = ("model-router", "model_router", "openrouter/auto", "groq/compound", "compound-beta")
 
@@ -60,7 +54,7 @@ def candidate_of(
     Raises ModelNotPriced if there is no price or no limit.
     """
     _refuse_unlimited(deployment, makes_output=shape.makes_output)
-    searches = _searches(deployment, shape)
+    searches = searches_of(deployment, shape)
     tokens = _input_tokens(deployment, shape, text, searches, settings) * passes
     usage = Usage(
         input_tokens=tokens,
@@ -74,7 +68,7 @@ def candidate_of(
     factor, margin = cost_adjustment(deployment.provider)
     by_unit = prices.input_per_character * text.utf8_bytes + prices.input_per_item * shape.prompts
     by_unit += prices.input_per_media * shape.media
-    fees = prices.per_request + _search_fee(deployment, searches)
+    fees = prices.per_request + search_fee(deployment, searches)
     return Candidate(
         input_cost=(prices.input_per_token * tokens + by_unit * passes) * factor,
         input_estimate=prices.plain_input_per_token * estimated_input(shape, text) * factor,
@@ -151,29 +145,3 @@ def _input_tokens(
             "the operator must set `model_info: {max_input_tokens: …}`."
         )
     return max(tokens, context) * (1 + searches)
-
-
-def _searches(deployment: Deployment, shape: RequestShape) -> int:
-    """Returns how many searches the provider may run. Raises ModelNotPriced if nothing limits them."""
-    searches = shape.tools.searches
-    if shape.tools.search_options:
-        searches += 1 if deployment.provider in _OPENAI else _OPTIONS_SEARCHES
-    by_query = deployment.prices.get("web_search_billing_unit") == "per_query"
-    if searches and by_query and "claude" not in deployment.model:
-        raise ModelNotPriced(
-            f"Searches of {deployment.model} are priced individually, and nothing limits their number."
-        )
-    return searches
-
-
-@lru_cache(_REMEMBERED_MAX)
-def _search_fee(deployment: Deployment, searches: int) -> Decimal:
-    """Returns the highest fee of all searches; models that always search pay one."""
-    always = deployment.provider in _ANSWERS_WITH_SEARCH or "search" in deployment.model
-    fees = deployment.prices.get("search_context_cost_per_query")
-    table = fees if isinstance(fees, Mapping) else {}
-    highest = max(
-        (price_of(fee, "search_context_cost_per_query", deployment.model) for fee in table.values()),
-        default=_SEARCH_DEFAULT if deployment.provider in GOOGLE or searches else Decimal(0),
-    )
-    return highest * max(searches, 1 if always else 0)

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from functools import cache
 
 from billing.errors import BadRequest
-from billing.proxy.max_cost.search import CALL_TYPE as SEARCH
-from billing.proxy.max_cost.search import OF_A_SEARCH
+from billing.proxy.max_cost.search_route import CALL_TYPE as SEARCH
+from billing.proxy.max_cost.search_route import OF_A_SEARCH
 from billing.proxy.requests.client_fields import refuse_steering
 from billing.proxy.requests.field_types import BY_CALL_TYPE, check_types, type_adapter
 from billing.proxy.requests.free_types import BY_PATH, OF_FREE_CALLS, AboutAResponse, Tokens, check_countable

@@ -13,7 +13,7 @@ from litellm.search.cost_calculator import search_provider_cost_per_query
 from billing.errors import BadRequest, ModelNotPriced
 from billing.prices.rule import PriceRule
 from billing.proxy.max_cost import MaxCost
-from billing.proxy.max_cost.search import OF_A_SEARCH, max_cost_of_search
+from billing.proxy.max_cost.search_route import OF_A_SEARCH, max_cost_of_search
 from billing.proxy.requests.client_fields import refuse_steering
 
 RULE = PriceRule(multiplier=Decimal(2), fee_nanos=5)

@@ -1,4 +1,4 @@
-"""The cost of a web search: the price per query that LiteLLM's map has for the tool's provider.
+"""The cost of a call of the search route, `/v1/search`: the map's price per query of the tool's provider.
 
 LiteLLM prices a search by provider and `max_results` alone (`litellm/search/cost_calculator.py`): a list of
 queries counts as one, and options that make a provider do more (Tavily's `search_depth`, Linkup's `depth`,
