@@ -4,7 +4,8 @@ LiteLLM fills in a guess where a stream has none: it counts the messages, withou
 what was shown, and names the result like a provider's own. The bytes tell the two apart.
 
 Sources: OpenAI's `chat.completion.chunk` and Responses events, Anthropic's Messages events, Gemini's
-`GenerateContentResponse`, Groq's `x_groq`, Cohere's `billed_units`, Ollama's `prompt_eval_count`.
+`GenerateContentResponse`, Cohere's `billed_units`, Ollama's `prompt_eval_count`. If a provider reports it
+in a place that LiteLLM does not read (Groq's `x_groq`, Moonshot's `choices`), LiteLLM guesses, too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ _MARKS = (b"sage", b"billed_units", b"eval_count")
 # What shows that the response is an answer in an API whose reports of usage we know.
 _ANSWERS = (b'"choices"', b'"candidates"', b'"message_start"', b'"response.', b'"prompt_eval_count"')
 _REPORTS = ("usage", "usageMetadata", "usage_metadata", "billed_units", "tokens")
-_INSIDE = ("message", "response", "x_groq", "meta", "delta", "interaction", *_REPORTS)
+_INSIDE = ("message", "response", "meta", "delta", "interaction", *_REPORTS)
+_DEPTH_MAX = 5  # of a report in its event
 _COUNTS = ("prompt_eval_count", "eval_count")
 
 
@@ -83,17 +85,17 @@ def reports_usage(line: bytes) -> bool:
         event = orjson.loads(line[start:].rstrip(b"\r, ]"))
     except orjson.JSONDecodeError:
         return False
-    return isinstance(event, dict) and any(map(_counts_something, _reports(event)))
+    return isinstance(event, dict) and any(map(_counts_something, _reports(event, _DEPTH_MAX)))
 
 
-def _reports(event: Mapping[str, object]) -> Iterator[object]:
+def _reports(event: Mapping[str, object], depth: int) -> Iterator[object]:
     for name in _REPORTS:
         yield event.get(name)
     yield {name: event.get(name) for name in _COUNTS}
     for name in _INSIDE:
         inner = event.get(name)
-        if isinstance(inner, dict):
-            yield from _reports(inner)
+        if isinstance(inner, dict) and depth > 1:
+            yield from _reports(inner, depth - 1)
 
 
 def _counts_something(report: object) -> bool:

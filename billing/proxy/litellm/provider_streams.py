@@ -43,7 +43,7 @@ def follow_provider_streams() -> None:
         call = current_call.get()
         if stream and call is not None:
             call.upstream.provider_streams.append(response)
-            if call.admission is not None and not call.admission.free:
+            if response.is_success and call.admission is not None and not call.admission.free:
                 call.upstream.reported_usages.append(_reported_by(response))
         return response
 

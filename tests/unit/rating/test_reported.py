@@ -12,7 +12,6 @@ CHUNK = {"id": "c", "object": "chat.completion.chunk", "choices": [{"delta": {"c
 USED = {"prompt_tokens": 4641, "completion_tokens": 500, "total_tokens": 5141}
 REPORTS = {
     "openai": {**CHUNK, "choices": [], "usage": USED},
-    "groq": {**CHUNK, "x_groq": {"id": "r", "usage": USED}},
     "anthropic start": {
         "type": "message_start",
         "message": {"role": "assistant", "usage": {"input_tokens": 9, "output_tokens": 0}},
@@ -63,6 +62,8 @@ def test_the_last_line_needs_no_end() -> None:
         {**CHUNK, "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}},
         {**CHUNK, "usage": {"prompt_tokens": True}},
         {**CHUNK, "usage": "4641"},
+        {**CHUNK, "x_groq": {"id": "r", "usage": USED}},  # LiteLLM reads neither this
+        {"choices": [{"delta": {}, "usage": USED}]},  # nor this
         {"choices": [{"delta": {"content": '{"usage": {"prompt_tokens": 5}}'}}]},
         ["usage", 5],
     ],
@@ -79,6 +80,13 @@ def test_what_names_no_amount_is_no_report(event: object) -> None:
 def test_of_what_is_no_answer_nothing_is_known(body: bytes) -> None:
     reported = followed(body)
     assert (reported.is_answer, reported.is_reported) == (False, False)
+
+
+def test_a_nested_event_is_looked_into_a_few_levels_deep() -> None:
+    event: dict[str, object] = {"usage": {"prompt_tokens": 5}}
+    for _ in range(900):
+        event = {"usage": event}
+    assert not reports_usage(sse(event))
 
 
 def test_a_line_of_an_image_is_not_kept() -> None:
