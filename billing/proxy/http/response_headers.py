@@ -11,6 +11,7 @@ from decimal import Decimal
 from billing.errors import InvalidAmount
 from billing.money import format_nanos, nanos_from_cost
 from billing.prices.rule import PriceRule
+from billing.proxy.admitted.usage_check import is_absurd_charge
 from billing.proxy.calls.call import Call
 from billing.settings import CacheHitCharge
 
@@ -84,19 +85,21 @@ def known_charge(
         return format_nanos(0)
     rule = admission.rule_of(group, deployment_id, None)
     if not is_cached:
-        return _charge(rule, _text(provider_cost))
+        return _charge(rule, _text(provider_cost), admission.hold_nanos)
     if cache_hits == "full" and not rule.free:
         return None
     return format_nanos(rule.charge_nanos(_NOTHING) if cache_hits == "rule" else 0)
 
 
-def _charge(rule: PriceRule, provider_cost: str | None) -> str | None:
-    """Applies the rule; None where the cost is 0, which mostly means that LiteLLM does not know it."""
+def _charge(rule: PriceRule, provider_cost: str | None, hold_nanos: int) -> str | None:
+    """Applies the rule; None for a cost that is not charged: 0, which LiteLLM does not know, or absurd."""
     try:
         cost_nanos = nanos_from_cost(provider_cost)
-        return format_nanos(rule.charge_nanos(cost_nanos)) if cost_nanos or rule.free else None
+        amount_nanos = rule.charge_nanos(cost_nanos)
     except InvalidAmount:
         return None
+    is_charged = rule.free or (cost_nanos and not is_absurd_charge(amount_nanos, hold_nanos))
+    return format_nanos(amount_nanos) if is_charged else None
 
 
 def _text(value: bytes | None) -> str | None:

@@ -40,7 +40,7 @@ Prepare = Callable[[Call], None]
 
 def billed(call: Call) -> None:
     call.route = BILLED
-    call.admission = Admission(Payer("user_id", "u"), TRIPLE, False, 10, 5, 2_500_000_000, {})
+    call.admission = Admission(Payer("user_id", "u"), TRIPLE, False, 5_000_000, 5, 2_500_000_000, {})
 
 
 async def answered(
