@@ -165,7 +165,12 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     guard_spend_log_rows()
     follow_provider_streams()
     _mount_door(app, settings)
-    app.add_middleware(BillingMiddleware, request_ended=_request_ended, top_up_url=_top_up_url(settings))
+    app.add_middleware(
+        BillingMiddleware,
+        request_ended=_request_ended,
+        top_up_url=_top_up_url(settings),
+        cache_hits=settings.billing_charge_cache_hit,
+    )
     if shadow:
         app.add_middleware(ModeHeader)
 

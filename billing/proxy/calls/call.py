@@ -118,6 +118,17 @@ class Call:
         return streamed or getattr(logging_obj, "async_success_log_enqueued", False) is True
 
     @property
+    def from_cache(self) -> bool:
+        """Whether LiteLLM has found the whole answer in its response cache."""
+        details = getattr(self.upstream.logging_obj, "caching_details", None)
+        return isinstance(details, dict) and details.get("cache_hit") is True
+
+    @property
+    def is_customers(self) -> bool:
+        """Whether a customer made it, who is charged for it; shadow mode charges nobody."""
+        return self.route is not None and not (self.shadow.is_let_through or self.shadow.would_be_refused)
+
+    @property
     def counted_nanos(self) -> int | None:
         """The cost of a stream or session by our own count, if we counted it."""
         counted = self.stream or self.session

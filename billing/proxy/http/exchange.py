@@ -1,7 +1,7 @@
 """Handles the ASGI messages of one HTTP request between server and LiteLLM.
 
-Renders refusals in the format of the route, adds `x-billing-…` headers, records how the response went, and
-ends a stream when the credit runs out.
+Renders refusals in the format of the route, adds `x-billing-…` headers, shows customers their charge instead
+of the provider's cost, records how the response went, and ends a stream when the credit runs out.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from billing.proxy.calls.call import Call
+from billing.proxy.http.customers_answer import EVENT_STREAM, CustomersAnswer, answer_of
 from billing.proxy.http.refusal import Refusals
-from billing.proxy.http.response_headers import billing_headers, customers_headers
+from billing.proxy.http.response_headers import (
+    billing_headers,
+    charged_headers,
+    customers_headers,
+    known_charge,
+)
 from billing.proxy.requests.json_body import not_an_object
 from billing.proxy.streams import CreditedStream
 from billing.runtime.event_loop import give_way
+from billing.settings import CacheHitCharge
 
-_EVENT_STREAM = "text/event-stream"
 _CANCELLED_WITHIN_S = 1.0
 
 
@@ -27,7 +33,9 @@ class HttpExchange:
     """Watches one request's messages, and replaces the response of a refused call."""
 
     __slots__ = (
+        "_answer",
         "_body_start",
+        "_cache_hits",
         "_call",
         "_complete",
         "_receive",
@@ -39,9 +47,16 @@ class HttpExchange:
     )
 
     def __init__(
-        self, call: Call, scope: Scope, receive: Receive, send: Send, top_up_url: str | None
+        self,
+        call: Call,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        top_up_url: str | None,
+        cache_hits: CacheHitCharge = "nothing",
     ) -> None:
         self._call = call
+        self._cache_hits = cache_hits
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -50,6 +65,7 @@ class HttpExchange:
         self._complete = False
         self._body_start: bytes | None = None
         self._stream: CreditedStream | None = None  # while its hold does not cover everything
+        self._answer: CustomersAnswer | None = None  # of a billed call, which may state the provider's cost
 
     async def receive(self) -> Message:
         """Returns the next message for LiteLLM; records whether the client has disconnected."""
@@ -78,7 +94,7 @@ class HttpExchange:
         if message["type"] == "http.response.body":
             if self._stream is not None and self._call.delivery.body_bytes == 0 and await self._has_left():
                 await self._until_cancelled("The client disconnected before the stream began.")
-            await self._deliver(await self._covered(message) if self._stream else message)
+            await self._pass_on(await self._covered(message) if self._stream else message)
             if self._call.delivery.credit_ended:
                 await self._until_cancelled("The stream was ended because the credit ran out.")
             return
@@ -91,13 +107,21 @@ class HttpExchange:
             await self._refusals.answer(call.refusal, _cors(Headers(raw=message["headers"])))
             return
         call.delivery.status = message["status"]
-        if call.route is not None:  # the key is neither exempt nor an admin's
-            message["headers"] = customers_headers(list(message["headers"]))
-        headers = Headers(raw=message["headers"])
-        if headers.get("content-type", "").startswith(_EVENT_STREAM):
+        headers = list(message["headers"])
+        kind = Headers(raw=headers).get("content-type", "")
+        is_stream = kind.startswith(EVENT_STREAM)
+        charge = None if is_stream else known_charge(call, message["status"], headers, self._cache_hits)
+        if is_stream:
             self._stream = call.stream
-        MutableHeaders(scope=message).update(billing_headers(call, headers))
-        await self._send(message)
+        if call.route is not None:  # the key is neither exempt nor an admin's
+            headers = customers_headers(headers)
+        if call.is_customers:
+            headers = charged_headers(headers, charge)
+            self._answer = answer_of(call, kind, charge)
+        message["headers"] = headers
+        MutableHeaders(scope=message).update(billing_headers(call, charge))
+        if self._answer is None or not self._answer.waits_with(message):
+            await self._send(message)
 
     async def _has_left(self) -> bool:
         """Whether the client disconnected before any of the stream was sent; it pays nothing for that output.
@@ -129,6 +153,17 @@ class HttpExchange:
         """
         await asyncio.sleep(_CANCELLED_WITHIN_S)
         raise OSError(why)  # what ASGI servers raise for a disconnected client
+
+    async def _pass_on(self, message: Message) -> None:
+        """Delivers a piece of the body, as the customer may see it."""
+        if self._answer is None:
+            await self._deliver(message)
+            return
+        start, shown = await self._answer.shown(message)
+        if start is not None:
+            await self._send(start)
+        if shown is not None:
+            await self._deliver(shown)
 
     async def _deliver(self, message: Message) -> None:
         self._complete = not message.get("more_body", False)

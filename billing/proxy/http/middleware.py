@@ -1,7 +1,7 @@
 """The outermost ASGI layer: creates the `Call` of each request and closes it when the response has ended.
 
-It buffers nothing. It strips `x-litellm-call-id` (sent by the client, LiteLLM would use it as the call's id),
-lets the exchange watch the messages, and tells the registry of open calls when the response has ended,
+It buffers no stream. It strips `x-litellm-call-id` (sent by the client, LiteLLM would use it as the call's
+id), lets the exchange watch the messages, and tells the registry of open calls when the response has ended,
 however it ended.
 """
 
@@ -15,6 +15,7 @@ from billing.proxy.calls.call import Call, current_call
 from billing.proxy.http.exchange import HttpExchange
 from billing.proxy.http.websocket_exchange import WebSocketExchange
 from billing.proxy.litellm.provider_streams import AbandonedStreams
+from billing.settings import CacheHitCharge
 
 _CLIENT_CALL_ID = b"x-litellm-call-id"
 
@@ -22,8 +23,15 @@ _CLIENT_CALL_ID = b"x-litellm-call-id"
 class BillingMiddleware:
     """Wraps LiteLLM's app."""
 
-    def __init__(self, app: ASGIApp, request_ended: Callable[[Call], None], top_up_url: str | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        request_ended: Callable[[Call], None],
+        top_up_url: str | None,
+        cache_hits: CacheHitCharge = "nothing",
+    ) -> None:
         self._app = app
+        self._cache_hits = cache_hits
         self._request_ended = request_ended
         self._top_up_url = top_up_url
         self._abandoned = AbandonedStreams()
@@ -38,7 +46,7 @@ class BillingMiddleware:
             return
         call = Call(path=scope["path"])
         token = current_call.set(call)
-        exchange = HttpExchange(call, scope, receive, send, self._top_up_url)
+        exchange = HttpExchange(call, scope, receive, send, self._top_up_url, self._cache_hits)
         try:
             await self._app(_without_client_call_id(scope), exchange.receive, exchange.send)
         except Exception:  # LiteLLM's own error on an invalid body; all others are raised again

@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from billing.errors import BillingError, InsufficientCredits, RouteNotBillable, TooLarge
 from billing.proxy.calls.call import Call
+from billing.proxy.http.provider_costs import customers_text
 from billing.proxy.http.refusal import Refusals
 from billing.proxy.realtime.frames import ClientFrame, FrameRefused, read_frame
 from billing.proxy.realtime.session import RealtimeSession
@@ -154,6 +155,9 @@ class WebSocketExchange:
             case "websocket.close":
                 self._closed = True
         text = message.get("text")
+        if self._call.is_customers and isinstance(text, str):
+            text = customers_text(text)
+            message = {**message, "text": text}
         session = self._call.session
         if session is None or not isinstance(text, str) or not any(word in text for word in _HEEDED):
             await self._deliver(message)

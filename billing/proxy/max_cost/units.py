@@ -18,6 +18,7 @@ from billing.proxy.max_cost.price_map import cost_adjustment
 from billing.proxy.max_cost.prices import Usage, ceiling, price_of, service_tiers_of
 from billing.proxy.max_cost.recordings import read_recording, transcription_cost
 from billing.proxy.max_cost.request import model_of
+from billing.proxy.max_cost.spoken import read_spoken, spoken_cost
 from billing.proxy.max_cost.tokens import TextTokens, count_texts
 from billing.settings import Settings
 
@@ -30,13 +31,18 @@ Body = Mapping[str, object]
 Cost = Callable[[Deployment], Decimal]
 
 
+def _nothing(_deployment: Deployment) -> Decimal:
+    return Decimal(0)
+
+
 @dataclass(frozen=True, slots=True)
 class UnitCall:
-    """A call's units; `cost` gives its maximum cost on a deployment, in major units."""
+    """A call's units; `cost` gives their maximum cost on a deployment, in major units."""
 
     model: str
     cost: Cost
     is_input: bool  # its cost is an input cost: endings that pay only for the input pay all of it
+    output_cost: Cost = _nothing  # likewise, of what comes back, if it has a price of its own
 
 
 async def read_unit_call(body: Body, call_type: str, settings: Settings) -> UnitCall | None:
@@ -58,7 +64,7 @@ def unit_candidate(call: UnitCall, deployment: Deployment) -> Candidate:
         input_cost=cost,
         input_estimate=cost if call.is_input else Decimal(0),
         output_cost_per_token=Decimal(0),
-        fixed_cost=margin,
+        fixed_cost=margin + call.output_cost(deployment) * max(factor, Decimal(1)),
     )
 
 
@@ -81,6 +87,7 @@ async def _images(body: Body, model: str, settings: Settings) -> UnitCall:
 async def _speech(body: Body, model: str, settings: Settings) -> UnitCall:
     spoken = _text(body, "input", required=True)
     text = await _counted(spoken, settings)
+    audio = read_spoken(body, spoken)
 
     def cost(deployment: Deployment) -> Decimal:
         prices = listed_prices(deployment)
@@ -92,7 +99,7 @@ async def _speech(body: Body, model: str, settings: Settings) -> UnitCall:
             )
         return _input_cost(deployment, prices, text.ceiling)
 
-    return UnitCall(model, cost, is_input=True)
+    return UnitCall(model, cost, is_input=True, output_cost=lambda deployment: spoken_cost(deployment, audio))
 
 
 async def _transcription(body: Body, model: str, settings: Settings) -> UnitCall:
@@ -127,10 +134,12 @@ async def _rerank(body: Body, model: str, settings: Settings) -> UnitCall:
 
 
 async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
-    requested = _page_count(body)
+    chosen = _chosen_pages(body)
+    document = body.get("document")
+    is_image = isinstance(document, Mapping) and document.get("type") == "image_url"
 
     def cost(deployment: Deployment) -> Decimal:
-        pages = requested if requested == 1 or deployment.provider == "mistral" else PAGES_MAX
+        pages = _page_count(deployment, chosen, is_image=is_image)
         prices = deployment.prices
         if prices.get("ocr_cost_per_credit") or not prices.get("ocr_cost_per_page"):
             raise ModelNotPriced(f"{deployment.model} has no price per page, so it cannot be billed.")
@@ -142,14 +151,21 @@ async def _pages(body: Body, model: str, settings: Settings) -> UnitCall:
     return UnitCall(model, cost, is_input=True)
 
 
-def _page_count(body: Body) -> int:
-    """Returns the maximum number of pages: one image, the client's choice, or the provider's limit."""
-    document = body.get("document")
-    if isinstance(document, Mapping) and document.get("type") == "image_url":
-        return 1
+def _page_count(deployment: Deployment, chosen: int | None, *, is_image: bool) -> int:
+    """Returns the maximum number of pages: those that the client chooses, of an image too, where the
+    provider is known to heed that; one for an image; else the provider's limit.
+    """
+    if chosen is None:
+        return 1 if is_image else PAGES_MAX
+    is_heeded = deployment.provider == "mistral" or (is_image and chosen == 1)
+    return chosen if is_heeded else PAGES_MAX
+
+
+def _chosen_pages(body: Body) -> int | None:
+    """Returns how many pages the client chooses; None: all of them."""
     pages = body.get("pages")
     if pages is None:
-        return PAGES_MAX
+        return None
     if not isinstance(pages, list) or not 1 <= len(pages) <= PAGES_MAX:
         raise BadRequest(f"`pages` must be a list of 1 to {PAGES_MAX} page numbers.")
     if not all(type(page) is int and page >= 0 for page in pages):  # "0-999" would be a thousand pages

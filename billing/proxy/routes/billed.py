@@ -95,7 +95,7 @@ BILLED = (
         ("aimage_edit",),
     ),
     Declared(
-        "characters of the input, or its tokens",
+        "characters of the input, or its tokens; seconds that saying it can take",
         """
         POST /v1/audio/speech /audio/speech
         """,
@@ -123,7 +123,7 @@ BILLED = (
         ("asearch",),
     ),
     Declared(
-        "pages listed in `pages`; 1 for an image; else 1000, the maximum of a document",
+        "pages listed in `pages` on Mistral; else 1 for an image, 1000 for a document, the maximum",
         """
         POST /v1/ocr /ocr
         """,

@@ -28,6 +28,11 @@ class EventSplitter:
         if len(self._open) > OPEN_BYTES_MAX:
             yield self.rest()
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether everything so far was whole events."""
+        return not self._open
+
     def rest(self) -> bytes:
         """Returns and discards the unfinished event."""
         rest, self._open = self._open, b""

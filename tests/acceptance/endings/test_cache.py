@@ -47,10 +47,25 @@ def test_the_same_question_again_is_free(
     cost = -Decimal(str(charge["amount"]))
     assert cost > 40 * Decimal("0.0000006")
     assert first.headers.get("x-billing-cost") == (None if stream else str(cost))
-    assert "x-billing-cost" not in again.headers
+    assert again.headers.get("x-billing-cost") == (None if stream else "0.00")
+    assert again.headers.get("x-litellm-response-cost") == again.headers.get("x-billing-cost")
     assert again.headers["x-billing-call-id"] != first.headers["x-billing-call-id"]
     assert customer.transactions("charge") == [charge]
     assert customer.balance()["balance"] == 1 - cost
+
+
+def test_the_same_message_again_names_what_is_charged_for_it(
+    question: dict[str, object], strict_customer: Callable[..., Customer]
+) -> None:
+    """LiteLLM does not mark these answers as cached, and names the provider's cost."""
+    customer = strict_customer(credit="1")
+    first, again = (customer.http.post("/v1/messages", json=question).raise_for_status() for _ in range(2))
+    eventually(lambda: customer.balance()["held"] == 0)
+    [charge] = customer.settled(charges=1)
+    assert Decimal(first.headers["x-billing-cost"]) == -Decimal(str(charge["amount"])) > 0
+    assert again.json() == first.json()
+    assert again.headers["x-billing-cost"] == "0.00"
+    assert again.headers.get("x-litellm-response-cost", "0.00") == "0.00"
 
 
 def test_another_customer_asks_the_provider_anew_whatever_cache_it_names(

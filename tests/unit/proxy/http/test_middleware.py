@@ -16,7 +16,7 @@ from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call, Delivery, current_call
 from billing.proxy.http.middleware import BillingMiddleware
 
-ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 10, 5, 2_500_000_000, {})
+ADMISSION = Admission(Payer("user_id", "u"), PriceRule(), False, 10_500, 5, 2_500_000_000, {})
 NO_CREDIT = InsufficientCredits("top up", available_nanos=0, required_nanos=12_000_000)
 
 
@@ -138,7 +138,9 @@ class TestHeaders:
         [
             {},
             {"x-litellm-response-cost": "None"},
-            {"x-litellm-response-cost": "1.05e-05", "x-litellm-cache-key": "what nobody pays for"},
+            {"x-litellm-response-cost": "0.0"},
+            {"x-litellm-response-cost": "nan"},
+            {"x-litellm-response-cost": "1000000"},
         ],
     )
     async def test_an_unknown_cost_is_not_named(self, cost: dict[str, str]) -> None:

@@ -267,6 +267,7 @@ class TestPages:
         ("more", "pages"),
         [
             ({"document": {"type": "image_url", "image_url": "u"}}, 1),
+            ({"document": {"type": "image_url", "image_url": "u"}, "pages": list(range(50))}, 50),
             ({"document": {"type": "document_url"}, "pages": [0, 4]}, 2),
             ({"document": {"type": "document_url"}}, 1_000),
         ],
@@ -288,9 +289,22 @@ class TestPages:
                 cost = cost_of(litellm, response, name, "aocr")
                 assert 0 < charge_nanos_of(cost, RULE) <= found.amount_nanos(), name
 
+    def test_that_are_chosen_count_only_where_the_provider_is_known_to_heed_it(
+        self, max_cost: MaxCostFor
+    ) -> None:
+        chosen = {"document": {"type": "document_url"}, "pages": [3]}
+        heeded, unheeded = (
+            max_cost({"model": name, **chosen}, "aocr")
+            for name in ("mistral/mistral-ocr-latest", "cohere/parse-v5.0")
+        )
+        assert heeded is not None
+        assert unheeded is not None
+        assert unheeded.amount_nanos() > 100 * heeded.amount_nanos()
+
+    @pytest.mark.parametrize("document", ["document_url", "image_url"])
     @pytest.mark.parametrize("pages", [[], "1-3", [0] * 1_001, 5, ["0-999"], [0, -1], [True], [1.0], [None]])
-    def test_bad_input_is_400(self, pages: object, max_cost: MaxCostFor) -> None:
-        body = {"model": "mistral/mistral-ocr-latest", "document": {"type": "document_url"}, "pages": pages}
+    def test_bad_input_is_400(self, pages: object, document: str, max_cost: MaxCostFor) -> None:
+        body = {"model": "mistral/mistral-ocr-latest", "document": {"type": document}, "pages": pages}
         with pytest.raises(BadRequest):
             max_cost(body, "aocr")
 
