@@ -59,13 +59,14 @@ def ending_at_request_end(call: Call, admission: Admission, settings: Settings) 
         return Wait()
     if call.upstream.timed_out and not _delivered(call):
         return _timed_out(call, admission, settings)
-    if call.recovered_cost is not None:
+    counted_nanos = call.stream.likely_nanos if call.stream is not None else None
+    is_guessed = call.usage_is_guessed and counted_nanos is not None
+    if call.recovered_cost is not None and not is_guessed:
         return ChargeCost(Ending.BROKEN_MID_STREAM, call.recovered_cost)
     if not call.upstream.dispatched:
         return Release(Ending.NOT_DISPATCHED)
     if call.upstream.answer_rejected:
         return ChargeEstimate(Ending.FINISHED_UNPRICED, admission.hold_nanos, "hold")
-    counted_nanos = call.stream.likely_nanos if call.stream is not None else None
     if counted_nanos is not None and not _may_be_finished(call):
         cut = call.delivery.client_gone or call.delivery.credit_ended
         return ChargeEstimate(cut_by(call) if cut else Ending.BROKEN_MID_STREAM, counted_nanos, "count")

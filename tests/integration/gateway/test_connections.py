@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -67,7 +68,8 @@ async def test_headers_that_come_a_byte_at_a_time_do_not_keep_it_open(port: int)
         await asyncio.sleep(WITHIN_S / 5)
         if reader.at_eof():
             break
-    assert await asyncio.wait_for(reader.read(), timeout=10) == b""
+    with suppress(ConnectionResetError):  # a byte that was sent after the end is answered by a reset
+        assert await asyncio.wait_for(reader.read(), timeout=10) == b""
     writer.close()
 
 

@@ -15,6 +15,7 @@ from billing.proxy.calls.endings import (
     Wait,
     ending_at_request_end,
 )
+from billing.rating.reported import ReportedUsage
 from billing.settings import Settings
 
 ADMISSION = Admission(
@@ -80,6 +81,20 @@ class TestEndingAtRequestEnd:
         assert ending_at_request_end(call, ADMISSION, Settings()) == ChargeCost(
             Ending.BROKEN_MID_STREAM, Decimal("0.0000126")
         )
+
+    def test_a_broken_stream_without_reported_usage_costs_our_count(self) -> None:
+        """What LiteLLM recovered of it is its own guess then."""
+        reported = ReportedUsage()
+        reported.feed(b'data: {"choices": []}')
+        call = dispatched_call(
+            recovered_cost=Decimal("0.0000126"), body_bytes=10, stream=stream_that_showed(33)
+        )
+        call.upstream.reported_usages.append(reported)
+        count = ChargeEstimate(Ending.BROKEN_MID_STREAM, 33, "count")
+        assert ending_at_request_end(call, ADMISSION, Settings()) == count
+        reported.feed(b'\ndata: {"choices": [], "usage": {"prompt_tokens": 5}}')
+        cost = ChargeCost(Ending.BROKEN_MID_STREAM, recovered)
+        assert ending_at_request_end(call, ADMISSION, Settings()) == cost
 
     def test_an_answer_inside_an_error_is_not_free(self) -> None:
         call = dispatched_call(answer_rejected=True, status=500, body_bytes=400)
