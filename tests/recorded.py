@@ -15,6 +15,7 @@ import av
 import soundfile  # type: ignore[import-untyped]  # ships without types
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.video.stream import VideoStream
 
 SAMPLE_RATE = 48_000
 
@@ -96,22 +97,51 @@ def vorbis(seconds: float) -> bytes:
     """FFmpeg has no encoder for it that is any good."""
     file = BytesIO()
     with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, format="OGG") as audio:
-        audio.buffer_write(array("h", range(100)).tobytes() * round(seconds * SAMPLE_RATE / 100), "int16")
+        for _ in range(round(seconds * 10)):  # libsndfile overflows its stack with much at once
+            audio.buffer_write(array("h", range(100)).tobytes() * (SAMPLE_RATE // 1_000), "int16")
     return file.getvalue()
 
 
-def video(seconds: float, sound_seconds: float, size: int = 64) -> bytes:
+def video(seconds: float, sound_seconds: float) -> bytes:
     """A video with sound, as phones record it."""
+    return _video("mpeg4", "yuv420p", 64, round(seconds * 5), sound_seconds)
+
+
+def huge_picture(size: int, sound_seconds: float) -> bytes:
+    """Sound with one black picture, which takes little room in the file and much when it is decoded."""
+    return _video("png", "rgb24", size, 1, sound_seconds)
+
+
+def _video(codec: str, pixels: str, size: int, pictures: int, sound_seconds: float) -> bytes:
     file = BytesIO()
-    with av.open(file, "w", format="mp4") as container:
-        pictures = container.add_stream("mpeg4", rate=5)
-        pictures.width = pictures.height = size
-        pictures.pix_fmt = "yuv420p"
+    with av.open(file, "w", format="mov") as container:
+        shown = cast(VideoStream, container.add_stream(codec, rate=5))
+        shown.width = shown.height = size
+        shown.pix_fmt = pixels
         stream = _audio_stream(container, "aac", SAMPLE_RATE)
-        for _ in range(round(seconds * 5)):
-            container.mux(pictures.encode(av.VideoFrame(size, size, "yuv420p")))
-        container.mux(pictures.encode(None))
+        for _ in range(pictures):
+            container.mux(shown.encode(av.VideoFrame(size, size, pixels)))
+        container.mux(shown.encode(None))
         _encode(container, stream, sound_seconds)
+    return file.getvalue()
+
+
+def paused(seconds: float, pause_s: float) -> bytes:
+    """A browser's recording that was paused in the middle: its timestamps go on meanwhile."""
+    file = BytesIO()
+    with (
+        av.open(BytesIO(recorded("webm", seconds)), "r") as original,
+        av.open(file, "w", format="webm") as container,
+    ):
+        stream = container.add_stream_from_template(original.streams.audio[0])
+        for packet in original.demux(original.streams.audio[0]):
+            if packet.dts is None or packet.pts is None or packet.time_base is None:
+                continue
+            if packet.pts * packet.time_base > seconds / 2:
+                packet.pts += round(pause_s / packet.time_base)
+                packet.dts = packet.pts
+            packet.stream = stream
+            container.mux(packet)
     return file.getvalue()
 
 

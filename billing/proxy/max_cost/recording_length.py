@@ -31,7 +31,7 @@ _FORMATS = "FLAC, MP3, M4A, MP4, Ogg, Opus, WAV, WebM, AAC, AIFF, AMR or CAF"
 _REASONS = {
     "format": f"The format of this recording is not supported. Send {_FORMATS}.",
     "codec": "The length of this recording cannot be measured: its codec {name} is not supported.",
-    "damaged": "The length of this recording cannot be measured: nothing in it can be decoded.",
+    "damaged": "The length of this recording cannot be measured: it is damaged, or has no sound.",
     "hidden": "The length of this recording cannot be measured: most of the file is neither sound nor video.",
     "long": f"The recording is longer than {LENGTH_MAX_S // 3600} hours. Send it in parts.",
     "slow": "The recording takes too long to decode. Send it in shorter parts.",

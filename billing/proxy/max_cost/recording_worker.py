@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from io import BytesIO
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MEMORY_BYTES = 768 * 1024 * 1024  # of addresses, besides the file; Python with FFmpeg takes 300 MB
 _NICENESS = 5
 _OPEN_FILES_MAX = 64
+_GAPS_MAX = 100  # where a file is damaged
 _OTHER_BYTES_MAX = 1024 * 1024  # neither sound nor picture: tags, indexes, padding
 
 CODECS = (
@@ -76,15 +78,17 @@ class _Track:
     begin: int | None = None
     end: int = 0
 
-    def add(self, packet: Packet[AudioStream]) -> None:
+    def read(self, packet: Packet[AudioStream]) -> None:
+        """Notes and decodes a packet; players skip one that cannot be decoded."""
+        import av
+
         self.packet_bytes += packet.size
         if packet.pts is not None and packet.size:
             self.begin = packet.pts if self.begin is None else min(self.begin, packet.pts)
             self.end = max(self.end, packet.pts + (packet.duration or 0))
-
-    def decode(self, packet: Packet[AudioStream]) -> None:
-        for frame in self.stream.decode(packet):
-            self.samples[frame.sample_rate] = self.samples.get(frame.sample_rate, 0) + frame.samples
+        with suppress(av.FFmpegError):
+            for frame in self.stream.decode(packet):
+                self.samples[frame.sample_rate] = self.samples.get(frame.sample_rate, 0) + frame.samples
 
     @property
     def seconds(self) -> Fraction:
@@ -141,30 +145,23 @@ def measure(content: bytes, seconds_max: float) -> dict[str, float]:
 
 
 def _decode_all(container: InputContainer, tracks: dict[int, _Track], seconds_max: float) -> int:
-    """Decodes to the end, or to where the file breaks off, as players do. Returns the bytes of packets."""
+    """Decodes to the end, also behind what is damaged. Returns the bytes of all packets."""
     import av
 
     read_bytes = 0
-    packets = container.demux()
-    while True:
+    for _ in range(_GAPS_MAX):
         try:
-            packet = next(packets, None)
+            for packet in container.demux():
+                read_bytes += packet.size
+                track = tracks.get(packet.stream_index)
+                if track is not None:
+                    track.read(cast("Packet[AudioStream]", packet))
+                    if track.seconds > seconds_max:
+                        raise Unmeasured("long")
         except av.FFmpegError:
-            packet = None
-        if packet is None:
-            return read_bytes
-        read_bytes += packet.size
-        track = tracks.get(packet.stream_index)
-        if track is None:
-            continue
-        sound = cast("Packet[AudioStream]", packet)
-        track.add(sound)
-        try:
-            track.decode(sound)
-        except av.FFmpegError:
-            continue  # players skip what they cannot decode
-        if track.seconds > seconds_max:
-            raise Unmeasured("long")
+            continue  # some players go on with what they can read
+        return read_bytes
+    raise Unmeasured("damaged")
 
 
 def _limit(file_bytes: int, cpu_max_s: int) -> None:

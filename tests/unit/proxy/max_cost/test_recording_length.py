@@ -15,12 +15,17 @@ import pytest
 from billing.errors import BadRequest, Unavailable
 from billing.proxy.max_cost import recording_length
 from billing.proxy.max_cost.recording_length import Length, RecordingDecoder
-from billing.proxy.max_cost.recording_worker import Unmeasured, format_of
+from billing.proxy.max_cost.recording_worker import Unmeasured, format_of, measure
 from tests import recorded
 from tests.recorded import KINDS, STREAMED
 
 SECONDS = 7.5
 PADDING_S = 0.05  # of encoders, at both ends; it is decoded too
+
+
+def cpu_s() -> float:
+    """What this process has used so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
 
 
 async def length_of(content: bytes) -> Length:
@@ -62,6 +67,19 @@ class TestRecordingsAsPeopleMakeThem:
         size = bytes((len(picture) >> shift) & 127 for shift in (21, 14, 7, 0))
         tagged = b"ID3\x04\x00\x00" + size + picture + recorded.recorded("mp3", SECONDS)
         assert (await length_of(tagged)).decoded_s == pytest.approx(SECONDS, abs=PADDING_S)
+
+    async def test_a_pause_is_no_sound_but_may_be_billed(self) -> None:
+        length = await length_of(recorded.paused(SECONDS, pause_s=10))
+        assert length.decoded_s == pytest.approx(SECONDS, abs=PADDING_S)
+        assert length.longest_s == pytest.approx(SECONDS + 10, abs=PADDING_S)
+
+    @pytest.mark.parametrize("times", [1, 20])
+    async def test_one_that_is_damaged_in_places_is_as_long_as_the_rest(self, times: int) -> None:
+        content = recorded.recorded("aac", SECONDS)
+        place = content.index(b"\xff\xf1", len(content) // 2)
+        damage = b"\xff\xf1\x4c\x40\x00\x1f\xfc" * times  # frames that say they have no bytes
+        length = await length_of(content[:place] + damage + content[place:])
+        assert length.decoded_s == pytest.approx(SECONDS, abs=0.1)
 
     async def test_one_that_breaks_off_is_as_long_as_what_is_there(self) -> None:
         content = recorded.recorded("webm", SECONDS, streamed=True)
@@ -112,14 +130,19 @@ class TestWhatHasNoLength:
         "beginning", [b"fLaC", b"OggS", b"\x1a\x45\xdf\xa3", b"\xff\xfb", b"RIFF....WAVE"]
     )
     async def test_is_garbage_behind_a_beginning(self, beginning: bytes) -> None:
-        assert "nothing in it can be decoded" in await refusal_of(beginning + bytes(range(256)) * 400)
+        assert "it is damaged, or has no sound" in await refusal_of(beginning + bytes(range(256)) * 400)
 
     async def test_has_lost_its_index(self) -> None:
         content = recorded.recorded("m4a", SECONDS)
-        assert "nothing in it can be decoded" in await refusal_of(content[: len(content) // 2])
+        assert "it is damaged, or has no sound" in await refusal_of(content[: len(content) // 2])
+
+    async def test_is_damaged_in_too_many_places(self) -> None:
+        damage = b"\xff\xf1\x4c\x40\x00\x1f\xfc" * 500
+        content = recorded.recorded("aac", 60) + damage + recorded.recorded("aac", 60)
+        assert "it is damaged, or has no sound" in await refusal_of(content)
 
     async def test_has_pictures_alone(self) -> None:
-        assert "nothing in it can be decoded" in await refusal_of(recorded.video(2, sound_seconds=0))
+        assert "it is damaged, or has no sound" in await refusal_of(recorded.video(2, sound_seconds=0))
 
     async def test_has_a_track_in_another_codec(self) -> None:
         """A provider might play it."""
@@ -147,8 +170,27 @@ class TestHostileFiles:
         ):
             at = content.index(atom) + 8
             content[at : at + len(table)] = table
-        assert "nothing in it can be decoded" in await refusal_of(bytes(content))
+        assert "it is damaged, or has no sound" in await refusal_of(bytes(content))
         assert self.memory_bytes(bytes(content)) < 400 * 1024 * 1024
+
+    def test_a_picture_in_it_is_not_decoded(self) -> None:
+        """FFmpeg would while it opens the file: 200 MB of pixels."""
+        assert self.memory_bytes(recorded.huge_picture(8_000, sound_seconds=1)) < 150 * 1024 * 1024
+
+    def test_decoding_ends_at_the_maximum(self) -> None:
+        content = recorded.recorded("opus", 60, silent=True) * 10
+        before_s = cpu_s()
+        assert measure(content, 3_600)["seconds"] > 600
+        whole_s = cpu_s() - before_s
+        with pytest.raises(Unmeasured, match="long"):
+            measure(content, 5)
+        assert cpu_s() - before_s - whole_s < whole_s / 3
+
+    def test_what_a_header_leaves_out_counts_to_the_maximum(self) -> None:
+        content = recorded.forged_wav(recorded.recorded("wav", SECONDS), 1)
+        assert measure(content, SECONDS + 1)["seconds"] == 1
+        with pytest.raises(Unmeasured, match="long"):
+            measure(content, SECONDS - 1)
 
     def memory_bytes(self, content: bytes) -> int:
         """What a worker takes at most, measured by a parent that has no other children."""
@@ -181,7 +223,7 @@ class TestHostileFiles:
         program = tmp_path / "worker.py"
         program.write_text(f"print({printed!r})")
         monkeypatch.setattr(recording_length, "_WORKER", program)
-        assert "nothing in it can be decoded" in await refusal_of(b"")
+        assert "it is damaged, or has no sound" in await refusal_of(b"")
 
 
 class TestTheWorkers:
@@ -213,12 +255,10 @@ class TestTheWorkers:
 
 def test_a_minute_is_decoded_in_much_less_than_a_second() -> None:
     """Opus is the slowest: 60 ms on the machine of ADR 0018. Ten times as much is a mistake of ours."""
-    from billing.proxy.max_cost.recording_worker import measure
-
     content = recorded.recorded("webm", 60)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    before_s = cpu_s()
     measure(content, 3_600)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 0.6
+    assert cpu_s() - before_s < 0.6
 
 
 @pytest.mark.parametrize(
