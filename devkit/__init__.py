@@ -1,1 +1,1 @@
-"""For developers, never in the image: `make run`, the demo models, a local Stripe, reference pages."""
+"""Developer tools, never in the image: `make run`, the demo models, a local Stripe, reference pages."""

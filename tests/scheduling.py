@@ -15,7 +15,7 @@ class ByWhatIsStarted(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdis
     """A file at a time; of the acceptance tests a folder, whose tests share the gateway of their worker.
 
     In the order of their paths, so that those come first: what is slow at the end keeps one worker waiting.
-    Two workers start a gateway. They wait for it much of the time; a third computes meanwhile, and runs the
+    Two workers start a gateway. They wait for it much of the time; the others compute meanwhile, and run the
     tests that need none for as long as there are any.
     """
 

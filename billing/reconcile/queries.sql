@@ -24,7 +24,10 @@ WITH call AS MATERIALIZED (
 ), suspect AS (
   SELECT call.key FROM call LEFT JOIN cost ON cost.hold_key = call.key
   LEFT JOIN log ON log.call_id = call.key AND log.api_key = coalesce(call.key_hash, cost.key_hash)
-  WHERE CASE WHEN call.estimate THEN log.cost > 0 WHEN call.is_free THEN cost.charges > 0
+  WHERE CASE WHEN call.estimate THEN log.cost > 0 AND NOT EXISTS (  -- where no provider reported usage, the log has a guess
+      SELECT FROM billing."LiteLLM_StripeTransactionTable" t
+      WHERE t.hold_key = call.key AND t.kind = 'charge' AND t.estimate AND t.detail ->> 'usage_reported' = 'false')
+    WHEN call.is_free THEN cost.charges > 0
     ELSE cost.charges > 0 AND log.cost IS NULL
       OR abs(coalesce(cost.cost, 0) - coalesce(log.cost, 0)) > 0.000000001 * greatest(cost.charges, 1) END
   LIMIT %(limit)s

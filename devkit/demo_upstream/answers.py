@@ -1,4 +1,4 @@
-"""What the demo models say: always the same for the same question."""
+"""The answers of the demo models: always the same for the same question."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _VOCABULARY = tuple(_REFRAIN.split(" "))
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One choice: its text as token-sized pieces, or a tool call."""
+    """A choice: its text as token-sized pieces, or a tool call."""
 
     pieces: list[str]
     finish_reason: str
@@ -53,7 +53,7 @@ def write(question: str, limit: int | None, choice: int = 0) -> Answer:
 
 
 def answer_chat(request: ChatRequest, choice: int) -> Answer:
-    """Calls a tool where the request asks for one, else writes."""
+    """Calls a tool if the request asks for one, otherwise writes text."""
     tool = _tool_to_call(request)
     if tool is not None:
         arguments = json.dumps(_arguments(tool))
@@ -62,7 +62,7 @@ def answer_chat(request: ChatRequest, choice: int) -> Answer:
 
 
 def _tool_to_call(request: ChatRequest) -> Tool | None:
-    """The tool that `tool_choice` names or requires, or whose name the user mentions."""
+    """Returns the tool that `tool_choice` names or requires, or whose name the user mentions."""
     if not request.tools or request.tool_choice == "none" or request.messages[-1].role == "tool":
         return None
     if isinstance(request.tool_choice, dict):
@@ -76,7 +76,7 @@ def _tool_to_call(request: ChatRequest) -> Tool | None:
 
 
 def _arguments(tool: Tool) -> dict[str, JsonValue]:
-    """The required arguments with a plain value of their type."""
+    """Returns the required arguments with a simple value of their type."""
     properties = tool.function.parameters.get("properties")
     required = tool.function.parameters.get("required")
     if not isinstance(properties, dict) or not isinstance(required, list):
@@ -91,7 +91,7 @@ def _plain_value(schema: JsonValue) -> JsonValue:
 
 
 def prompt_tokens(request: ChatRequest) -> int:
-    """What the question costs in tokens, counted as OpenAI does; tools by their JSON."""
+    """Counts the question's tokens like OpenAI; tools by their JSON."""
     messages = sum(
         tokens.TOKENS_PER_MESSAGE + tokens.count(message.role) + tokens.count(message.text())
         for message in request.messages

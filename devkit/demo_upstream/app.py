@@ -89,7 +89,7 @@ class Provider:
         return _cut(answer) if model.breaks else answer
 
     def _first_attempt(self, body: bytes) -> bool:
-        """True once for each request; the attempt after it succeeds and is forgotten."""
+        """Returns True once for each request; the next attempt succeeds and is forgotten."""
         digest = hashlib.sha256(body).digest()
         if digest in self.failed_once:
             del self.failed_once[digest]
@@ -126,7 +126,7 @@ class Provider:
 
 
 def _cut(answer: JSONResponse) -> Response:
-    """Half of an answer that announced more, then the end of the connection."""
+    """Sends half of the announced answer, then closes the connection."""
 
     async def half() -> AsyncIterator[bytes]:
         content = bytes(answer.body)
@@ -137,7 +137,7 @@ def _cut(answer: JSONResponse) -> Response:
 
 
 async def embeddings(request: Request) -> Response:
-    """`POST /v1/embeddings`: a unit vector that follows from the text."""
+    """`POST /v1/embeddings`: a unit vector derived from the text."""
     asked = wire.parsed(EmbeddingRequest, await request.body())
     if isinstance(asked, Response):
         return asked
@@ -161,7 +161,7 @@ async def embeddings(request: Request) -> Response:
 
 
 def _inputs(asked: EmbeddingRequest) -> list[tuple[str, int]]:
-    """Each input as text with its size in tokens; token ids count themselves."""
+    """Yields each input as text with its size in tokens; token ids are counted."""
     if isinstance(asked.input, str):
         return [(asked.input, tokens.count(asked.input))]
     if all(isinstance(one, int) for one in asked.input):
@@ -190,13 +190,13 @@ async def models(_request: Request) -> Response:
 
 
 async def health(_request: Request) -> Response:
-    """`GET /health`: whether the provider is up."""
+    """`GET /health`: whether the provider is running."""
     tokens.encoding()
     return JSONResponse({"status": "ok"})
 
 
 def create_app(slow_chunk_s: float = 1.0) -> Starlette:
-    """The application. `slow_chunk_s`: how long demo-slow waits before each chunk, in seconds."""
+    """Builds the application. `slow_chunk_s`: how long demo-slow waits before each chunk, in seconds."""
     provider = Provider(slow_chunk_s)
     requests = Requests()
     return Starlette(

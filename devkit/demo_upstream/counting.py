@@ -1,4 +1,4 @@
-"""Counts the requests that reach the provider, so that a test can tell that none did."""
+"""Counts the requests that reach the provider, so that tests can check that none did."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Requests:
-    """How many calls this provider was sent: everything but `GET`."""
+    """The number of requests to this provider, except `GET`s."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -19,14 +19,14 @@ class Requests:
 
 
 class CountingMiddleware:
-    """Counts each request before it is looked at."""
+    """Counts each request before it is processed."""
 
     def __init__(self, app: ASGIApp, requests: Requests) -> None:
         self._app = app
         self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes everything on."""
+        """Passes everything through."""
         if scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] != "GET"):
             self._requests.count += 1
         await self._app(scope, receive, send)

@@ -19,17 +19,17 @@ from devkit.demo_upstream.wire import Object
 
 
 class Content(BaseModel):
-    """One turn; parts that are no text have no words for us."""
+    """A turn; non-text parts are ignored."""
 
     parts: list[dict[str, JsonValue]] = Field(default_factory=list)
 
     def text(self) -> str:
-        """The words in it."""
+        """The text of the turn."""
         return " ".join(str(part["text"]) for part in self.parts if "text" in part)
 
 
 class GenerationConfig(BaseModel):
-    """The limit; other settings change nothing here."""
+    """The output limit; other settings have no effect."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -46,7 +46,7 @@ class GenerateRequest(BaseModel):
 
 
 async def generate(request: Request) -> Response:
-    """Answers, in one piece or in a stream of events."""
+    """Answers at once or as a stream of events."""
     name, _, action = str(request.path_params["model_and_action"]).partition(":")
     asked = wire.parsed(GenerateRequest, await request.body())
     if isinstance(asked, Response):

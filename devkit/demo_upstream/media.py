@@ -30,7 +30,7 @@ TOKENS_AN_IMAGE = 1_056  # a square of medium quality, as gpt-image-1 counts it
 
 
 async def generate_images(request: Request) -> Response:
-    """`POST /v1/images/generations`: squares of a colour that follows from the prompt."""
+    """`POST /v1/images/generations`: squares of a colour derived from the prompt."""
     asked = wire.parsed(ImageRequest, await request.body())
     if isinstance(asked, Response):
         return asked
@@ -81,7 +81,7 @@ def _square(colour: bytes) -> bytes:
 
 
 async def speak(request: Request) -> Response:
-    """`POST /v1/audio/speech`: silence, a quarter of a second a word."""
+    """`POST /v1/audio/speech`: silence, a quarter of a second per word."""
     asked = await wire.parsed_for(SpeechRequest, "speak", request)
     if isinstance(asked, Response):
         return asked
@@ -90,7 +90,7 @@ async def speak(request: Request) -> Response:
 
 
 def silence(seconds: float) -> bytes:
-    """A WAV file of so many seconds."""
+    """Returns a WAV file of this many seconds."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
@@ -101,7 +101,7 @@ def silence(seconds: float) -> bytes:
 
 
 async def transcribe(request: Request) -> Response:
-    """`POST /v1/audio/transcriptions`: says how many bytes it received."""
+    """`POST /v1/audio/transcriptions`: answers with the number of received bytes."""
     async with request.form(max_files=1, max_fields=FORM_PARTS_MAX) as form:
         file, model_name = form.get("file"), str(form.get("model"))
         if not isinstance(file, UploadFile):

@@ -1,4 +1,4 @@
-"""The demo models: what each does differently. Prices are the gateway's business (`gateway_config.py`)."""
+"""The demo models and their differences. Prices are configured in the gateway (`gateway_config.py`)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class DemoModel:
     slow: bool = False  # seconds between chunks
     fails_first: bool = False  # the first attempt of each request is a 500
     breaks: bool = False  # the connection closes in the middle of the answer
-    hides_usage: bool = False  # answers carry no usage, asked for or not
+    hides_usage: bool = False  # answers have no usage, requested or not
 
     @property
     def embeds(self) -> bool:
-        """Whether it makes vectors and no text."""
+        """Whether it returns vectors instead of text."""
         return self.does == "embed"
 
 
@@ -51,6 +51,6 @@ MODELS = {
 
 
 def model_that(does: Does, name: str) -> DemoModel | None:
-    """The model of this name, if it does that."""
+    """Returns the model with this name if it supports this type of call."""
     model = MODELS.get(name)
     return model if model is not None and model.does == does else None

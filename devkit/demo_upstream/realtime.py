@@ -45,7 +45,7 @@ class _Size:
 
 @dataclass(slots=True)
 class _Conversation:
-    """One session, as the provider sees it."""
+    """A session as the provider sees it."""
 
     socket: WebSocket
     model: DemoModel
@@ -60,7 +60,7 @@ class _Conversation:
         await self.socket.send_text(json.dumps({"type": kind, "event_id": _id("event"), **fields}))
 
     async def heed(self, event: Object) -> None:
-        """Does what the client asks for."""
+        """Handles a client event."""
         match event.get("type"):
             case "session.update":
                 self.session.update(_object(event.get("session")))
@@ -131,7 +131,7 @@ class _Conversation:
         task.add_done_callback(lambda _: self.running.pop(name, None))
 
     async def _response(self, name: str, options: Object) -> None:
-        """Streams one answer, and says what it used, also where it is cancelled."""
+        """Streams an answer and reports its usage, even if it is cancelled."""
         outside = options.get("conversation") == "none"
         head: Object = {
             "object": "realtime.response",
@@ -173,7 +173,7 @@ class _Conversation:
 
 
 async def realtime(socket: WebSocket, slow_chunk_s: float) -> None:
-    """Serves one session until the client leaves or the model breaks."""
+    """Serves a session until the client disconnects or the model breaks."""
     model = MODELS.get(socket.query_params.get("model", ""))
     if model is None or model.embeds:
         await socket.close(NO_SUCH_MODEL)
@@ -192,7 +192,11 @@ async def realtime(socket: WebSocket, slow_chunk_s: float) -> None:
         await conversation.tell("session.created", session=session)
         while True:
             await conversation.heed(_object(json.loads(await socket.receive_text())))
-    except (WebSocketDisconnect, RuntimeError, ValueError):  # it left, it was closed, it sent no JSON
+    except (
+        WebSocketDisconnect,
+        RuntimeError,
+        ValueError,
+    ):  # it disconnected, was closed, or sent invalid JSON
         return
     finally:
         await _end(list(conversation.running.values()))

@@ -28,14 +28,14 @@ PIECES_BEFORE_BREAK = 5
 
 
 class Responses:
-    """Endpoints of one provider, and the responses that it keeps."""
+    """The endpoints of one provider, and its stored responses."""
 
     def __init__(self, slow_chunk_s: float) -> None:
         self._slow_chunk_s = slow_chunk_s
         self._kept: OrderedDict[str, Object] = OrderedDict()
 
     def routes(self) -> list[Route]:
-        """For the application."""
+        """The routes for the application."""
         return [
             Route("/v1/responses", self.create, methods=["POST"]),
             Route("/v1/responses/compact", self.compact, methods=["POST"]),
@@ -47,7 +47,7 @@ class Responses:
         ]
 
     async def create(self, request: Request) -> Response:
-        """Answers, streamed or whole. What an earlier response took and said is input again."""
+        """Answers, streamed or not. Input and output of an earlier response count as input again."""
         asked = wire.parsed(ResponsesRequest, await request.body())
         if isinstance(asked, Response):
             return asked
@@ -63,7 +63,7 @@ class Responses:
         return JSONResponse(finished)
 
     async def compact(self, request: Request) -> Response:
-        """A conversation in short."""
+        """Compacts a conversation."""
         asked = wire.parsed(ResponsesRequest, await request.body())
         if isinstance(asked, Response):
             return asked
@@ -75,7 +75,7 @@ class Responses:
         return JSONResponse({**finished, "object": "response.compaction", "output": [item]})
 
     async def input_tokens(self, request: Request) -> Response:
-        """How many tokens a request would take; LiteLLM asks this for its own routes that count."""
+        """Counts the tokens a request would use; LiteLLM calls this for its own counting routes."""
         asked = wire.parsed(ResponsesRequest, await request.body())
         if isinstance(asked, Response):
             return asked
@@ -85,18 +85,18 @@ class Responses:
         return JSONResponse({"object": "response.input_tokens", "input_tokens": count})
 
     async def get(self, request: Request) -> Response:
-        """A response as it was."""
+        """Returns a stored response."""
         kept = self._kept.get(request.path_params["id"])
         return wire.error(404, "No such response.") if kept is None else JSONResponse(kept)
 
     async def delete(self, request: Request) -> Response:
-        """Forgets a response."""
+        """Deletes a response."""
         if self._kept.pop(request.path_params["id"], None) is None:
             return wire.error(404, "No such response.")
         return JSONResponse({"id": request.path_params["id"], "object": "response", "deleted": True})
 
     async def input_items(self, request: Request) -> Response:
-        """What went in; nothing of it is kept but its size."""
+        """Lists the input; only its size is stored."""
         if request.path_params["id"] not in self._kept:
             return wire.error(404, "No such response.")
         return JSONResponse(

@@ -33,7 +33,7 @@ _CATEGORIES = (
 
 
 async def rerank(request: Request) -> Response:
-    """Documents by how many words they share with the query."""
+    """Ranks documents by the number of words they share with the query."""
     asked = await wire.parsed_for(RerankRequest, "rerank", request)
     if isinstance(asked, Response):
         return asked
@@ -53,7 +53,7 @@ async def rerank(request: Request) -> Response:
 
 
 async def moderate(request: Request) -> Response:
-    """Finds nothing wrong with anything."""
+    """Flags nothing."""
     asked = await wire.parsed_for(ModerationRequest, "moderate", request)
     if isinstance(asked, Response):
         return asked
@@ -70,7 +70,7 @@ async def moderate(request: Request) -> Response:
 
 
 async def search(request: Request) -> Response:
-    """Finds as many pages about the query as were asked for."""
+    """Finds as many pages about the query as requested."""
     asked = wire.parsed(SearchRequest, await request.body())
     if isinstance(asked, Response):
         return asked
@@ -87,7 +87,7 @@ async def search(request: Request) -> Response:
 
 
 async def read_pages(request: Request) -> Response:
-    """A document of three pages, or those that were asked for."""
+    """Returns a document of three pages, or the requested ones."""
     asked = await wire.parsed_for(OcrRequest, "read", request)
     if isinstance(asked, Response):
         return asked

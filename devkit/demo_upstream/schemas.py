@@ -1,4 +1,4 @@
-"""What the demo provider reads of a request. Everything else in it is ignored, as providers do with news."""
+"""The parts of a request that the demo provider reads. It ignores everything else, like real providers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHOICES_MAX = 128
 
 
 class ModelRequest(BaseModel):
-    """What every request for a model has; fields that are not read may be there."""
+    """Fields of every request for a model; other fields are allowed."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -47,7 +47,7 @@ class Message(BaseModel):
     content: str | list[dict[str, JsonValue]] | None = None
 
     def text(self) -> str:
-        """The words in it, without images and other parts."""
+        """The text of the message, without images and other parts."""
         if self.content is None or isinstance(self.content, str):
             return self.content or ""
         return " ".join(str(part["text"]) for part in self.content if "text" in part)
@@ -84,7 +84,7 @@ class EmbeddingRequest(ModelRequest):
 
 
 class InputItem(BaseModel):
-    """One item of a response's input: a message, or anything else, which has no words for us."""
+    """An item of a response's input: a message, or something else without text."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -19,7 +19,7 @@ TOKENS_PER_REPLY = 3
 
 @lru_cache(maxsize=1)
 def encoding() -> tiktoken.Encoding:
-    """The tokenizer. Raises FileNotFoundError where the litellm package is not installed."""
+    """Loads the tokenizer. Raises FileNotFoundError if the litellm package is not installed."""
     spec = importlib.util.find_spec("litellm")
     for root in spec.submodule_search_locations or () if spec else ():
         directory = Path(root) / "litellm_core_utils" / "tokenizers"
@@ -31,7 +31,7 @@ def encoding() -> tiktoken.Encoding:
 
 @lru_cache(maxsize=4096)
 def count(text: str) -> int:
-    """Tokens of a text."""
+    """Counts the tokens of a text."""
     return len(encoding().encode_ordinary(text))
 
 

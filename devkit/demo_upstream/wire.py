@@ -36,7 +36,7 @@ def usage(prompt_tokens: int, completion_tokens: int) -> Object:
 
 
 def event(content: Mapping[str, JsonValue]) -> bytes:
-    """One server-sent event."""
+    """Encodes a server-sent event."""
     return b"data: " + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
 
 
@@ -52,7 +52,7 @@ class ConnectionBroken(Exception):
 
 
 def parsed(kind: type[Asked], body: bytes) -> Asked | Response:
-    """The request, or the error that says what is wrong with it."""
+    """Parses the request, or returns the error that describes what is wrong."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as problem:
@@ -61,7 +61,7 @@ def parsed(kind: type[Asked], body: bytes) -> Asked | Response:
 
 
 async def parsed_for(kind: type[AskedOfModel], does: Does, request: Request) -> AskedOfModel | Response:
-    """The same for a request of one model, which must do that."""
+    """Parses a request for a model that must support this call."""
     asked = parsed(kind, await request.body())
     if isinstance(asked, Response) or model_that(does, asked.model) is not None:
         return asked
@@ -69,12 +69,12 @@ async def parsed_for(kind: type[AskedOfModel], does: Does, request: Request) -> 
 
 
 def no_such_model(name: str) -> JSONResponse:
-    """For a model that is not there, or does something else."""
+    """The error for a model that is missing or does something else."""
     return error(404, f"The model {name!r} does not exist or does not do this.", code="model_not_found")
 
 
 class Chat:
-    """`/v1/chat/completions`: an object, and a delta a piece."""
+    """`/v1/chat/completions`: an object, and one delta per piece."""
 
     object_name = "chat.completion"
     chunk_name = "chat.completion.chunk"
@@ -94,7 +94,7 @@ class Chat:
 
     @staticmethod
     def first(index: int, answer: Answer) -> Object | None:
-        """The chunk that opens a choice: its role, and the tool's name where it calls one."""
+        """The first chunk of a choice: its role, and the tool's name if it calls one."""
         delta: Object = {"role": "assistant", "content": ""}
         if answer.tool_name is not None:
             call: JsonValue = {"index": 0, **_tool_call(answer.tool_name, "")}
@@ -129,7 +129,7 @@ class Completion:
 
     @staticmethod
     def first(index: int, answer: Answer) -> Object | None:
-        """Plain text opens with nothing."""
+        """Plain text has no first chunk."""
         return None
 
     @staticmethod
@@ -139,7 +139,7 @@ class Completion:
 
     @staticmethod
     def last(index: int, answer: Answer) -> Object:
-        """The chunk that closes a choice."""
+        """The last chunk of a choice."""
         return {"index": index, "text": "", "logprobs": None, "finish_reason": answer.finish_reason}
 
 
@@ -147,7 +147,7 @@ Shape = type[Chat] | type[Completion]
 
 
 def envelope(shape: Shape, model: str, *, chunk: bool) -> Object:
-    """What surrounds the choices. The id is new each time, as a provider's: LiteLLM logs an id only once."""
+    """The envelope of the choices. The id is always new, like a provider's: LiteLLM logs an id only once."""
     return {
         "id": shape.id_prefix + secrets.token_hex(12),
         "object": shape.chunk_name if chunk else shape.object_name,

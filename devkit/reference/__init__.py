@@ -1,1 +1,1 @@
-"""Makes the reference pages of the documentation from the code."""
+"""Generates the reference pages of the documentation from the code."""

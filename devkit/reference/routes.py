@@ -1,4 +1,4 @@
-"""The page of all routes, made from the route table: `python -m devkit.reference.routes > FILE`."""
+"""Generates the page of all routes from the route table: `python -m devkit.reference.routes > FILE`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SECTIONS = {
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Returns the page as Markdown."""
     return HEAD + _summary() + "".join(_section(handling) for handling in Handling)
 
 

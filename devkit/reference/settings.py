@@ -1,4 +1,4 @@
-"""The page of all settings, made from the settings class: `python -m devkit.reference.settings > FILE`."""
+"""Generates the page of all settings from the class: `python -m devkit.reference.settings > FILE`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Providers' keys (`OPENAI_API_KEY` and so on) and `OLLAMA_API_BASE` are named by 
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Returns the page as Markdown."""
     return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items()) + TAIL
 
 

@@ -1,1 +1,1 @@
-"""What `proxyllm run` starts beside the gateway, so that one command is enough and no account is needed."""
+"""Everything that `proxyllm run` starts besides the gateway, so that one command works without an account."""

@@ -18,7 +18,7 @@ TIMEOUT_S = 30.0
 
 
 async def ensure(base_url: str, keys: Keys) -> None:
-    """Creates the customer and the key where they are missing. Raises ProcessFailed with LiteLLM's answer."""
+    """Creates the customer and the key if they are missing. Raises ProcessFailed with LiteLLM's answer."""
     headers = {"Authorization": f"Bearer {keys.master_key}"}
     async with httpx.AsyncClient(
         base_url=base_url, headers=headers, timeout=TIMEOUT_S, trust_env=False
@@ -32,7 +32,7 @@ async def ensure(base_url: str, keys: Keys) -> None:
 
 
 async def _has_key(gateway: httpx.AsyncClient, key: str) -> bool:
-    """Looks in the list of hashes: asking for one key that is missing makes LiteLLM log an error."""
+    """Searches the list of hashes: requesting a missing key makes LiteLLM log an error."""
     answer = await gateway.get("/key/list", params={"user_id": CUSTOMER, "size": 100})
     if not answer.is_success:
         raise ProcessFailed(f"LiteLLM does not list keys ({answer.status_code})", answer.text[:2000])

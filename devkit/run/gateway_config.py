@@ -1,4 +1,4 @@
-"""LiteLLM's configuration for `proxyllm run`: the demo models, and real ones where their keys are set."""
+"""LiteLLM's configuration for `proxyllm run`: the demo models, and real ones if their keys are set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Model = dict[str, JsonValue]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars a million tokens, and the sizes that bound what a call can cost."""
+    """US dollars per million tokens, and the sizes that limit the cost of a call."""
 
     input: float
     output: float
@@ -23,7 +23,7 @@ class Price:
     audio: tuple[float, float] | None = None  # input, output
 
     def model_info(self) -> dict[str, JsonValue]:
-        """As LiteLLM's `model_info` has it: dollars a token."""
+        """Returns `model_info` as LiteLLM expects it: dollars per token."""
         audio = zip(("input", "output"), self.audio or (), strict=False)
         return {
             "mode": self.mode,
@@ -40,7 +40,7 @@ def _a_token(price: float) -> float:
     return round(price / 1_000_000, 12)
 
 
-# Like well-known models: gpt-4o-mini, gpt-4-turbo, text-embedding-3-small, gpt-realtime-mini.
+# Modelled on gpt-4o-mini, gpt-4-turbo, text-embedding-3-small, gpt-realtime-mini.
 _SMALL = Price(0.15, 0.60, 128_000, 16_384)
 DEMO_PRICES: dict[str, Price | None] = {
     "demo-chat": _SMALL,
@@ -54,13 +54,13 @@ DEMO_PRICES: dict[str, Price | None] = {
     "demo-realtime": Price(0.60, 2.40, 32_000, 4_096, mode="realtime", audio=(10.0, 20.0)),
     "demo-unpriced": None,
 }
-# Another model that is asked the same, unseen by the client: LiteLLM's `silent_model`.
+# Another model that gets the same request, invisible to the client: LiteLLM's `silent_model`.
 _SILENT_MODELS = {"demo-mirrored": "demo-large"}
 
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """US dollars a unit of what is no text: LiteLLM's name of the price, and how LiteLLM calls the model."""
+    """US dollars per non-text unit: LiteLLM's name of the price, and its name of the model."""
 
     provider_model: str
     mode: str
@@ -68,11 +68,11 @@ class UnitPrice:
     price: float = 0.0
 
     def model_info(self) -> dict[str, JsonValue]:
-        """As LiteLLM's `model_info` has it; without a unit, LiteLLM's price map prices the model."""
+        """Returns LiteLLM's `model_info`; without a unit, LiteLLM's price map prices the model."""
         return {"mode": self.mode, **({self.unit: self.price} if self.unit else {})}
 
 
-# Like dall-e-3, tts-1, whisper-1, rerank-v3.5, mistral-ocr. Those without a price are in LiteLLM's map.
+# Modelled on dall-e-3, tts-1, whisper-1, rerank-v3.5, mistral-ocr. Others are in LiteLLM's map.
 DEMO_UNIT_PRICES = {
     "demo-image": UnitPrice("openai/demo-image", "image_generation", "output_cost_per_image", 0.04),
     "demo-image-tokens": UnitPrice("openai/gpt-image-1-mini", "image_generation"),
@@ -99,7 +99,7 @@ PROVIDERS = {
 
 
 def render(demo_base_url: str, environment: Mapping[str, str]) -> str:
-    """The configuration as YAML. No secret is in it: keys are named by their variables."""
+    """Returns the configuration as YAML. It contains no secrets: keys are referenced by variable."""
     models = [_demo_model(name, price, demo_base_url) for name, price in DEMO_PRICES.items()]
     models += [_demo_unit_model(name, price, demo_base_url) for name, price in DEMO_UNIT_PRICES.items()]
     models.append(_demo_gemini(demo_base_url))
@@ -135,7 +135,7 @@ def _demo_model(name: str, price: Price | None, base_url: str) -> Model:
 
 
 def _demo_search(base_url: str) -> Model:
-    """A search tool, priced by LiteLLM's map as Perplexity's."""
+    """A search tool, priced like Perplexity's by LiteLLM's map."""
     parameters: dict[str, JsonValue] = {
         "search_provider": "perplexity",
         "api_base": base_url,
@@ -145,7 +145,7 @@ def _demo_search(base_url: str) -> Model:
 
 
 def _demo_gemini(base_url: str) -> Model:
-    """Gemini's own API, which LiteLLM speaks to its own providers alone."""
+    """Gemini's own API, which LiteLLM only uses with its own providers."""
     parameters: dict[str, JsonValue] = {
         "model": "gemini/gemini-demo",
         "api_base": base_url.removesuffix("/v1"),
@@ -155,7 +155,7 @@ def _demo_gemini(base_url: str) -> Model:
 
 
 def _demo_unit_model(name: str, price: UnitPrice, base_url: str) -> Model:
-    is_cohere = price.provider_model.startswith("cohere/")  # LiteLLM adds its version to the address
+    is_cohere = price.provider_model.startswith("cohere/")  # LiteLLM appends its version to the address
     parameters: dict[str, JsonValue] = {
         "model": price.provider_model,
         "api_base": base_url.removesuffix("/v1") if is_cohere else base_url,

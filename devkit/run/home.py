@@ -1,4 +1,4 @@
-"""The folder where `proxyllm run` keeps its state, and the lock that lets one run use it at a time."""
+"""The folder with the state of `proxyllm run`, and the lock that allows one run at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.private_files import PRIVATE_DIRECTORY, PRIVATE_FILE
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Names each file under PROXYLLM_HOME once."""
+    """The paths of all files under PROXYLLM_HOME."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""Keys that a first start makes and later starts keep, readable by their owner only."""
+"""Keys created by the first start and kept for later ones, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.private_files import write_private
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What the processes of a run share. All secret."""
+    """The secrets shared by the processes of a run."""
 
     master_key: str
     salt_key: str

@@ -1,4 +1,4 @@
-"""What a run will be, decided before anything starts: addresses, keys, and each process's environment."""
+"""Plans a run before anything starts: addresses, keys, and each process's environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REAL_STRIPE = "https://api.stripe.com"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user asked for."""
+    """The user's options."""
 
     home: Path
     host: str
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def sandbox(self) -> bool:
-        """Whether Stripe is our own."""
+        """Whether Stripe is the sandbox."""
         return not self.options.environment.get("STRIPE_API_KEY")
 
     @property
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def base_url(self) -> str:
-        """Where this machine reaches the gateway."""
+        """The gateway's address on this machine."""
         host = ports.LOOPBACK if self.options.host in ANY_ADDRESS else self.options.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.options.port}"
 
@@ -66,7 +66,7 @@ class Plan:
         return f"{self.base_url}/stripe/webhook"
 
     def run_file(self) -> RunFile:
-        """What programs learn about this run."""
+        """The information about this run for programs."""
         gateway = self.gateway_environment({})
         public = gateway["BILLING_PUBLIC_URL"].rstrip("/")
         return RunFile(
@@ -84,16 +84,16 @@ class Plan:
         )
 
     def base_environment(self) -> dict[str, str]:
-        """The user's, without what would break or slow every start."""
+        """The user's environment, without variables that would break or slow down the start."""
         return {name: value for name, value in self.options.environment.items() if name not in NOT_FOR_US}
 
     def gateway_environment(self, prisma: Mapping[str, str]) -> dict[str, str]:
-        """The gateway's settings; `prisma` names the engine. What the user set himself wins."""
+        """The gateway's settings; `prisma` names the engine. The user's own values win."""
         ours = {
             "BILLING_PUBLIC_URL": self.base_url,
             "DOCS_URL": "/docs",
             "LITELLM_LOG": "ERROR",
-            "STORE_MODEL_IN_DB": "True",  # models can be added by LiteLLM's API and page
+            "STORE_MODEL_IN_DB": "True",  # models can be added by LiteLLM's API and UI
         } | self.base_environment()
         ours |= prisma
         ours |= {
@@ -102,8 +102,8 @@ class Plan:
             "CONFIG_FILE_PATH": str(self.home.config_file),
             "LITELLM_MASTER_KEY": self.keys.master_key,
             "LITELLM_SALT_KEY": self.keys.salt_key,
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else prices come from the network at start
-            "DISABLE_SCHEMA_UPDATE": "true",  # the migrations have run
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # otherwise prices come from the network at start
+            "DISABLE_SCHEMA_UPDATE": "true",  # the migrations have been applied
         }
         return ours | self._sandbox_settings()
 
@@ -117,7 +117,7 @@ class Plan:
         }
 
     def sandbox_environment(self) -> dict[str, str]:
-        """The sandbox's secrets go by environment: a command line can be read by everybody."""
+        """The sandbox's secrets go through the environment: command lines are public."""
         return self.base_environment() | {
             "SANDBOX_API_KEY": self.keys.sandbox_key,
             "SANDBOX_WEBHOOK_SECRET": self.keys.webhook_secret,

@@ -1,4 +1,4 @@
-"""Which ports are free."""
+"""Finds free ports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether we could listen on `host`:`port` now. Raises OSError for an address that is not ours."""
+    """Whether `host`:`port` is free now. Raises OSError for an address that is not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -25,7 +25,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def require_free(host: str, port: int, who: str) -> None:
-    """Raises PortTaken where `who` could not listen on `host`:`port`."""
+    """Raises PortTaken if `who` cannot listen on `host`:`port`."""
     try:
         free = is_free(host, port)
     except OSError as error:
@@ -37,7 +37,7 @@ def require_free(host: str, port: int, who: str) -> None:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A free port of the loopback: `preferred` if it is, so that URLs stay the same from start to start."""
+    """Returns a free loopback port: `preferred` if possible, so that URLs stay the same."""
     if preferred is not None and is_free(LOOPBACK, preferred):
         return preferred
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:

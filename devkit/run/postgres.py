@@ -37,7 +37,7 @@ CONNECTIONS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the server will be: its files and its address."""
+    """The server's files and address."""
 
     directory: Path
     port: int
@@ -49,12 +49,12 @@ class Place:
 
     @property
     def url(self) -> str:
-        """As DATABASE_URL has it."""
+        """The address as a DATABASE_URL."""
         return f"postgresql://{USER}:{quote(self.password, safe='')}@{LOOPBACK}:{self.port}/{DATABASE}"
 
 
 def choose_place(home: Home, password: str) -> Place:
-    """Ends a server that an earlier run left, then takes the port of last time or another free one."""
+    """Ends a server left by an earlier run, then uses its port or another free one."""
     home.postgres.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
     _end_earlier_server(home.postgres / "data")
     port = free_port(_port_of_last_time(home.postgres))
@@ -94,13 +94,13 @@ def _options(port: int) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours may turn into a setting of the server (PGDATA, PGPORT, PGOPTIONS)."""
+    """Removes variables that would become server settings (PGDATA, PGPORT, PGOPTIONS)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return kept | {"LC_ALL": "C"}
 
 
 async def _initialize(programs: Programs, place: Place) -> None:
-    """Makes the data directory beside its place and moves it there: there is never half of one."""
+    """Creates the data directory next to its place and moves it there, so that it is never incomplete."""
     if (place.data / "PG_VERSION").exists():
         return
     draft, password_file = _make_draft(programs, place)
@@ -126,7 +126,7 @@ async def _initialize(programs: Programs, place: Place) -> None:
 
 
 def _make_draft(programs: Programs, place: Place) -> tuple[Path, Path]:
-    """An empty folder, and a file with the password, that the user of the programs may use."""
+    """Creates an empty folder and a password file that the programs' user may use."""
     draft, password_file = place.directory / "draft", place.directory / "password"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=PRIVATE_DIRECTORY)
@@ -155,7 +155,7 @@ def _port_of_last_time(parent: Path) -> int | None:
 
 
 async def _ready(process: RunningProcess, data: Path) -> None:
-    """Waits for the word `ready` in the server's own pid file."""
+    """Waits for the word `ready` in the server's pid file."""
     try:
         async with asyncio.timeout(READY_WITHIN_S):
             while not _says_ready(data, process.process.pid):

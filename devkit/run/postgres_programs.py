@@ -33,7 +33,7 @@ OTHER_WAYS = "start as an ordinary user, or set DATABASE_URL"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user that PostgreSQL's programs run as, because we are root."""
+    """The user for PostgreSQL's programs, because we are root."""
 
     user_id: int
     group_id: int
@@ -46,17 +46,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The folder of the programs, and whose processes they become: ours, where `account` is None."""
+    """The folder of the programs, and the user they run as: ours if `account` is None."""
 
     directory: Path
     account: Account | None
 
     def path(self, name: str) -> str:
-        """The path of one program."""
+        """Returns the path of a program."""
         return str(self.directory / name)
 
     def start_as(self, data: Path) -> StartAs:
-        """What starts a program that works in `data`, under the name that `data_argument` gives it."""
+        """Returns the arguments to start a program in `data`, under the name from `data_argument`."""
         if self.account is None:
             return {"cwd": data}
         return {
@@ -72,9 +72,9 @@ class Programs:
         return str(data) if self.account is None else "/proc/self/cwd"
 
     def own(self, *paths: Path) -> None:
-        """Gives files to the user of the programs, if that is not us.
+        """Gives files to the programs' user, if that is not us.
 
-        Raises DatabaseUnusable where root may not do that.
+        Raises DatabaseUnusable if root may not do that.
         """
         if self.account is None:
             return
@@ -85,19 +85,19 @@ class Programs:
 
 
 def find() -> Programs:
-    """The programs, ready to be started as whoever we are. Raises ProgramMissing or DatabaseUnusable."""
+    """Prepares the programs for the current user. Raises ProgramMissing or DatabaseUnusable."""
     packages = _packages()
     account = _account()
     return Programs((packages if account is None else _copy(packages)) / PROGRAMS / "bin", account)
 
 
 def not_root(reason: str) -> DatabaseUnusable:
-    """The failure of PostgreSQL as root where it cannot become somebody else."""
+    """The failure of PostgreSQL as root if it cannot switch to another user."""
     return DatabaseUnusable(f"PostgreSQL does not run as root, and {reason}: {OTHER_WAYS}")
 
 
 def _packages() -> Path:
-    """The folder in which the wheel is installed; found without importing it."""
+    """Finds the installation folder of the wheel without importing it."""
     spec = importlib.util.find_spec(WHEEL)
     for root in spec.submodule_search_locations or () if spec else ():
         packages = Path(root).parent
@@ -121,7 +121,7 @@ def _account() -> Account | None:
 
 
 def _copy(packages: Path) -> Path:
-    """A copy of the programs that everybody may run and only root may change; made once for each version."""
+    """Returns a world-readable copy of the programs that only root may change, created once per version."""
     distribution = importlib.metadata.distribution(WHEEL)
     contents = hashlib.sha256((distribution.read_text("RECORD") or "").encode()).hexdigest()
     copy = CACHE / f"postgresql-{distribution.version}-{contents[:12]}"
@@ -133,22 +133,22 @@ def _copy(packages: Path) -> Path:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=CACHE))
         try:
             for part in COPIED:
-                if (packages / part).exists():  # on musl the libraries lie elsewhere
+                if (packages / part).exists():  # on musl the libraries are elsewhere
                     shutil.copytree(packages / part, draft / part)
             _open_to_all(draft)
-            os.sync()  # a crash must not leave half of it under its final name
+            os.sync()  # a crash must not leave an incomplete copy under its final name
             if not copy.exists():
                 draft.rename(copy)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        if not copy.exists():  # nobody was quicker
+        if not copy.exists():  # nobody was faster
             raise not_root(f"its programs cannot be copied to {CACHE} ({error.strerror})") from error
     return copy
 
 
 def _open_to_all(directory: Path) -> None:
-    """Lets everybody read, and run what is a program, whatever the umask was."""
+    """Makes everything readable, and programs executable, whatever the umask was."""
     directory.chmod(0o755)
     for path in directory.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -1,4 +1,4 @@
-"""The processes that `proxyllm run` starts: each with a log, a stop signal and a place in the order."""
+"""The processes started by `proxyllm run`: each with a log, a stop signal and a place in the order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REAPER = "reaper"
 
 @dataclass(slots=True)
 class RunningProcess:
-    """One process, in a session of its own: Ctrl-C reaches only the launcher, which knows the order."""
+    """A process in a session of its own: Ctrl-C only reaches the launcher, which knows the order."""
 
     name: str
     process: asyncio.subprocess.Process
@@ -38,7 +38,7 @@ class RunningProcess:
     ready: bool = False
 
     def failure(self) -> ProcessFailed | ProcessDied:
-        """What to tell about a process that ended by itself."""
+        """Describes the unexpected end of a process."""
         code = self.process.returncode
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
         kind = ProcessDied if self.ready else ProcessFailed
@@ -129,7 +129,7 @@ class Processes:
         return running
 
     async def stop(self, process: RunningProcess) -> None:
-        """Asks a process to end, waits, and ends whatever is left of its session."""
+        """Asks a process to stop, waits, and kills what is left of its session."""
         with suppress(ProcessLookupError):
             process.process.send_signal(process.stop_signal)
         with suppress(TimeoutError):
@@ -141,7 +141,7 @@ class Processes:
         self.running.remove(process)
 
     async def first_death(self) -> None:
-        """Waits until any process ends by itself, and raises its ProcessFailed or ProcessDied."""
+        """Waits until any process exits, and raises its ProcessFailed or ProcessDied."""
         while True:
             self._started.clear()
             waiting = {asyncio.create_task(process.process.wait()): process for process in self.running}
@@ -162,7 +162,7 @@ class Processes:
 
 
 def _open_log(log: Path) -> int:
-    """Appends to the log of earlier runs; starts over when that has grown too large."""
+    """Appends to the log of earlier runs; starts over if that has grown too large."""
     with suppress(FileNotFoundError):
         if log.stat().st_size > LOG_KEEP_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -170,7 +170,7 @@ def _open_log(log: Path) -> int:
 
 
 def log_tail(log: Path) -> str:
-    """The last lines of a log, for a reader who has to know why a process failed."""
+    """Returns the last lines of a log, to explain a failure."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

@@ -20,7 +20,7 @@ POLL_S = 0.02
 
 
 def alive(pid: int) -> bool:
-    """Whether `pid` still runs; one that ended but was not collected (a zombie) does not."""
+    """Whether `pid` is still running; an uncollected (zombie) process is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -30,12 +30,12 @@ def alive(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return not Path("/proc/self/stat").exists()  # without /proc (macOS) init collects orphans at once
+        return not Path("/proc/self/stat").exists()  # without /proc (macOS) init reaps at once
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def stop(pid: int, stop_signal: int, within_s: float = STOP_WITHIN_S) -> None:
-    """Asks a process to end, then makes it and what is left of its group end."""
+    """Asks a process to stop, then kills it and the rest of its group."""
     with suppress(ProcessLookupError):
         os.kill(pid, stop_signal)
     deadline = time.monotonic() + within_s
@@ -46,7 +46,7 @@ def stop(pid: int, stop_signal: int, within_s: float = STOP_WITHIN_S) -> None:
 
 
 def main() -> None:
-    """Keeps the list of processes, and ends them when nobody else can."""
+    """Keeps the list of processes, and ends them if nobody else can."""
     running: dict[int, int] = {}
     for line in sys.stdin:
         message = json.loads(line)

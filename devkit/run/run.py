@@ -1,4 +1,4 @@
-"""`proxyllm run`: starts everything, says so, and stops everything whatever happens."""
+"""`proxyllm run`: starts everything, reports it, and always stops everything."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def run(options: Options, say: Say) -> None:
 
 
 async def _serve(options: Options, home: Home, processes: Processes, began: float, say: Say) -> None:
-    """Starts the processes, tells the world, and waits for the first of them to end, which none should."""
+    """Starts the processes, reports it, and waits for the first of them to exit, which none should."""
     plan = make_plan(options, home)
     deaths = asyncio.create_task(processes.first_death())
     starting = asyncio.create_task(Startup(processes, plan, say).all())
@@ -67,7 +67,7 @@ async def _serve(options: Options, home: Home, processes: Processes, began: floa
 
 
 def _watch_stop_requests(options: Options) -> asyncio.Event:
-    """An event that is set by the signals that ask us to stop, and by the end of a parent that we follow."""
+    """Returns an event that is set by stop signals and by the end of a followed parent."""
     requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for stop_signal in STOP_SIGNALS:

@@ -1,4 +1,4 @@
-"""`run.json`: what a program needs to use a running `proxyllm run`. It is there exactly while it runs."""
+"""`run.json`: what programs need to use a running `proxyllm run`. It only exists while that runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.private_files import write_private
 
 
 class RunFile(BaseModel):
-    """The public interface of a run; its names are fixed."""
+    """The public interface of a run; its names are stable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,10 +27,10 @@ class RunFile(BaseModel):
     pid: int
 
     def write(self, path: Path) -> None:
-        """Puts the whole file in its place at once, mode 0600."""
+        """Writes the file atomically, mode 0600."""
         write_private(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> RunFile:
-        """Raises FileNotFoundError where nothing runs."""
+        """Reads the file. Raises FileNotFoundError if nothing is running."""
         return cls.model_validate_json(path.read_text("utf-8"))

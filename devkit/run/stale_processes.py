@@ -1,4 +1,4 @@
-"""Processes of an earlier run that nobody stopped: known by pid *and* start time; pids are used again."""
+"""Finds processes left by an earlier run, by pid *and* start time, since pids are reused."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ STOP_WITHIN_S = 10.0
 
 
 def record(path: Path, pids: Iterable[int]) -> None:
-    """Writes down the processes of this run, for the next one."""
+    """Records the processes of this run for the next one."""
     entries = [[pid, started] for pid in pids if (started := _started_at(pid)) is not None]
     write_private(path, json.dumps(entries))
 
 
 def stop_recorded(path: Path) -> None:
-    """Ends what an earlier run left behind, last started first. A damaged record is no record."""
+    """Ends what an earlier run left behind, last started first. Ignores a damaged record."""
     try:
         entries = [(int(pid), float(started)) for pid, started in json.loads(path.read_text("utf-8"))]
     except (FileNotFoundError, ValueError, TypeError):
@@ -33,7 +33,7 @@ def stop_recorded(path: Path) -> None:
 
 
 def stop_in_directory(program: str, directory: Path, stop_signal: signal.Signals) -> None:
-    """Ends every `program` process whose working directory is `directory` (PostgreSQL's is its data)."""
+    """Ends every `program` process whose working directory is `directory` (for PostgreSQL, its data)."""
     for process in psutil.process_iter(("name",)):
         if process.info["name"] == program and _works_in(process, directory):
             reaper.stop(process.pid, stop_signal, STOP_WITHIN_S)

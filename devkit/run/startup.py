@@ -1,4 +1,4 @@
-"""Starts all processes of a run, side by side where one does not need the other."""
+"""Starts all processes of a run, concurrently where possible."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Startup:
-    """One start: what to start, and whom to tell."""
+    """A start: its plan and progress callback."""
 
     processes: Processes
     plan: Plan
@@ -59,7 +59,7 @@ class Startup:
         return gateway.result()
 
     async def _database(self) -> None:
-        """Postgres, then LiteLLM's tables, then ours."""
+        """Starts Postgres and applies LiteLLM's migrations, then ours."""
         if self.plan.place is not None:
             self._tell("starting PostgreSQL")
             await postgres.start(self.processes, self.plan.place)
@@ -108,7 +108,7 @@ class Startup:
         return await self.processes.start("gateway", command, env=environment, pass_fds=(go_fd,))
 
     async def _import_time(self, process: RunningProcess) -> float:
-        """Waits for the gateway's report that its import is over."""
+        """Waits for the gateway's report that its import is finished."""
         try:
             async with asyncio.timeout(IMPORT_WITHIN_S):
                 while (import_s := _read_time(self.plan.home.import_time_file)) is None:
@@ -152,7 +152,7 @@ def _read_time(path: Path) -> float | None:
 
 
 async def _check_database(url: str) -> None:
-    """Raises DatabaseUnusable, in one line and without the password, where DATABASE_URL leads nowhere."""
+    """Raises DatabaseUnusable in one line without the password if DATABASE_URL is unreachable."""
     try:
         await (await connect(read_url(url).conninfo)).close()
     except BillingError as error:

@@ -1,4 +1,4 @@
-"""Waits until a process answers, or says why it does not."""
+"""Waits until a process answers, or reports why it does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWER_WITHIN_S = 5.0
 
 
 async def until_answers(process: RunningProcess, url: str, within_s: float) -> None:
-    """Returns when `url` answers 200. Raises ProcessFailed when the process ends, or after `within_s`."""
+    """Returns when `url` answers 200. Raises ProcessFailed if the process exits, or after `within_s`."""
     try:
         async with (
             asyncio.timeout(within_s),

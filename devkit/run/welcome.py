@@ -1,4 +1,4 @@
-"""What `proxyllm run` says when it is ready."""
+"""The message of `proxyllm run` when it is ready."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ SANDBOX_CARD = "4242 4242 4242 4242"
 
 
 def ready_line(total_s: float, import_s: float) -> str:
-    """How long the start took, and how much of it was the import of LiteLLM's proxy."""
+    """The duration of the start, and the import of LiteLLM's proxy in it."""
     ours_s = max(0.0, total_s - import_s)
     return f"ready in {total_s:.1f} s: {import_s:.1f} s import of LiteLLM's proxy, {ours_s:.1f} s ours"
 
 
 def welcome(run: RunFile, home: Path, *, sandbox: bool) -> str:
-    """The URLs, and one call to copy."""
+    """Returns the URLs, and a call to copy."""
     pay = f"pay with the test card {SANDBOX_CARD}" if sandbox else "Stripe is the real one"
     stripe = "Stripe sandbox" if sandbox else "Stripe"
     return f"""

@@ -24,7 +24,7 @@ BACKLOG = 512
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serves until SIGTERM, SIGINT or the end of its parent; 0 then, 2 where it cannot start."""
+    """Serves until SIGTERM, SIGINT or the end of its parent; returns 0, or 2 if it cannot start."""
     options = _options(argv)
     try:
         keys = _api_keys(os.environ.get("SANDBOX_API_KEY", ""))
@@ -80,7 +80,7 @@ def _secrets(value: str, webhook_url: str | None) -> list[str]:
 
 
 def _listen(port: int) -> socket.socket:
-    # asyncio switches Nagle's delay (40 ms an answer) off only where the protocol is named
+    # asyncio only disables Nagle's delay (40 ms per answer) if the protocol is named
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -101,7 +101,7 @@ async def _serve(sandbox: Sandbox, listener: socket.socket, parent_pid: int | No
         timeout_graceful_shutdown=0.5,  # type: ignore[arg-type]  # seconds for asyncio.wait_for, any number will do
     )
     server = uvicorn.Server(config)
-    # uvicorn raises the signal again when it is done; this makes that a clean end
+    # uvicorn raises the signal again when it is done; this makes it a clean exit
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     watch = asyncio.create_task(_stop_without(parent_pid, server)) if parent_pid else None
@@ -119,7 +119,7 @@ async def _serve(sandbox: Sandbox, listener: socket.socket, parent_pid: int | No
 
 
 async def _announce(server: uvicorn.Server, line: str) -> None:
-    """One line of JSON on stdout when requests are answered."""
+    """Prints one line of JSON on stdout when requests are answered."""
     while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.005)
     sys.stdout.write(line + "\n")

@@ -1,4 +1,4 @@
-"""One API call: key, version, faults asked for, idempotency, parameters, work, answer."""
+"""Handles an API call: key, version, requested faults, idempotency, parameters, work, answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[P]):
-    """One call of the API: its parameters, and what it does with them and the id in its path."""
+    """An API call: its parameters, and the function that handles them and the id in the path."""
 
     params: type[P]
     run: Callable[[Operation, P, str], Reply]
@@ -59,30 +59,30 @@ class Call(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the headers say."""
+    """The parsed headers."""
 
     request_id: str
     version: str
     idempotency_key: str | None
 
     def respond(self, status: int, body: str, **more: str) -> Response:
-        """The response, with the headers that Stripe sends."""
+        """The response, with Stripe's headers."""
         headers = {"Request-Id": self.request_id, "Stripe-Version": self.version}
         if self.idempotency_key:
             headers |= {"Idempotency-Key": self.idempotency_key, "Original-Request": self.request_id}
             if status >= 500:
-                headers["Stripe-Should-Retry"] = "false"  # the key would only give the same answer again
+                headers["Stripe-Should-Retry"] = "false"  # the key would return the same answer again
         headers |= {name.replace("_", "-"): value for name, value in more.items()}
         return Response(body, status, headers, media_type="application/json")
 
 
 def render(body: Json) -> str:
-    """Indented JSON, as Stripe's API writes it."""
+    """Renders indented JSON, like Stripe's API."""
     return json.dumps(body, indent=2)
 
 
 async def answer(sandbox: Sandbox, call: Call[P], request: Request) -> Response:
-    """Runs one API call to its response, whatever it is."""
+    """Runs an API call and always returns a response."""
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
     caller = Caller(new_request_id(), request.headers.get("stripe-version", API_VERSION), key or None)
     try:
@@ -96,7 +96,7 @@ async def answer(sandbox: Sandbox, call: Call[P], request: Request) -> Response:
 
 
 def authenticate(api_keys: tuple[str, ...], header: str | None) -> None:
-    """Bearer or Basic (the key as user name). Raises Unauthenticated; live keys are told why."""
+    """Reads Bearer or Basic (the key as user name). Raises Unauthenticated; explains it for live keys."""
     given = _given_key(header or "")
     if not given:
         raise Unauthenticated(
@@ -156,7 +156,7 @@ def _sabotage_before(sandbox: Sandbox) -> None:
 
 
 def _use_up(sandbox: Sandbox, counter: str) -> bool:
-    """Takes one from a switch that counts down; False where it is at zero."""
+    """Decrements a counting switch; returns False if it is at zero."""
     switches = sandbox.switches
     left = int(getattr(switches, counter))
     if left == 0:
@@ -229,8 +229,8 @@ def _wire(operation: Operation, reply: Reply) -> Json:
 
 
 class CutOff(Response):
-    """A connection that breaks before the answer: a body is promised and never sent."""
+    """A connection that breaks before the answer: a body is announced but never sent."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Starts the response and leaves; the server closes the connection."""
+        """Starts the response and returns; the server closes the connection."""
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})

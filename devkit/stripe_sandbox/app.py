@@ -22,7 +22,7 @@ from devkit.stripe_sandbox.runtime import Sandbox
 
 
 def build_app(sandbox: Sandbox) -> Starlette:
-    """The API, its control panel and the payment page, with the background tasks in their lifespan."""
+    """Builds the API, its control panel and the payment page, with background tasks in their lifespan."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -46,7 +46,7 @@ def build_app(sandbox: Sandbox) -> Starlette:
 
 
 async def _deliver(sandbox: Sandbox) -> None:
-    """Imports httpx beside the first requests, so that neither the start nor an early stop waits for it."""
+    """Imports httpx in parallel to the first requests, so that neither start nor stop waits for it."""
     loop, imported = asyncio.get_running_loop(), asyncio.Event()
 
     def load() -> None:
@@ -62,7 +62,7 @@ async def _deliver(sandbox: Sandbox) -> None:
 
 
 def _stop_if_broken(task: asyncio.Task[None]) -> None:
-    """A background task never ends by itself: without it the sandbox would lie, so it stops."""
+    """Stops the sandbox if a background task ends: it would behave wrongly without it."""
     if not task.cancelled() and task.exception() is not None:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "a background task of the sandbox broke", "exception": task.exception()}

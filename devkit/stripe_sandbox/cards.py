@@ -11,7 +11,7 @@ from devkit.stripe_sandbox.errors import CardDeclined, Json
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """How an attempt fails. A failure before the bank leaves no charge."""
+    """How an attempt fails. A failure before the bank creates no charge."""
 
     code: str
     message: str
@@ -21,7 +21,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card number that was read, and what comes of it."""
+    """A card number and its outcome."""
 
     number: str
     brand: str
@@ -90,7 +90,7 @@ _NUMBER = re.compile(r"\d{12,19}", re.ASCII)
 
 
 def read(number: str) -> Card:
-    """A card number as typed (blanks and dashes allowed) → the card and its fate."""
+    """Parses a card number (blanks and dashes allowed) into the card and its outcome."""
     digits = re.sub(r"[ -]", "", number)
     if not _NUMBER.fullmatch(digits) or not passes_luhn(digits):
         return Card(digits, "unknown", _INCORRECT)

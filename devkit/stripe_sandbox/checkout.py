@@ -1,4 +1,4 @@
-"""What happens on the payment page: a card is charged now, a bank debit settles later."""
+"""The actions of the payment page: a card is charged now, a bank debit settles later."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DEBIT_FAILED = Decline(
 
 
 class Settlement(Record):
-    """A bank debit under way: how it will end, and when (None: when it is told to)."""
+    """A pending bank debit: its outcome, and when (None: on request)."""
 
     kind = "settlement"
     outcome: SettleOutcome
@@ -86,7 +86,7 @@ def pay_by_bank(
 
 
 def settle(operation: Operation, session_id: str, outcome: SettleOutcome | None) -> CheckoutSession:
-    """Ends a bank debit, as `outcome` says or as was chosen when it began."""
+    """Ends a bank debit with `outcome`, or the one chosen when it began."""
     session = operation.fetch(CheckoutSession, session_id)
     settlement = operation.store.get(Settlement, f"settle_{session_id}")
     if settlement is None or session.payment_intent is None:
@@ -105,7 +105,7 @@ def settle(operation: Operation, session_id: str, outcome: SettleOutcome | None)
 
 
 def fetch_open(operation: Operation, session_id: str) -> CheckoutSession:
-    """The session, if it can still be paid. Raises ResourceMissing, InvalidRequest."""
+    """Returns the session if it can still be paid. Raises ResourceMissing, InvalidRequest."""
     session = operation.fetch(CheckoutSession, session_id)
     if session.status != "open" or session.expires_at <= time.time():
         state = "expired" if session.status == "open" else session.status
@@ -118,7 +118,7 @@ def fetch_open(operation: Operation, session_id: str) -> CheckoutSession:
 
 
 def payable(operation: Operation, session_id: str, method: MethodType) -> CheckoutSession:
-    """The session, if it can be paid with this method. Raises ResourceMissing, InvalidRequest."""
+    """Returns the session if this method can pay it. Raises ResourceMissing, InvalidRequest."""
     session = fetch_open(operation, session_id)
     if method not in session.payment_method_types:
         raise InvalidRequest(f"This Checkout Session does not offer `{method}`.", param="method")
@@ -126,7 +126,7 @@ def payable(operation: Operation, session_id: str, method: MethodType) -> Checko
 
 
 def _meet(operation: Operation, session: CheckoutSession, email: str | None) -> None:
-    """The page learns who pays; with `customer_creation: always` that makes a customer."""
+    """Stores the payer; with `customer_creation: always` creates a customer."""
     details = session.customer_details or CustomerDetails()
     details.email = details.email or email or "customer@example.com"
     session.customer_details = details

@@ -1,4 +1,4 @@
-"""`/sandbox/…`: what Stripe does not have. For scripts and tests; JSON in, JSON out, no key."""
+"""`/sandbox/…`: extensions for scripts and tests. JSON in, JSON out, no key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Outcome = Literal["succeeded", "failed"]
 
 
 class Body(BaseModel):
-    """A JSON body; what is not known is refused."""
+    """A JSON body; unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
@@ -48,14 +48,14 @@ class SettleBody(Body):
 
 
 class ResendBody(Body):
-    """How many times more, and to which endpoint (default: all that want it)."""
+    """How many more times, and to which endpoint (default: all that want it)."""
 
     times: Annotated[int, Field(ge=1, le=1000)] = 1
     webhook_endpoint: str | None = None
 
 
 class DrainBody(Body):
-    """How long to wait for deliveries to end."""
+    """How long to wait for pending deliveries."""
 
     timeout_s: Annotated[float, Field(gt=0, le=60, strict=False)] = 10.0
 
@@ -92,7 +92,7 @@ class Control:
         return self.sandbox.switches.model_dump(mode="json")
 
     async def change_settings(self, request: Request) -> Json:
-        """`PUT /sandbox/settings`: what is named changes, the rest stays."""
+        """`PUT /sandbox/settings`: changes only the given settings."""
         change = await _json(request)
         try:
             switches = Switches.model_validate({**self.sandbox.switches.model_dump(), **change})
@@ -102,7 +102,7 @@ class Control:
         return switches.model_dump(mode="json")
 
     async def reset_settings(self, _request: Request) -> Json:
-        """`DELETE /sandbox/settings`: back to the defaults."""
+        """`DELETE /sandbox/settings`: restores the defaults."""
         self._keep(Switches())
         return Switches().model_dump(mode="json")
 
@@ -110,7 +110,7 @@ class Control:
         self.sandbox.operate(lambda operation: operation.store.put(switches))
 
     async def show_deliveries(self, request: Request) -> Json:
-        """`GET /sandbox/deliveries?event=…&status=…&limit=…`: the newest first."""
+        """`GET /sandbox/deliveries?event=…&status=…&limit=…`: newest first."""
         query = request.query_params
         limit = query.get("limit", "100")
         if not limit.isdecimal() or not 1 <= int(limit) <= LOG_MAX:
@@ -194,7 +194,7 @@ async def _json(request: Request) -> Json:
         content += chunk
         if len(content) > BODY_MAX:
             raise InvalidRequest("The request is too large.")
-    # a page of another site can post a form here without asking, but not JSON
+    # a page of another site can post a form here without permission, but not JSON
     if content and "json" not in request.headers.get("content-type", ""):
         raise InvalidRequest("Send JSON, with Content-Type: application/json.")
     try:

@@ -31,7 +31,7 @@ _MINIMUM = {
 
 
 def check_currency(currency: str, param: str) -> str:
-    """A supported currency in lower case. Raises InvalidRequest."""
+    """Returns a supported currency in lower case. Raises InvalidRequest."""
     if currency.lower() not in SUPPORTED:
         raise InvalidRequest(
             f"Invalid currency: {currency[:10]}. Stripe currently supports these currencies: "
@@ -42,7 +42,7 @@ def check_currency(currency: str, param: str) -> str:
 
 
 def check_unit_amount(amount_minor: int, currency: str, param: str) -> None:
-    """Not negative, not too much, whole where the currency must be; else raises InvalidRequest."""
+    """Checks an amount: not negative, not too large, whole if required. Raises InvalidRequest."""
     if amount_minor < 0:
         raise InvalidRequest("Invalid non-negative integer", code="parameter_invalid_integer", param=param)
     if amount_minor > AMOUNT_MAX:
@@ -64,7 +64,7 @@ def _step(currency: str) -> int:
 
 
 def check_charge_amount(amount_minor: int, currency: str) -> None:
-    """Whether Stripe would charge this total: not too little, not too much. Raises InvalidRequest."""
+    """Checks that Stripe would charge this total: neither too small nor too large. Raises InvalidRequest."""
     least = _MINIMUM.get(currency, 1)
     if amount_minor < least:
         raise InvalidRequest(
@@ -79,7 +79,7 @@ def check_charge_amount(amount_minor: int, currency: str) -> None:
 
 
 def display(amount_minor: int, currency: str) -> str:
-    """`1050, "usd"` → `10.50 USD`."""
+    """Formats `1050, "usd"` as `10.50 USD`."""
     exponent = minor_unit_exponent(currency)
     if exponent == 0:
         return f"{amount_minor:,} {currency.upper()}"

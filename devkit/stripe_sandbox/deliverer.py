@@ -1,4 +1,4 @@
-"""Sends queued events to their endpoints, signed, and again until they are taken."""
+"""Sends queued events to their endpoints, signed, and retries until they are accepted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADERS = {
 
 
 async def deliver_forever(sandbox: Sandbox) -> None:
-    """The background task: one batch after the other, as they fall due."""
+    """The background task: sends one batch after the other when due."""
     limits = httpx.Limits(max_connections=AT_ONCE_MAX, max_keepalive_connections=AT_ONCE_MAX)
     async with httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False) as client:
         running: set[asyncio.Task[None]] = set()
@@ -52,18 +52,18 @@ async def _step(sandbox: Sandbox, client: httpx.AsyncClient, running: set[asynci
             task = asyncio.create_task(_send(sandbox, client, delivery), name=str(delivery.id))
             running.add(task)
             task.add_done_callback(running.discard)
-            task.add_done_callback(lambda _: sandbox.wake_deliverer.set())  # only now it runs no more
+            task.add_done_callback(lambda _: sandbox.wake_deliverer.set())  # it no longer runs only now
     if not running and deliveries.pending(sandbox.store) == 0:
         sandbox.idle.set()
     await _wait(sandbox, running, switches)
 
 
 async def _wait(sandbox: Sandbox, running: set[asyncio.Task[None]], switches: Switches) -> None:
-    """Until something was queued, a delivery ended (it wakes us), or the next one falls due."""
+    """Waits until something is queued, a delivery ends, or the next one is due."""
     due_at = None if switches.paused else deliveries.next_due(sandbox.store, collect=switches.reorder)
     timeout_s = None if due_at is None else max(0.0, due_at - time.time())
     if timeout_s is not None and running:
-        timeout_s = max(timeout_s, LOOK_AGAIN_S)  # those on their way are due as well
+        timeout_s = max(timeout_s, LOOK_AGAIN_S)  # deliveries in progress are due as well
     try:
         await asyncio.wait_for(sandbox.wake_deliverer.wait(), timeout_s)
     except TimeoutError:
@@ -84,7 +84,7 @@ async def _send(sandbox: Sandbox, client: httpx.AsyncClient, delivery: Delivery)
 
 
 def payload(event: Event, pending: int) -> bytes:
-    """The bytes that are signed and sent: indented, as Stripe's are."""
+    """Returns the bytes to sign and send: indented, like Stripe's."""
     return json.dumps({**event.wire(), "pending_webhooks": pending}, indent=2).encode()
 
 

@@ -1,4 +1,4 @@
-"""The queue of webhook deliveries: what waits, what was sent, what came back."""
+"""The queue of webhook deliveries: pending ones, attempts, and results."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ KEPT_MAX = 10_000  # finished deliveries in the log
 KEEP_TRYING_S = 3 * 24 * 3600
 WAIT_MAX_S = 30.0
 REORDER_WINDOW_S = 0.25
-COLLECT_MAX_S = 2.0  # a batch is sent then, whatever still joins it
+COLLECT_MAX_S = 2.0  # a batch is sent then, even if more events would join it
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one endpoint."""
+    """An event to be sent to an endpoint."""
 
     id: int
     event_id: str
     endpoint_id: str
-    attempts: int  # made so far
+    attempts: int  # so far
     created: float
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an attempt came to: an HTTP status, or None and why."""
+    """The result of an attempt: an HTTP status, or None and the reason."""
 
     status: int | None
     detail: str
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def accepted(self) -> bool:
-        """Whether the endpoint took the event."""
+        """Whether the endpoint accepted the event."""
         return self.status is not None and 200 <= self.status < 300
 
 
@@ -57,7 +57,7 @@ def enqueue(store: Store, event: Event, switches: Switches) -> None:
 
 
 def resend(store: Store, event: Event, endpoint_id: str | None) -> int:
-    """Queues the event once more, at once, for one endpoint or all; returns for how many."""
+    """Queues the event again immediately, for one endpoint or all; returns for how many."""
     now = time.time()
     wanted = [
         endpoint
@@ -77,7 +77,7 @@ def _insert(store: Store, event: Event, endpoint_id: str, *, due_at: float, now:
 
 
 def pending(store: Store, event_id: str | None = None) -> int:
-    """How many deliveries (of one event, or at all) have not ended."""
+    """Counts the pending deliveries (of one event, or all)."""
     row = store.connection.execute(
         "SELECT count(*) FROM deliveries WHERE status = 'pending' AND (? IS NULL OR event_id = ?)",
         (event_id, event_id),
@@ -86,7 +86,7 @@ def pending(store: Store, event_id: str | None = None) -> int:
 
 
 def due(store: Store, now: float, *, newest_first: bool, limit: int) -> list[Delivery]:
-    """Deliveries whose time has come; newest first only when a whole batch is collected."""
+    """Returns due deliveries; newest first only when a whole batch is collected."""
     if (next_due(store, collect=newest_first) or now) > now:
         return []
     order = "id DESC" if newest_first else "due_at, id"
@@ -99,7 +99,10 @@ def due(store: Store, now: float, *, newest_first: bool, limit: int) -> list[Del
 
 
 def next_due(store: Store, *, collect: bool) -> float | None:
-    """When the next delivery's time comes, or None. `collect`: when nothing more seems to join the batch."""
+    """Returns when the next delivery is due, or None.
+
+    `collect`: when no more events seem to join the batch.
+    """
     first, last = store.connection.execute(
         "SELECT min(due_at), max(due_at) FROM deliveries WHERE status = 'pending'"
     ).fetchone()
@@ -109,7 +112,7 @@ def next_due(store: Store, *, collect: bool) -> float | None:
 
 
 def finish(store: Store, delivery: Delivery, answer: Answer, switches: Switches) -> None:
-    """Writes down an attempt: done, to be tried again after a growing wait, or given up after three days."""
+    """Records an attempt: done, to be retried after a growing pause, or given up after three days."""
     now = time.time()
     status = "succeeded" if answer.accepted else "pending"
     if not answer.accepted and now - delivery.created > KEEP_TRYING_S:
@@ -121,7 +124,7 @@ def finish(store: Store, delivery: Delivery, answer: Answer, switches: Switches)
 
 
 def abandon(store: Store, delivery: Delivery) -> None:
-    """Ends a delivery whose endpoint or event is gone."""
+    """Ends a delivery whose endpoint or event has been deleted."""
     store.connection.execute("UPDATE deliveries SET status = 'failed' WHERE id = ?", (delivery.id,))
 
 
@@ -134,7 +137,7 @@ def _response(answer: Answer) -> str:
 
 
 def prune(store: Store) -> None:
-    """Keeps the log of finished deliveries bounded."""
+    """Limits the log of finished deliveries."""
     store.connection.execute(
         "DELETE FROM deliveries WHERE status <> 'pending' AND id <= (SELECT max(id) FROM deliveries) - ?",
         (KEPT_MAX,),
@@ -142,7 +145,7 @@ def prune(store: Store) -> None:
 
 
 def log(store: Store, *, event_id: str | None, status: str | None, limit: int) -> list[JsonValue]:
-    """The newest deliveries, as `GET /sandbox/deliveries` shows them."""
+    """Returns the newest deliveries for `GET /sandbox/deliveries`."""
     cursor = store.connection.cursor()
     cursor.row_factory = sqlite3.Row
     rows = cursor.execute(

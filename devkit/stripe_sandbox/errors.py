@@ -20,12 +20,12 @@ DOCS = "https://docs.stripe.com/error-codes/"
 
 
 class StripeFault(Exception):
-    """An error as Stripe's API words it. `extra` joins the error object."""
+    """An error in the words of Stripe's API. `extra` is merged into the error object."""
 
     status = 400
     type = "invalid_request_error"
-    keeps_work = False  # True: what was written before the error is committed
-    replayable = False  # True: an idempotency key stores this answer
+    keeps_work = False  # True: earlier writes are committed despite the error
+    replayable = False  # True: the answer is stored under the idempotency key
 
     def __init__(
         self, message: str, *, code: str | None = None, param: str | None = None, extra: Json | None = None
@@ -37,7 +37,7 @@ class StripeFault(Exception):
         self.extra: Json = extra or {}
 
     def body(self) -> Json:
-        """The JSON that goes over the wire; absent fields are left out, as Stripe does."""
+        """Returns the JSON for the client; absent fields are omitted, like at Stripe."""
         error: Json = {}
         if self.code is not None:
             error["code"] = self.code
@@ -50,7 +50,7 @@ class StripeFault(Exception):
 
 
 class InvalidRequest(StripeFault):
-    """A parameter is missing, unknown or wrong, or the object is in no state for this."""
+    """A parameter is missing, unknown or invalid, or the object's state does not allow this."""
 
 
 class ResourceMissing(StripeFault):
@@ -62,19 +62,19 @@ class ResourceMissing(StripeFault):
 
 
 class UnknownUrl(StripeFault):
-    """The sandbox has no such path."""
+    """The sandbox does not have this path."""
 
     status = 404
 
 
 class Unauthenticated(StripeFault):
-    """The request has no key, or one that does not open this sandbox."""
+    """The key is missing or wrong."""
 
     status = 401
 
 
 class IdempotencyMismatch(StripeFault):
-    """A key came back with other parameters."""
+    """An idempotency key was reused with different parameters."""
 
     type = "idempotency_error"
 
@@ -86,7 +86,7 @@ class IdempotencyMismatch(StripeFault):
 
 
 class IdempotencyInUse(StripeFault):
-    """A key came back while its first request was still running."""
+    """An idempotency key was reused while its first request was still running."""
 
     status = 409
     type = "idempotency_error"
@@ -120,7 +120,7 @@ class ApiFailure(StripeFault):
 
 
 class CardDeclined(StripeFault):
-    """The bank, or a check before it, said no."""
+    """The bank, or a check before it, declined."""
 
     status = 402
     type = "card_error"

@@ -84,7 +84,7 @@ def _open(store: Store, node: Json, step: str) -> Json | None:
 
 
 def line_items(store: Store, session_id: str) -> Json:
-    """The lines of a Checkout Session as it shows them inside itself: the first ten."""
+    """Returns the first ten lines of a Checkout Session, as embedded in it."""
     lines = store.find(
         LineItem,
         [Condition("parent = ?", (session_id,))],

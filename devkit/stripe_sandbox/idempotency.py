@@ -21,7 +21,7 @@ KEY_LENGTH_MAX = 255
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a key answered the first time."""
+    """The first answer for a key."""
 
     status: int
     body: str
@@ -29,12 +29,12 @@ class Answered:
 
 
 def fingerprint(method: str, path: str, form: Form) -> str:
-    """What must be the same when a key comes back."""
+    """Computes what must be equal when a key is reused."""
     return hashlib.sha256(json.dumps([method, path, form], sort_keys=True).encode()).hexdigest()
 
 
 def recall(store: Store, key: str, wanted_fingerprint: str) -> Answered | None:
-    """The kept answer, or None for a new key. Raises IdempotencyMismatch, InvalidRequest."""
+    """Returns the stored answer, or None for a new key. Raises IdempotencyMismatch, InvalidRequest."""
     if len(key) > KEY_LENGTH_MAX:
         raise InvalidRequest(f"Idempotency keys may be at most {KEY_LENGTH_MAX} characters long.")
     row = store.connection.execute(
@@ -49,7 +49,7 @@ def recall(store: Store, key: str, wanted_fingerprint: str) -> Answered | None:
 
 
 def keep(store: Store, key: str, kept_fingerprint: str, answered: Answered) -> None:
-    """Keeps an answer, in the transaction that did the work."""
+    """Stores an answer, in the transaction that did the work."""
     store.connection.execute(
         "INSERT OR REPLACE INTO idempotency (key, fingerprint, status, body, request_id, created) "
         "VALUES (?, ?, ?, ?, ?, ?)",
@@ -58,5 +58,5 @@ def keep(store: Store, key: str, kept_fingerprint: str, answered: Answered) -> N
 
 
 def prune(store: Store) -> None:
-    """Forgets keys older than 24 hours."""
+    """Deletes keys older than 24 hours."""
     store.connection.execute("DELETE FROM idempotency WHERE created <= ?", (time.time() - KEEP_S,))

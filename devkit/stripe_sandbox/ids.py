@@ -1,4 +1,4 @@
-"""Ids that look like Stripe's: a prefix that names the kind, then letters and digits."""
+"""Generates ids like Stripe's: a prefix for the type, then letters and digits."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def new_id(prefix: str, length: int = 24) -> str:
-    """A fresh id: `prefix` (`cus_`, `ch_3`) and `length` letters and digits."""
+    """Returns a new id: `prefix` (`cus_`, `ch_3`) and `length` letters and digits."""
     return f"{prefix}{''.join(secrets.choice(_ALPHABET) for _ in range(length))}"

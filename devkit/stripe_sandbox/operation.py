@@ -1,4 +1,4 @@
-"""One operation on the sandbox's state: what an API call, a paying customer or a timer does at once."""
+"""An operation on the sandbox's state: the atomic work of an API call, a paying customer or a timer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Operation:
 
     @property
     def now(self) -> int:
-        """Unix time in whole seconds, as Stripe's `created` has it."""
+        """Returns the object. Raises ResourceMissing: 404, or 400 if the id came in the parameter `param`."""
         return int(time.time())
 
     def fetch(self, object_type: type[O], object_id: str, *, param: str | None = None) -> O:
@@ -66,7 +66,7 @@ class Operation:
     def page(
         self, object_type: type[O], params: ListParams, url: str, conditions: Sequence[Condition] = ()
     ) -> Json:
-        """A list object: newest first, `limit` long, from the cursor that `params` names."""
+        """Returns a list object: newest first, `limit` long, from the cursor in `params`."""
         if params.starting_after and params.ending_before:
             raise InvalidRequest(
                 "You may only specify one of these parameters: starting_after, ending_before."
@@ -98,7 +98,7 @@ class Operation:
         return []
 
     def wire(self, item: StripeObject) -> Json:
-        """The object's JSON, with what is counted at the moment of sending."""
+        """Returns the object's JSON, with the values that are computed when it is sent."""
         body = item.wire()
         if isinstance(item, Event):
             body["pending_webhooks"] = deliveries.pending(self.store, item.id)

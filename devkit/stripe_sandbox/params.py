@@ -37,7 +37,7 @@ def _unset(value: object) -> object:
 
 
 def _items(value: object) -> object:
-    """`{"0": a, "1": b}` → `[a, b]`; "" → `[]`."""
+    """Converts `{"0": a, "1": b}` to `[a, b]` and "" to `[]`."""
     if value == "":
         return []
     if not isinstance(value, dict):
@@ -49,7 +49,7 @@ def _items(value: object) -> object:
 
 def _metadata(value: object) -> object:
     if value == "":
-        return {"": ""}  # unsets all of it, see `merge_metadata`
+        return {"": ""}  # unsets everything, see `merge_metadata`
     if not isinstance(value, dict):
         raise PydanticCustomError("parameter_invalid_hash", "Invalid object")
     if len(value) > METADATA_KEYS_MAX:
@@ -74,7 +74,7 @@ Items = Annotated[list[T], BeforeValidator(_items)]
 
 
 def merge_metadata(old: dict[str, str], change: dict[str, str] | None) -> dict[str, str]:
-    """Stripe's rule: keys are added or replaced, an empty value removes its key, empty metadata all."""
+    """Merges metadata by Stripe's rule: an empty value removes its key, empty metadata removes all."""
     if change is None:
         return old
     if change == {"": ""}:
@@ -137,7 +137,7 @@ def _range(value: object) -> object:
 
 
 class ListParams(Params):
-    """The parameters that every list takes."""
+    """The parameters of every list."""
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = 10
     starting_after: Text | None = None
@@ -149,7 +149,7 @@ P = TypeVar("P", bound=BaseModel)
 
 
 def parse(params_type: type[P], form: Form) -> P:
-    """A form → typed parameters. Raises InvalidRequest with Stripe's code, words and parameter name."""
+    """Validates a form as typed parameters. Raises InvalidRequest with Stripe's code, text and parameter."""
     try:
         return params_type.model_validate(form)
     except ValidationError as error:
@@ -181,6 +181,6 @@ def _fault(problem: ErrorDetails) -> InvalidRequest:
 
 
 def param_name(location: tuple[int | str, ...]) -> str:
-    """`("line_items", 0, "price")` → `line_items[0][price]`."""
+    """Formats `("line_items", 0, "price")` as `line_items[0][price]`."""
     first, *rest = location
     return str(first) + "".join(f"[{part}]" for part in rest)

@@ -1,4 +1,4 @@
-"""Every path of the API that the sandbox has."""
+"""All API paths of the sandbox."""
 
 from __future__ import annotations
 

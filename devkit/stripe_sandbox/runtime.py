@@ -1,4 +1,4 @@
-"""The running sandbox: its state, its one way to run an operation, and its two background tasks."""
+"""The running sandbox: its state, how operations run, and its two background tasks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _attempt(run: Callable[[Operation], V], operation: Operation) -> V | _Kept:
 
 @dataclass(slots=True)
 class Sandbox:
-    """Built once at start-up; `wake` tells the background tasks that there may be something to do."""
+    """Created once at start-up; `wake` tells the background tasks that there may be work."""
 
     store: Store
     api_keys: tuple[str, ...]
@@ -49,7 +49,7 @@ class Sandbox:
 
     @property
     def switches(self) -> Switches:
-        """The switches as they stand."""
+        """The current switches."""
         return self.store.get(Switches, "switches") or Switches()
 
     def operate(
@@ -59,7 +59,7 @@ class Sandbox:
         request_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> V:
-        """Runs an operation in one transaction. A StripeFault undoes it, unless it says that work stays."""
+        """Runs an operation in one transaction. A StripeFault rolls it back, unless it keeps its work."""
         operation = Operation(
             store=self.store,
             switches=self.switches,
@@ -77,13 +77,13 @@ class Sandbox:
         return outcome
 
     def wake(self) -> None:
-        """Lets the background tasks look again."""
+        """Wakes the background tasks."""
         self.idle.clear()
         self.wake_deliverer.set()
         self.wake_timers.set()
 
     def install_endpoint(self, url: str, secrets: list[str]) -> None:
-        """The endpoint of the command line: gets every event, signed with each of the secrets."""
+        """The endpoint from the command line: gets every event, signed with each secret."""
         endpoint = WebhookEndpoint(
             id=MAIN_ENDPOINT_ID,
             created=int(time.time()),

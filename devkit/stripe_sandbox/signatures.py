@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def signature_header(payload: bytes, secrets: Sequence[str], timestamp: int) -> str:
-    """`t=…,v1=…`, one `v1` a secret (several while an operator rotates them)."""
+    """Returns `t=…,v1=…`, with one `v1` per secret (several during a rotation)."""
     signed = str(timestamp).encode() + b"." + payload
     digests = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
     return ",".join([f"t={timestamp}", *(f"v1={digest}" for digest in digests)])

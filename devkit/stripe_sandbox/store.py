@@ -20,9 +20,9 @@ SqlValue = str | int | float | None
 
 
 class Record(BaseModel):
-    """Anything kept under an id. `kind` names its place in the store."""
+    """A record stored under an id. `kind` names its collection."""
 
-    model_config = ConfigDict(defer_build=True)  # a sandbox starts in less than a second
+    model_config = ConfigDict(defer_build=True)  # for a start in less than a second
 
     kind: ClassVar[str]
     id: str
@@ -33,7 +33,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition on a record: an SQL expression over `body` (JSON) or `parent`, and its values."""
+    """A condition on a record: an SQL expression over `body` (JSON) or `parent`, and its values."""
 
     sql: str
     values: tuple[SqlValue, ...] = ()
@@ -45,11 +45,11 @@ def equals(field: str, value: SqlValue) -> Condition:
 
 
 class StoreLocked(Exception):
-    """Another sandbox has this directory open."""
+    """Another sandbox uses this directory."""
 
 
 class Store:
-    """Records by id, newest last, and a few key-value facts. Opens (and creates) `path`."""
+    """Stores records by id, newest last, and a few key-value facts. Opens (and creates) `path`."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,12 +64,12 @@ class Store:
             raise StoreLocked(f"{path} cannot be opened: {error}") from error
 
     def close(self) -> None:
-        """Writes the log back and frees the file."""
+        """Writes the log back and closes the file."""
         self.connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: commits on exit, rolls back on an exception."""
+        """A transaction: commits on exit, rolls back on an exception."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -79,7 +79,7 @@ class Store:
         self.connection.execute("COMMIT")
 
     def put(self, record: Record, *, parent: str | None = None) -> None:
-        """Adds a record, or replaces the one with its id (which keeps its place and parent)."""
+        """Adds a record, or replaces the one with its id (which keeps its position and parent)."""
         self.connection.execute(
             "INSERT INTO records (id, kind, parent, body) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET body = excluded.body",
@@ -87,20 +87,20 @@ class Store:
         )
 
     def get(self, record_type: type[R], record_id: str) -> R | None:
-        """The record, or None."""
+        """Returns the record, or None."""
         row = self.connection.execute(
             "SELECT body FROM records WHERE id = ? AND kind = ?", (record_id, record_type.kind)
         ).fetchone()
         return record_type.model_validate_json(row[0]) if row else None
 
     def delete(self, record_type: type[R], record_id: str) -> None:
-        """Forgets the record, if it is there."""
+        """Deletes the record, if it exists."""
         self.connection.execute(
             "DELETE FROM records WHERE id = ? AND kind = ?", (record_id, record_type.kind)
         )
 
     def place(self, record_type: type[R], record_id: str) -> int | None:
-        """Where the record stands in order of creation, or None."""
+        """Returns the record's position in order of creation, or None."""
         row = self.connection.execute(
             "SELECT seq FROM records WHERE id = ? AND kind = ?", (record_id, record_type.kind)
         ).fetchone()
@@ -109,7 +109,7 @@ class Store:
     def find(
         self, record_type: type[R], conditions: Sequence[Condition], *, limit: int, newest_first: bool = True
     ) -> list[R]:
-        """At most `limit` records that meet all conditions."""
+        """Returns at most `limit` records that meet all conditions."""
         where = " AND ".join(["kind = ?", *(condition.sql for condition in conditions)])
         values = [value for condition in conditions for value in condition.values]
         order = "DESC" if newest_first else "ASC"

@@ -1,4 +1,4 @@
-"""What can be made to go wrong: `PUT /sandbox/settings`."""
+"""The faults that can be switched on: `PUT /sandbox/settings`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Milliseconds = Annotated[int, Field(ge=0, le=600_000)]
 
 
 class Switches(Record):
-    """The sandbox's switches; each counter goes down by one as it is used."""
+    """The sandbox's switches; counters decrease with each use."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True, strict=True)
 

@@ -1,4 +1,4 @@
-"""What happens by itself: unpaid sessions expire, bank debits settle, old keys and events are forgotten."""
+"""Timed actions: unpaid sessions expire, bank debits settle, old keys and events are deleted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _tick(operation: Operation) -> float:
 
 
 def forget(store: Store) -> None:
-    """Drops what Stripe would not keep either: idempotency keys of a day ago, events of a month ago."""
+    """Deletes what Stripe would not keep either: idempotency keys after a day, events after a month."""
     idempotency.prune(store)
     store.connection.execute(
         "DELETE FROM records WHERE kind = ? AND json_extract(body, '$.created') < ?",

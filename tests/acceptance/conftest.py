@@ -36,7 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A whole Proxyllm with an empty database, demo models and sandbox; stopped after the last test."""
-    launched = launch(tmp_path_factory.mktemp("proxyllm") / "home")
+    home = tmp_path_factory.mktemp("proxyllm") / "home"
+    launched = launch(home, environment={"BILLING_SWEEP_INTERVAL_S": "1"})  # tests wait for the sweeper
     try:
         run_file = launched.until_ready()
         yield Running(**run_file.model_dump(), home=launched.home, process=launched.process)

@@ -169,8 +169,7 @@ class TestSpendCountedTwice:
         for model in ("demo-chat", "demo-flaky"):
             for stream in (False, True):
                 customer.http.post(path, json=body(model, stream=stream)).raise_for_status()
-        customer.http.post(path, json=body("demo-no-usage", stream=True)).raise_for_status()
-        agree_with_litellms_logs(running, customer, calls=5)
+        agree_with_litellms_logs(running, customer, calls=4)
 
 
 class TestLongPromptsThatAreUnderPriced:
@@ -278,9 +277,10 @@ class TestStreamsThatAreCancelled:
         [charge] = customer.settled(charges=1)
         detail = charge["detail"]
         assert isinstance(detail, dict)
-        assert detail["tokens"]["completion"] > 0
-        input_cost = detail["tokens"]["prompt"] * Decimal(detail["unit_prices"]["input_cost_per_token"])
-        assert -Decimal(str(charge["amount"])) > input_cost
+        assert detail["usage_reported"] is False  # the provider reports it at the end
+        prices = {name: Decimal(price) for name, price in detail["unit_prices"].items()}
+        least = 10 * prices["input_cost_per_token"] + 2 * prices["output_cost_per_token"]
+        assert -Decimal(str(charge["amount"])) >= least
 
     def test_and_are_not_even_logged_by_litellm_on_completions(
         self, running: Running, operators_key: Callable[[float], httpx.Client], new_customer: NewCustomer

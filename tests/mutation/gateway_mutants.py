@@ -37,6 +37,20 @@ GATEWAY_MUTANTS = [
         (_EVENTS,),
     ),
     Mutant(
+        "LiteLLM's guess of a stream's usage is charged as the provider's",
+        "billing/proxy/calls/success.py",
+        'basis == "provider_cost" and event.is_streamed and call.usage_is_guessed',
+        "False",
+        ("tests/unit/proxy/calls/test_success.py",),
+    ),
+    Mutant(
+        "usage that a provider reports is not seen",
+        "billing/rating/reported.py",
+        "self._reports = self._reports or reports_usage(line)",
+        "self._reports = False",
+        ("tests/unit/rating/test_reported.py",),
+    ),
+    Mutant(
         "a second provider call of a call is settled as the first was",
         "billing/proxy/calls/success.py",
         "if part is Part.OWN:",

@@ -22,6 +22,7 @@ from billing.proxy.calls.success_event import Served
 from billing.proxy.realtime.session import RealtimeSession
 from billing.proxy.routes import Route
 from billing.proxy.streams import CreditedStream
+from billing.rating.reported import ReportedUsage
 
 if TYPE_CHECKING:
     import httpx
@@ -54,6 +55,7 @@ class Upstream:
     recovered_cost: Decimal | None = None  # the usage of a failed stream according to LiteLLM
     recovered_from: Served = (None, None, None)  # whose stream that was
     provider_streams: list[httpx.Response] = field(default_factory=list)  # those opened for the call
+    reported_usages: list[ReportedUsage] = field(default_factory=list)  # what each of them reports
 
 
 @dataclass(slots=True)
@@ -120,6 +122,12 @@ class Call:
         """The cost of a stream or session by our own count, if we counted it."""
         counted = self.stream or self.session
         return counted.likely_nanos if counted is not None else None
+
+    @property
+    def usage_is_guessed(self) -> bool:
+        """Whether providers streamed an answer and reported no usage, so that LiteLLM's is a guess."""
+        answers = [reported for reported in self.upstream.reported_usages if reported.is_answer]
+        return bool(answers) and not any(answer.is_reported for answer in answers)
 
     @property
     def recovered_cost(self) -> Decimal | None:

@@ -22,6 +22,7 @@ from billing.settings import CacheHitCharge, FailedCallCharge
 
 logger = logging.getLogger(__name__)
 
+_CHARGED = {"count": "as counted", "input": "its input", "hold": "at the hold"}
 _BROKEN_OFF = "broken_off"  # used next to event ids
 _NOTHING = PriceRule(free=True, id="nothing")  # free by declaration or setting, not by a rule
 
@@ -81,26 +82,31 @@ class Successes:
     ) -> Settlement:
         is_declared_free = admission.declared_free(event.group, event.deployment_id)
         basis, cost, rule = self._priced(event, rule, is_declared_free)
-        counted_nanos = call.counted_nanos
-        if cost == 0 and basis == "provider_cost" and counted_nanos:
-            cost = None  # LiteLLM reports no tokens for a stream that we saw pass
         charged = admission.charged_call(call.id, event.group)
         facts = {**event.facts, "model": charged.model}
-        if basis == "provider_cost" and (why := _why_not_believed(call, admission, event, rule, cost)):
-            logger.warning("call %s: implausible usage: %s", call.id, why)
-            cost, facts["implausible_usage"] = None, why
+        is_guessed = basis == "provider_cost" and event.is_streamed and call.usage_is_guessed
+        if is_guessed:
+            cost = None
+            facts |= {"usage_reported": False, "tokens": None, "provider_cost": None}
+        elif basis == "provider_cost":
+            if cost == 0 and call.counted_nanos:
+                cost = None  # LiteLLM reports no tokens for a stream that we saw pass
+            if why := _why_not_believed(call, admission, event, rule, cost):
+                logger.warning("call %s: implausible usage: %s", call.id, why)
+                cost, facts["implausible_usage"] = None, why
         ending = Ending.FINISHED_FREE if rule.free else _ending_of(call, event)
         try:
             return priced_settlement(charged, ending, basis=basis, cost=cost, rule=rule, facts=facts)
         except InvalidAmount as error:
-            logger.error("call %s has no cost (%s): charged by rule", call.id, error)
+            logger.warning("call %s has no cost (%s): charged an estimate", call.id, error)
+        basis, amount_nanos = _estimate(call, admission, is_guessed=is_guessed)
         return estimated_settlement(
             charged,
-            _ending_without_cost(call, counted_nanos),
-            basis="count" if counted_nanos else "hold",
-            amount_nanos=counted_nanos or admission.hold_nanos,
+            _ending_without_cost(call, basis),
+            basis=basis,
+            amount_nanos=amount_nanos,
             rule=rule,
-            note=f"price unknown, charged {'as counted' if counted_nanos else 'at the hold'}",
+            note=f"{'no usage reported' if is_guessed else 'price unknown'}, charged {_CHARGED[basis]}",
             facts=facts,
         )
 
@@ -185,9 +191,18 @@ def _ending_of(call: Call, event: SuccessEvent) -> Ending:
     return cut_by(call)
 
 
-def _ending_without_cost(call: Call, counted_nanos: int | None) -> Ending:
+def _estimate(call: Call, admission: Admission, *, is_guessed: bool) -> tuple[Basis, int]:
+    """Returns what a call without a cost is charged, and of what that is an estimate."""
+    if call.counted_nanos:
+        return "count", call.counted_nanos
+    if is_guessed and call.stream is not None:  # which has shown nothing
+        return "input", admission.input_charge_nanos
+    return "hold", admission.hold_nanos
+
+
+def _ending_without_cost(call: Call, basis: Basis) -> Ending:
     """A stream that was cut costs what it showed, even if LiteLLM sends an event without a cost."""
     is_cut = call.delivery.client_gone or call.delivery.credit_ended
-    if counted_nanos and is_cut and not call.is_websocket:
+    if basis != "hold" and is_cut and not call.is_websocket:
         return cut_by(call)
     return Ending.FINISHED_UNPRICED

@@ -1,8 +1,11 @@
-"""Closes provider streams of calls whose client has disconnected.
+"""Follows the streams that providers send for a call: what they report, and that they end with the call.
 
-LiteLLM then stops reading and usually closes only the outermost of its generators: the provider's response,
-in the innermost, stays open until Python collects it, seconds or minutes later. Until then the provider is
-kept waiting, or continues to write and bill, and a connection is missing in LiteLLM's pool.
+Whether a provider reports usage is read from its bytes, before LiteLLM fills in a guess (`billing/rating/`).
+
+When the client of a call has disconnected, LiteLLM stops reading and usually closes only the outermost of its
+generators: the provider's response, in the innermost, stays open until Python collects it, seconds or minutes
+later. Until then the provider is kept waiting, or continues to write and bill, and a connection is missing in
+LiteLLM's pool. So we close it.
 """
 
 from __future__ import annotations
@@ -10,11 +13,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import httpx
 
 from billing.proxy.calls.call import Call, current_call
 from billing.proxy.litellm.patches import SEND_TO_PROVIDER, check_known
+from billing.rating.reported import ReportedUsage
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +43,26 @@ def follow_provider_streams() -> None:
         call = current_call.get()
         if stream and call is not None:
             call.upstream.provider_streams.append(response)
+            if call.admission is not None and not call.admission.free:
+                call.upstream.reported_usages.append(_reported_by(response))
         return response
 
     httpx.AsyncClient.send = followed  # type: ignore[method-assign]
+
+
+def _reported_by(response: httpx.Response) -> ReportedUsage:
+    """Reads along with whoever reads the response: all ways to read one decompressed use `aiter_bytes`."""
+    reported = ReportedUsage()
+    read = response.aiter_bytes
+
+    async def read_along(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        async with aclosing(read(chunk_size)) as pieces:  # type: ignore[type-var]  # an async generator
+            async for piece in pieces:
+                reported.feed(piece)
+                yield piece
+
+    response.aiter_bytes = read_along  # type: ignore[method-assign]
+    return reported
 
 
 class AbandonedStreams:

@@ -1,1 +1,1 @@
-"""All that we take from LiteLLM, on one page made from the code: `python -m devkit.reference.litellm`."""
+"""Generates the page of everything we use from LiteLLM: `python -m devkit.reference.litellm`."""

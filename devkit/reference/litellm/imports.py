@@ -1,4 +1,4 @@
-"""Which names of LiteLLM each file of ours imports and touches, read from its syntax tree."""
+"""Finds the names of LiteLLM that our files import and use, from their syntax trees."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ PACKAGES = ("litellm", "litellm_proxy_extras", "litellm_enterprise")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Use:
-    """A name of LiteLLM's in a file of ours: `litellm.proxy.proxy_server.app.router`."""
+    """A LiteLLM name used in one of our files: `litellm.proxy.proxy_server.app.router`."""
 
     name: str
     file: str
-    assigned: bool = False  # our code puts something else there
-    for_types: bool = False  # imported for the type checker alone
+    assigned: bool = False  # our code replaces it
+    for_types: bool = False  # only imported for the type checker
 
 
 def uses_in(tree: ast.Module, file: str) -> set[Use]:
-    """All names that the file imports from LiteLLM, with the attributes that it reads or assigns of them."""
+    """Returns all names that the file imports from LiteLLM, with the attributes that it reads or assigns."""
     bound = dict(_bindings(tree))
     typed = {alias for block in _type_blocks(tree) for alias, _ in _bindings(block)}
     uses = {
         Use(name, file, for_types=alias in typed)
         for alias, name in bound.items()
-        if name not in PACKAGES  # `import litellm`: its attributes say more
+        if name not in PACKAGES  # `import litellm`: its attributes are more specific
     }
     for node, is_inner in _attributes(tree):
         chain = _chain(node)
@@ -42,7 +42,7 @@ def uses_in(tree: ast.Module, file: str) -> set[Use]:
 
 
 def _bindings(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """What each imported name of the file stands for."""
+    """Maps each imported name of the file to what it stands for."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and _is_litellms(node.module):
             for alias in node.names:
@@ -67,7 +67,7 @@ def _type_blocks(tree: ast.Module) -> Iterator[ast.If]:
 
 
 def _attributes(tree: ast.Module) -> Iterator[tuple[ast.Attribute, bool]]:
-    """Each attribute, and whether it is but the beginning of a longer chain."""
+    """Yields each attribute, and whether it is only the beginning of a longer chain."""
     inner = {
         id(node.value)
         for node in ast.walk(tree)
@@ -97,7 +97,7 @@ def _setattrs(tree: ast.Module, bound: dict[str, str]) -> Iterator[tuple[str, st
 
 
 def parsed(root: Path) -> Iterator[tuple[str, ast.Module]]:
-    """The syntax trees of all that touches LiteLLM: `billing/`, `gateway/` and `devkit/`."""
+    """Parses everything that uses LiteLLM: `billing/`, `gateway/` and `devkit/`."""
     for package in ("billing", "gateway", "devkit"):
         for file in sorted((root / package).rglob("*.py")):
             yield str(file.relative_to(root)), ast.parse(file.read_text("utf-8"))

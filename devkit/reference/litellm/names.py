@@ -1,4 +1,4 @@
-"""What our code takes from LiteLLM by name without importing it, read from the code itself."""
+"""Finds what our code uses from LiteLLM by name without importing it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 Trees = Mapping[str, ast.Module]  # by file
 Find = Callable[[ast.Module], set[str]]
 
-# Files that read the events of a call and the data of its request, as LiteLLM hands them to hooks.
+# Files that read call events and request data passed to hooks by LiteLLM.
 EVENT_READERS = (
     "billing/proxy/litellm/hooks.py",
     "billing/proxy/litellm/success_events.py",
@@ -20,7 +20,7 @@ EVENT_READERS = (
     "billing/proxy/max_cost/deployments.py",
     "billing/proxy/max_cost/price_map.py",
 )
-# Files of LiteLLM's packages that are read without importing them: package, path, ours.
+# Files of LiteLLM's packages that are read without import: package, path, our file.
 READ_FILES = (
     ("litellm_proxy_extras", "schema.prisma", "gateway/litellm_database/client.py"),
     ("litellm_proxy_extras", "migrations", "gateway/litellm_database/migrations.py"),
@@ -38,7 +38,7 @@ _WORD = re.compile(r"[a-z_]{3,}")
 
 
 def event_names(tree: ast.Module) -> set[str]:
-    """What a file asks for by a constant, as in `data.get("x")`, `data["x"]`, `getattr(data, "x")`."""
+    """Finds look-ups by a constant, as in `data.get("x")`, `data["x"]`, `getattr(data, "x")`."""
     return {name for node in ast.walk(tree) for name in _asked(node) if not name.startswith("billing")}
 
 
@@ -68,7 +68,7 @@ def _asked(node: ast.AST) -> Iterator[str]:
 
 
 def strings_in(tree: ast.Module) -> Iterator[str]:
-    """All texts of a file but its docstrings, as text."""
+    """Returns all strings of a file except docstrings."""
     documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and id(node) not in documented:
@@ -79,18 +79,18 @@ def strings_in(tree: ast.Module) -> Iterator[str]:
 
 
 def headers_in(tree: ast.Module) -> set[str]:
-    """LiteLLM's headers that the file names."""
+    """Returns the LiteLLM headers that the file names."""
     return {text for text in strings_in(tree) if _HEADER.fullmatch(text)}
 
 
 def variables_in(tree: ast.Module) -> set[str]:
-    """What looks like an environment variable and is none of ours. LiteLLM's are those that it reads."""
+    """Finds possible environment variables of others; LiteLLM's are those that it reads."""
     found = {text.removeprefix("os.environ/") for text in strings_in(tree)}
     return {text for text in found if _VARIABLE.fullmatch(text) and not _OURS.match(text)}
 
 
 def protocols_in(tree: ast.Module) -> dict[str, list[str]]:
-    """By class of LiteLLM's: the members that our protocols for its objects name."""
+    """Maps LiteLLM's classes to the members in our protocols for them."""
     members: dict[str, list[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and (owner := _OWNER.search(ast.get_docstring(node) or "")):
@@ -109,7 +109,7 @@ def _member(statement: ast.stmt) -> Iterator[str]:
 
 
 def hooks_in(tree: ast.Module) -> dict[str, dict[str, list[str]]]:
-    """By class derived from LiteLLM's `CustomLogger`: its hooks and their parameters."""
+    """Maps classes derived from LiteLLM's `CustomLogger` to their hooks and parameters."""
     return {
         node.name: {
             method.name: [parameter.arg for parameter in method.args.args]
@@ -123,7 +123,7 @@ def hooks_in(tree: ast.Module) -> dict[str, dict[str, list[str]]]:
 
 
 def columns_in(statements: str) -> dict[str, set[str]]:
-    """By table of LiteLLM's: its columns that one file of SQL names."""
+    """Maps LiteLLM's tables to the columns that a SQL file names."""
     columns: dict[str, set[str]] = defaultdict(set)
     for statement in statements.split(";"):
         text = re.sub(r"--[^\n]*|%\(\w+\)s", "", statement)
@@ -136,12 +136,12 @@ def columns_in(statements: str) -> dict[str, set[str]]:
 
 
 def _bare_columns(text: str) -> set[str]:
-    """The words of a statement on one table that may be columns: quoted, or in lower case."""
+    """Returns the words of a statement that may be columns: quoted, or in lower case."""
     plain = re.sub(r"'[^']*'|public\.\"\w+\"|::\w+|\bAS \w+", "", text)
     return set(re.findall(r'"(\w+)"', plain)) | set(_WORD.findall(re.sub(r'"\w+"', "", plain)))
 
 
 def statements(root: Path) -> Mapping[str, str]:
-    """All files of SQL."""
+    """Returns all SQL files."""
     files = sorted(file for package in ("billing", "gateway") for file in (root / package).rglob("*.sql"))
     return {str(file.relative_to(root)): file.read_text("utf-8") for file in files}

@@ -1,4 +1,4 @@
-"""The page of all that we take from LiteLLM, as Markdown."""
+"""Renders the page of everything we use from LiteLLM as Markdown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ they run.
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Returns the page as Markdown."""
     trees = dict(parsed(ROOT))
     parts = (
         HEAD.format(version=version("litellm")),
@@ -86,7 +86,7 @@ def _imports(uses: Iterable[Use]) -> str:
     by_module: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for use in uses:
         if ".app.state." in use.name:
-            continue  # ours: FastAPI keeps it for us
+            continue  # ours: FastAPI stores it for us
         module = module_of(use.name)
         name = use.name.removeprefix(module).removeprefix(".") or "the module"
         by_module[module][name].add(f"`{use.file}`" + (" (types)" if use.for_types else ""))
@@ -99,7 +99,7 @@ def _imports(uses: Iterable[Use]) -> str:
 
 
 def module_of(name: str) -> str:
-    """The longest beginning of a dotted name that is a module of the installed package."""
+    """Returns the longest prefix of a dotted name that is a module of the installed package."""
     package, *parts = name.split(".")
     place = package_directory(package)
     module = package
@@ -154,7 +154,7 @@ def _files() -> Iterator[tuple[str, ...]]:
 
 
 def variables_of_litellm() -> set[str]:
-    """Every environment variable that LiteLLM asks for by a constant."""
+    """Returns every environment variable that LiteLLM reads by a constant."""
     asked = re.compile(
         r"(?:environ|getenv|get_secret|env)\w*(?:\.\w+)?\s*[(\[]\s*[\"']([A-Z][A-Z0-9_]+)[\"']"
     )
@@ -162,5 +162,5 @@ def variables_of_litellm() -> set[str]:
 
 
 def sources_of_litellm() -> Iterator[str]:
-    """The text of each of LiteLLM's modules."""
+    """Yields the text of each LiteLLM module."""
     return (file.read_text("utf-8") for file in package_directory("litellm").rglob("*.py"))

@@ -1,4 +1,4 @@
-"""What every Stripe object has."""
+"""The base of every Stripe object."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from devkit.stripe_sandbox.store import Record
 
 
 class StripeObject(Record):
-    """An object of the API. `expandable` names the fields that hold another object's id."""
+    """An object of the API. `expandable` names the fields that contain another object's id."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
-    title: ClassVar[str]  # how Stripe's errors call it
+    title: ClassVar[str]  # its name in Stripe's errors
     expandable: ClassVar[frozenset[str]] = frozenset()
 
     created: int
     livemode: Literal[False] = False
 
     def wire(self) -> Json:
-        """The JSON object as the API sends it."""
+        """Returns the JSON object as the API sends it."""
         return self.model_dump(mode="json")
 
 
@@ -33,7 +33,7 @@ class Nested(BaseModel):
 
 
 class Address(Nested):
-    """A postal address; everything may be unknown."""
+    """A postal address; all fields may be unknown."""
 
     city: str | None = None
     country: str | None = None
@@ -44,7 +44,7 @@ class Address(Nested):
 
 
 class Deleted(Record):
-    """What is left of a deleted object."""
+    """What remains of a deleted object."""
 
     kind = "deleted"
     object: str

@@ -89,5 +89,5 @@ class LineItem(StripeObject):
     quantity: int
 
     def wire(self) -> Json:
-        """As every object, less the two fields that lines do not have."""
+        """Serializes like every object, without the two fields that lines do not have."""
         return self.model_dump(mode="json", exclude={"created", "livemode"})

@@ -11,21 +11,21 @@ from devkit.stripe_sandbox.objects.base import Nested, StripeObject
 
 
 class EventData(Nested):
-    """The object as it was then; for updates also what it was before."""
+    """The object at that time; for updates also its previous values."""
 
     object: Json
     previous_attributes: Json | None = None
 
 
 class EventRequest(Nested):
-    """The API call that caused the event; both None where it was not one."""
+    """The API call that caused the event; both None if there was none."""
 
     id: str | None
     idempotency_key: str | None
 
 
 class Event(StripeObject):
-    """Something that happened. `pending_webhooks` is counted when it is sent."""
+    """An event. `pending_webhooks` is counted when it is sent."""
 
     kind = "event"
     title = "event"
@@ -38,7 +38,7 @@ class Event(StripeObject):
     type: str
 
     def wire(self) -> Json:
-        """Without `previous_attributes` where nothing changed."""
+        """Omits `previous_attributes` if nothing changed."""
         body = self.model_dump(mode="json")
         if self.data.previous_attributes is None:
             body["data"] = {"object": self.data.object}
@@ -46,7 +46,7 @@ class Event(StripeObject):
 
 
 class WebhookEndpoint(StripeObject):
-    """Where events go. The secret is shown once, by the call that created it."""
+    """A webhook endpoint. The secret is only shown by the call that created it."""
 
     kind = "webhook_endpoint"
     title = "webhook endpoint"
@@ -62,9 +62,9 @@ class WebhookEndpoint(StripeObject):
     url: str
 
     def wire(self) -> Json:
-        """Without the secrets."""
+        """Omits the secrets."""
         return self.model_dump(mode="json", exclude={"secrets"})
 
     def wants(self, event_type: str) -> bool:
-        """Whether events of this type go here."""
+        """Whether this endpoint receives events of this type."""
         return self.status == "enabled" and not {"*", event_type}.isdisjoint(self.enabled_events)

@@ -15,7 +15,7 @@ MethodType = Literal["card"] | BankDebit
 
 
 class BillingDetails(Nested):
-    """Who pays, as the payment page asked."""
+    """The payer's details from the payment page."""
 
     address: Address = Address()
     email: str | None = None
@@ -63,7 +63,7 @@ def _no_tip() -> Json:
 
 
 class PaymentIntent(StripeObject):
-    """One payment, whatever number of attempts it takes."""
+    """A payment, with any number of attempts."""
 
     kind = "payment_intent"
     title = "payment_intent"
@@ -108,7 +108,7 @@ class PaymentIntent(StripeObject):
 
 
 class Outcome(Nested):
-    """What bank and risk checks said."""
+    """The results of bank and risk checks."""
 
     advice_code: str | None = None
     network_advice_code: str | None = None
@@ -122,7 +122,7 @@ class Outcome(Nested):
 
 
 class Charge(StripeObject):
-    """One attempt to take the money."""
+    """An attempt to collect the money."""
 
     kind = "charge"
     title = "charge"

@@ -11,7 +11,7 @@ from devkit.stripe_sandbox.objects.base import Address, Nested, StripeObject
 
 
 class CustomerDetails(Nested):
-    """The buyer, as the customer object or the payment page tells."""
+    """The buyer, from the customer object or the payment page."""
 
     address: Address | None = None
     business_name: str | None = None
@@ -42,7 +42,7 @@ class AutomaticTax(Nested):
 
 
 class TotalDetails(Nested):
-    """What of the total is not goods."""
+    """The parts of the total that are not goods."""
 
     amount_discount: int = 0
     amount_shipping: int = 0
@@ -50,13 +50,13 @@ class TotalDetails(Nested):
 
 
 class Enabled(Nested):
-    """A feature of the page that is off."""
+    """A disabled feature of the page."""
 
     enabled: Literal[False] = False
 
 
 class InvoiceData(Nested):
-    """What an invoice for the payment would say."""
+    """The contents of an invoice for the payment."""
 
     account_tax_ids: None = None
     custom_fields: None = None
@@ -75,7 +75,7 @@ class InvoiceCreation(Nested):
 
 
 class CheckoutSession(StripeObject):
-    """One visit to the hosted payment page."""
+    """A visit to the hosted payment page."""
 
     kind = "checkout.session"
     title = "checkout.session"

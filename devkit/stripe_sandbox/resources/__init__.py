@@ -1,1 +1,1 @@
-"""One module a resource of the API: its parameters, and what each call does."""
+"""One module per API resource: its parameters and calls."""

@@ -17,7 +17,7 @@ def retrieve(operation: Operation) -> Json:
 
 
 def balance(operation: Operation) -> Json:
-    """`GET /v1/balance`: what the succeeded charges add up to, per currency; the sandbox takes no fees."""
+    """`GET /v1/balance`: the total of succeeded charges per currency; the sandbox has no fees."""
     rows = operation.store.connection.execute(
         "SELECT json_extract(body, '$.currency'), sum(json_extract(body, '$.amount_captured')) FROM records "
         "WHERE kind = 'charge' AND json_extract(body, '$.status') = 'succeeded' GROUP BY 1"

@@ -25,7 +25,7 @@ from devkit.stripe_sandbox.store import equals
 
 
 class CustomerParams(Params):
-    """Of create and update alike; an empty value unsets."""
+    """Parameters of create and update; an empty value unsets."""
 
     address: UnsettableAddress = None
     description: Unsettable = None
@@ -106,7 +106,7 @@ def list_(operation: Operation, params: CustomerListParams) -> Json:
 
 
 def payer(operation: Operation, customer_id: str, param: str) -> Customer:
-    """The live customer that another call names in `param`. Raises ResourceMissing (400)."""
+    """Returns the existing customer that another call names in `param`. Raises ResourceMissing (400)."""
     customer = operation.store.get(Customer, customer_id)
     if customer is None:
         raise ResourceMissing("customer", customer_id, param=param)

@@ -1,4 +1,4 @@
-"""`/v1/payment_intents`, `/v1/charges` and `/v1/payment_methods`: read only, the payment page makes them."""
+"""`/v1/payment_intents`, `/v1/charges` and `/v1/payment_methods`: read only, created by the payment page."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from devkit.stripe_sandbox.store import Condition, equals
 
 
 class ProductParams(Params):
-    """Of create and update; create needs a name."""
+    """Parameters of create and update; create requires a name."""
 
     id: Text | None = None
     active: Boolean = True
@@ -70,7 +70,7 @@ class RecurringHash(Hash):
 
 
 class PriceParams(Params):
-    """Of create."""
+    """Parameters of create."""
 
     currency: Text
     unit_amount: Integer
@@ -85,7 +85,7 @@ class PriceParams(Params):
 
 
 class PriceUpdateParams(Params):
-    """Of update: an amount never changes."""
+    """Parameters of update: the amount cannot change."""
 
     active: Boolean | None = None
     lookup_key: Text | None = None
@@ -153,7 +153,7 @@ def _active(active: bool | None) -> list[Condition]:
 
 
 def inline_product(operation: Operation, data: ProductData) -> Product:
-    """The product of `product_data`: kept, but not among the active ones."""
+    """Creates the product of `product_data`: stored, but not active."""
     product = Product(
         id=new_id("prod_", 14),
         created=operation.now,

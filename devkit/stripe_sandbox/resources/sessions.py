@@ -54,7 +54,7 @@ class PriceData(Hash):
 
 
 class LineItemHash(Hash):
-    """One line to pay for."""
+    """A line to pay for."""
 
     price: Text | None = None
     price_data: PriceData | None = None
@@ -62,7 +62,7 @@ class LineItemHash(Hash):
 
 
 class PaymentIntentData(Hash):
-    """What the payment intent will carry."""
+    """Data for the payment intent."""
 
     description: Text | None = None
     metadata: Metadata | None = None
@@ -74,7 +74,7 @@ class PaymentIntentData(Hash):
 
 
 class SessionParams(Params):
-    """Of create."""
+    """Parameters of create."""
 
     success_url: Url
     mode: Literal["payment"]
@@ -96,7 +96,7 @@ class SessionParams(Params):
 
 
 class SessionUpdateParams(Params):
-    """Of update."""
+    """Parameters of update."""
 
     metadata: Metadata | None = None
 
@@ -110,7 +110,7 @@ class SessionListParams(ListParams):
 
 
 class PaymentPlan(Record):
-    """What the session keeps for the payment intent, which exists from the first attempt on."""
+    """Data stored for the payment intent, which is created by the first attempt."""
 
     kind = "payment_plan"
     data: PaymentIntentData
@@ -295,7 +295,7 @@ def list_line_items(operation: Operation, params: ListParams, session_id: str) -
 
 
 def expire(operation: Operation, session_id: str) -> CheckoutSession:
-    """`POST /v1/checkout/sessions/{id}/expire`, also what the clock does to an unpaid session."""
+    """`POST /v1/checkout/sessions/{id}/expire`, also used by the timer for unpaid sessions."""
     session = operation.fetch(CheckoutSession, session_id)
     if session.status != "open":
         raise InvalidRequest(

@@ -28,7 +28,7 @@ EventTypes = Annotated[Items[Text], Field(min_length=1, max_length=300)]
 
 
 class EndpointParams(Params):
-    """Of create."""
+    """Parameters of create."""
 
     url: Url
     enabled_events: EventTypes
@@ -39,7 +39,7 @@ class EndpointParams(Params):
 
 
 class EndpointUpdateParams(Params):
-    """Of update."""
+    """Parameters of update."""
 
     url: Url | None = None
     enabled_events: EventTypes | None = None
@@ -49,7 +49,7 @@ class EndpointUpdateParams(Params):
 
 
 def create(operation: Operation, params: EndpointParams) -> Json:
-    """`POST /v1/webhook_endpoints`: the one answer that shows the secret."""
+    """`POST /v1/webhook_endpoints`: the only response with the secret."""
     if len(operation.store.find(WebhookEndpoint, [], limit=ENDPOINTS_MAX)) >= ENDPOINTS_MAX:
         raise InvalidRequest(f"You have reached the maximum of {ENDPOINTS_MAX} test webhook endpoints.")
     secret = new_id("whsec_", 32)

@@ -41,13 +41,13 @@ async def test_each_is_named_with_its_reason_and_its_age(postgres: PostgresServe
     park(postgres, database_url, "evt_ended", "it is in eur", "4 days", "NULL")
     ended, retried = await examined(database_url)
     assert {ended.level, retried.level} == {"warning"}
-    assert "1 are not tried again" in ended.message
+    assert "1 are no longer retried" in ended.message
     assert (
         "evt_ended (checkout.session.completed cs_1), 4 days old, tried 7 times: it is in eur"
         in ended.message
     )
     assert "stripe events resend" in ended.message
-    assert "1 are parked and tried again" in retried.message
+    assert "1 are parked and retried" in retried.message
     assert "evt_waits (checkout.session.completed cs_1), 5 h old, tried 7 times: no order" in retried.message
 
 

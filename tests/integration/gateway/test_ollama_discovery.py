@@ -129,7 +129,7 @@ class TestDiscover:
         async with _serving(NODE) as url:
             found = await discover(url, _wanted())
 
-        assert found.skipped == ["gpt-oss:120b-cloud: it runs on https://ollama.com:443, not on the node"]
+        assert found.skipped == ["gpt-oss:120b-cloud: it runs on https://ollama.com:443 instead of the node"]
 
     async def test_one_model_may_have_a_price_of_its_own(self) -> None:
         async with _serving(NODE) as url:

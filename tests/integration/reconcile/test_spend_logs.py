@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.ledger.schemas import HoldStatus, Settlement
+from billing.ledger.schemas import HoldStatus, Json, Settlement
 from billing.reconcile.schemas import PENDING, Repair, Source, Window, floor
 from billing.reconcile.spend_logs import SLICE, SpendLogs
 from tests.integration.reconcile.conftest import INSERT_LOG, KEY_HASH, World
@@ -201,6 +202,16 @@ class TestEstimates:
         assert await world.balance() == before + 100_000 - 42_000
         assert (await world.compare(SPEND_LOGS)).differences == []
         assert (await world.ledger.hold_of(key)).charged_nanos == 42_000
+
+    async def test_are_not_replaced_by_litellms_guess(self, world: World) -> None:
+        """Where no provider reported usage, the log's cost is of what LiteLLM has counted itself."""
+        key = await world.hold()
+        detail: Json = {"usage_reported": False, "provider_cost": None, "key_hash": KEY_HASH}
+        counted = Settlement(key, 100_000, "finished_unpriced", "m", estimate=True, detail=detail)
+        await world.ledger.settle(replace(counted, payer=world.alice))
+        await world.log(key, "0.000042")
+        assert (await world.compare(SPEND_LOGS, apply=True)).differences == []
+        assert (await world.ledger.hold_of(key)).charged_nanos == 100_000
 
     async def test_are_replaced_once_by_any_number_of_repairs(self, world: World) -> None:
         key = await world.hold()

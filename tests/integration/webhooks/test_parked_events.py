@@ -157,7 +157,7 @@ class TestAnEventThatBreaksItsHandler:
         await gateway.rows(SHOW)
         await make_due(gateway, [broken, good])
         assert await gateway.billing.parked_events.retry_due() == 2
-        assert await kept(gateway, broken) == ("parked", "its handler broke: ValidationError", 1)
+        assert await kept(gateway, broken) == ("parked", "its handler failed: ValidationError", 1)
         assert await kept(gateway, good) == ("applied", "credited", 1)
 
     async def test_nor_a_later_one_of_its_own_object(

@@ -4,12 +4,13 @@ from types import SimpleNamespace
 import pytest
 
 from billing.ledger.endings import Ending
-from billing.ledger.schemas import Payer, Settlement
+from billing.ledger.schemas import Json, Payer, Settlement
 from billing.prices.rule import PriceRule
 from billing.proxy.admitted.call import Admission
 from billing.proxy.calls.call import Call, Delivery
 from billing.proxy.litellm.success_events import cost_of
 from billing.proxy.max_cost.call_rules import CallRules
+from billing.rating.reported import ReportedUsage
 from billing.settings import FailedCallCharge
 from tests.unit.proxy.deployments import deployment
 from tests.unit.proxy.litellm_events import HookedSuccesses as Successes
@@ -71,9 +72,11 @@ class Registry:
     def __init__(self) -> None:
         self.charged: list[Charged] = []
         self.endings: list[str] = []
+        self.details: list[Json] = []
 
     def settle(self, call: Call, settlement: Settlement) -> None:
         self.endings.append(settlement.ending)
+        self.details.append(settlement.detail)
         self.charged.append(("settled", settlement.amount_nanos, settlement.estimate))
 
     def charge_more(self, call: Call, admission: Admission, settlement: Settlement, event_id: str) -> None:
@@ -147,6 +150,58 @@ class TestSeveralEvents:
         assert registry.charged == [charged]
         ending = Ending.CUT_MID_STREAM if body_bytes else Ending.CUT_BEFORE_FIRST_CHUNK
         assert registry.endings == [ending]
+
+
+class TestStreamsWithoutReportedUsage:
+    """LiteLLM then names a guess of its own: 2,000 nanos here."""
+
+    @pytest.mark.parametrize(
+        ("shown_nanos", "gone", "charged", "ending"),
+        [
+            (1_234, False, 1_234, Ending.FINISHED_UNPRICED),
+            (1_234, True, 1_234, Ending.CUT_MID_STREAM),
+            (None, True, 50, Ending.CUT_MID_STREAM),
+            (None, False, 50, Ending.FINISHED_UNPRICED),
+        ],
+    )
+    def test_cost_our_count(self, shown_nanos: int | None, gone: bool, charged: int, ending: Ending) -> None:
+        registry, call = Registry(), self.call(b'data: {"choices": []}')
+        call.stream = SimpleNamespace(likely_nanos=shown_nanos, shown_tokens=0)  # type: ignore[assignment]  # as above
+        call.delivery = Delivery(client_gone=gone, body_bytes=9)
+        Successes(registry).charge(call, event(2e-06, stream=True))  # type: ignore[arg-type]  # as above
+        assert registry.charged == [("settled", charged, True)]
+        assert registry.endings == [ending]
+        assert {"usage_reported": False, "tokens": None, "provider_cost": None}.items() <= registry.details[
+            0
+        ].items()
+
+    def test_cost_the_hold_where_we_cannot_read_the_stream(self) -> None:
+        registry, call = Registry(), self.call(b'data: {"choices": []}')
+        Successes(registry).charge(call, event(2e-06, stream=True))  # type: ignore[arg-type]  # as above
+        assert registry.charged == [("settled", 9_000, True)]
+
+    @pytest.mark.parametrize(
+        ("bodies", "streamed"),
+        [
+            ([b'data: {"choices": []}', b'data: {"choices": [], "usage": {"prompt_tokens": 9}}'], True),
+            ([b"event in a format of its own"], True),
+            ([], True),
+            ([b'data: {"choices": []}'], False),  # a stream that LiteLLM read for a whole answer
+        ],
+    )
+    def test_are_those_alone(self, bodies: list[bytes], streamed: bool) -> None:
+        registry, call = Registry(), self.call(*bodies)
+        Successes(registry).charge(call, event(2e-06, stream=streamed))  # type: ignore[arg-type]  # as above
+        assert registry.charged == [("settled", 2_000, False)]
+
+    @staticmethod
+    def call(*bodies: bytes) -> Call:
+        call = Call("/v1/chat/completions", admission=ADMISSION)
+        for body in bodies:
+            reported = ReportedUsage()
+            reported.feed(body)
+            call.upstream.reported_usages.append(reported)
+        return call
 
 
 class TestSessionsWithAnswersThatBrokeOff:
