@@ -68,6 +68,7 @@ from billing.proxy.litellm.openapi import serve_openapi  # noqa: E402
 from billing.proxy.litellm.patches import LIFESPAN, check_known  # noqa: E402
 from billing.proxy.litellm.provider_streams import follow_provider_streams  # noqa: E402
 from billing.proxy.litellm.public_prices import mount_public_prices  # noqa: E402
+from billing.proxy.litellm.recording_seconds import charge_decoded_seconds  # noqa: E402
 from billing.proxy.litellm.request_guard import guard_requests  # noqa: E402
 from billing.proxy.litellm.route_guard import guard_routes  # noqa: E402
 from billing.proxy.litellm.spend_log_rows import guard_spend_log_rows  # noqa: E402
@@ -164,6 +165,7 @@ def _mount(app: FastAPI, settings: Settings) -> None:
     guard_key_checks()
     guard_spend_log_rows()
     follow_provider_streams()
+    charge_decoded_seconds()
     _mount_door(app, settings)
     app.add_middleware(
         BillingMiddleware,

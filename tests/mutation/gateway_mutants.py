@@ -218,4 +218,25 @@ GATEWAY_MUTANTS = [
         "if False:",
         ("tests/unit/proxy/litellm/test_route_guard.py",),
     ),
+    Mutant(
+        "a transcription is charged by the header of its recording",
+        "billing/proxy/litellm/recording_seconds.py",
+        "if recording is not None:",
+        "if False:",
+        ("tests/unit/proxy/litellm/test_recording_seconds.py",),
+    ),
+    Mutant(
+        "a transcription is held for by the header of its recording",
+        "billing/proxy/max_cost/recordings.py",
+        "max(length.longest_s, in_header_s)",
+        "in_header_s",
+        ("tests/unit/proxy/max_cost/test_recordings.py",),
+    ),
+    Mutant(
+        "a recording takes as much memory as it likes",
+        "billing/proxy/max_cost/recording_worker.py",
+        "        (resource.RLIMIT_AS, memory),\n",
+        "",
+        ("tests/unit/proxy/max_cost/test_recording_length.py",),
+    ),
 ]

@@ -173,7 +173,7 @@ class Admissions:
 
 
 def _detail(key: Key, body: Body, max_cost: MaxCost, call: Call) -> Json:
-    return {
+    detail: dict[str, JsonValue] = {
         "model": max_cost.model,
         "route": call.path,
         "stream": body.get("stream") is True,
@@ -182,3 +182,6 @@ def _detail(key: Key, body: Body, max_cost: MaxCost, call: Call) -> Json:
         "team_id": key.team_id,
         "output_tokens_limit": max_cost.output_tokens,
     }
+    if max_cost.recording_seconds is not None:
+        detail["recording_seconds"] = round(max_cost.recording_seconds, 3)
+    return detail

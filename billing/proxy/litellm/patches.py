@@ -115,6 +115,14 @@ SEND_TO_PROVIDER = Patch(
     "closed soon after the client disconnects; LiteLLM leaves most of them to garbage collection.",
     "billing/proxy/litellm/provider_streams.py",
 )
+RECORDING_SECONDS = Patch(
+    "litellm.main",
+    "calculate_request_duration",
+    ("file",),
+    "Wrapped: where a provider does not report the seconds of a recording, LiteLLM charges for the decoded "
+    "length instead of the one in its header.",
+    "billing/proxy/litellm/recording_seconds.py",
+)
 
 PATCHES = (
     AUTHORIZE,
@@ -128,6 +136,7 @@ PATCHES = (
     NO_LOG,
     SPEND_LOG_ROWS,
     SEND_TO_PROVIDER,
+    RECORDING_SECONDS,
 )
 
 

@@ -54,6 +54,7 @@ class MaxCost:
     # All that may serve it; empty if no router chooses them. Compared by identity, not by content.
     deployments: tuple[Deployment, ...] = field(default=(), compare=False)
     streamed: StreamedOutput | None = None  # if all billed output is visible in the stream
+    recording_seconds: float | None = None  # decoded length of the recording of a transcription
 
     def amount_nanos(self, output_tokens: int | None = None) -> int:
         """Returns the hold for an output limit (default: the priced one)."""
@@ -175,7 +176,7 @@ async def _max_cost_of_units(
         configured = configured_on(deployment)
         if configured.under or configured.over:
             calls[deployment] = await read_unit_call(merged(configured, body), call_type, settings) or call
-    asked = Asked(call.model, OutputLimit(0, None, client_set=True))
+    asked = Asked(call.model, OutputLimit(0, None, client_set=True), recording_seconds=call.recording_seconds)
     return _max_cost_on(servers, asked, rule, lambda d: unit_candidate(calls[d], d))
 
 
@@ -193,6 +194,7 @@ class Asked(NamedTuple):
     limit: OutputLimit
     answers: int = 1
     streamed: StreamedOutput | None = None
+    recording_seconds: float | None = None
 
 
 def _max_cost_on(
@@ -237,4 +239,5 @@ def _max_cost_on(
         rules=stored_rules(rule, rules),
         deployments=everyone,
         streamed=asked.streamed,
+        recording_seconds=asked.recording_seconds,
     )

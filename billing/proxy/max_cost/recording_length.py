@@ -1,73 +1,108 @@
-"""Measures the length of a recording from its data, whatever its header says.
+"""Measures the length of a recording by decoding it, whatever its header says (ADR 0018).
 
-LiteLLM measures by the header (`calculate_request_duration`), which the sender controls; a provider plays the
-data and bills that. A forged `Xing` frame makes half a minute of MP3 a quarter of a second.
+LiteLLM measures by the header, which the sender writes; a provider plays the data and bills that. A process
+with limits decodes each file, `recording_worker.py`, since FFmpeg is given what anybody uploads.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
-TAGS_BYTES_MAX = 1024 * 1024  # titles and a cover picture, in addition to the sound
+from pydantic import BaseModel, Field, ValidationError
 
-# Maximum bytes per sample, by libsndfile's names of encodings; Opus and Vorbis stay below 0.7.
-_SAMPLE_BYTES = {
-    "PCM_S8": 1.0, "PCM_U8": 1.0, "ULAW": 1.0, "ALAW": 1.0, "PCM_16": 2.0, "PCM_24": 3.0, "PCM_32": 4.0,
-    "FLOAT": 4.0, "IMA_ADPCM": 0.6, "MS_ADPCM": 0.6, "VORBIS": 1.0, "OPUS": 1.0,
-}  # fmt: skip
-_SAMPLE_BYTES_MAX = 8.0
+from billing.errors import BadRequest, Unavailable
+from billing.proxy.max_cost import recording_worker
 
-# ISO/IEC 11172-3, 2.4.2.3, and 13818-3: layer III, by version (3: MPEG 1, 2: MPEG 2, 0: MPEG 2.5).
-_KBIT_S_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_KBIT_S_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-_SAMPLE_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_LAYER_3 = 1
+LENGTH_MAX_S = 12 * 3600
+CPU_MAX_S = 30  # eight hours of Opus, more of everything else
+WAIT_MAX_S = 120  # of one process on a busy machine
+WAITING_MAX = 32
+WORKERS = max(1, (os.cpu_count() or 1) - 1)  # the event loop and Postgres keep a core
+_REPORT_BYTES = 2_000
+_WORKER = Path(recording_worker.__file__)
+_FORMATS = "FLAC, MP3, M4A, MP4, Ogg, Opus, WAV, WebM, AAC, AIFF, AMR or CAF"
+_REASONS = {
+    "format": f"The format of this recording is not supported. Send {_FORMATS}.",
+    "codec": "The length of this recording cannot be measured: its codec {name} is not supported.",
+    "damaged": "The length of this recording cannot be measured: it is damaged, or has no sound.",
+    "hidden": "The length of this recording cannot be measured: most of the file is neither sound nor video.",
+    "long": f"The recording is longer than {LENGTH_MAX_S // 3600} hours. Send it in parts.",
+    "slow": "The recording takes too long to decode. Send it in shorter parts.",
+}
 
 
-def seconds_of_data(content: bytes) -> float:
-    """Returns the minimum length that a decoder gets from it; 0.0 if unknown. Takes up to a second of CPU."""
-    import soundfile  # type: ignore[import-untyped]  # ships without types
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Of the longest audio stream, in seconds."""
 
+    decoded_s: float
+    longest_s: float  # by its timestamps or size, where that is more
+
+
+class _Answer(BaseModel):
+    """What a worker prints. A hostile file may have written it, too."""
+
+    seconds: float | None = Field(None, ge=0, le=LENGTH_MAX_S)
+    longest: float = Field(0, ge=0, le=LENGTH_MAX_S)
+    error: str | None = None
+    name: str = Field("", pattern="^[a-z0-9_]{0,40}$")
+
+
+class RecordingDecoder:
+    """Decodes a few recordings at a time, off the event loop."""
+
+    def __init__(
+        self, *, workers: int = WORKERS, waiting_max: int = WAITING_MAX, cpu_max_s: int = CPU_MAX_S
+    ) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="recordings")
+        self._open_max = workers + waiting_max
+        self._open = 0
+        self._cpu_max_s = cpu_max_s
+
+    async def length_of(self, content: bytes) -> Length:
+        """Decodes a whole file. Raises BadRequest if it cannot be measured, Unavailable if too many wait."""
+        if self._open >= self._open_max:
+            raise Unavailable("Too many recordings are being measured. Try again in a few seconds.")
+        self._open += 1
+        try:
+            loop = asyncio.get_running_loop()
+            printed = await loop.run_in_executor(self._threads, self._decode, content)
+        finally:
+            self._open -= 1
+        return _read(printed)
+
+    def _decode(self, content: bytes) -> bytes:
+        """Returns what the worker printed, or would have if its limits had not ended it."""
+        limits = (len(content), self._cpu_max_s, LENGTH_MAX_S)
+        command = [sys.executable, "-I", "-B", str(_WORKER), *map(str, limits)]
+        try:
+            done = subprocess.run(  # noqa: S603  # our own program
+                command, input=content, capture_output=True, env={}, cwd="/", timeout=WAIT_MAX_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return b'{"error": "slow"}'
+        if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return b'{"error": "slow"}'
+        if done.returncode > 0:
+            raise RuntimeError(
+                f"{_WORKER.name} failed: {done.stderr[-_REPORT_BYTES:].decode(errors='replace')}"
+            )
+        return done.stdout  # nothing if FFmpeg crashed
+
+
+def _read(printed: bytes) -> Length:
     try:
-        with soundfile.SoundFile(BytesIO(content)) as audio:
-            if audio.format == "MP3":
-                return _mp3_seconds(content)
-            sample_bytes = _SAMPLE_BYTES.get(audio.subtype, _SAMPLE_BYTES_MAX)
-            second_bytes: float = audio.samplerate * audio.channels * sample_bytes
-    except soundfile.SoundFileError:
-        return 0.0
-    return max(0.0, (len(content) - TAGS_BYTES_MAX) / second_bytes)
-
-
-def _mp3_seconds(content: bytes) -> float:
-    """Sums the lengths of all consecutive frames."""
-    seconds, at = 0.0, _tag_bytes(content)
-    while (at := content.find(b"\xff", at)) >= 0 and at + 4 <= len(content):
-        frame = _frame(content[at + 1], content[at + 2])
-        if frame is None:
-            at += 1
-            continue
-        size_bytes, frame_s = frame
-        seconds += frame_s
-        at += size_bytes
-    return seconds
-
-
-def _tag_bytes(content: bytes) -> int:
-    """Returns the length of an ID3v2 tag, which players skip, and whose picture may look like frames."""
-    if not content.startswith(b"ID3") or len(content) < 10:
-        return 0
-    size = content[6:10]
-    return 10 + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3])
-
-
-def _frame(first: int, second: int) -> tuple[int, float] | None:
-    """Returns bytes and seconds of the frame of a header, from its second and third byte."""
-    version, layer = (first >> 3) & 3, (first >> 1) & 3
-    rate, speed = (second >> 2) & 3, second >> 4
-    if first & 0xE0 != 0xE0 or version == 1 or layer != _LAYER_3 or rate == 3 or speed in (0, 15):
-        return None
-    samples = 1152 if version == 3 else 576
-    kbit_s = (_KBIT_S_1 if version == 3 else _KBIT_S_2)[speed]
-    sample_rate = _SAMPLE_RATES[version][rate]
-    return samples // 8 * kbit_s * 1000 // sample_rate + ((second >> 1) & 1), samples / sample_rate
+        answer = _Answer.model_validate_json(printed)
+    except ValidationError:
+        answer = _Answer(error="damaged")
+    if answer.seconds is None:
+        reason = _REASONS.get(answer.error or "", _REASONS["damaged"])
+        raise BadRequest(reason.format(name=answer.name or "(unknown)"), param="file")
+    return Length(answer.seconds, max(answer.seconds, answer.longest))

@@ -1,7 +1,7 @@
 """The maximum cost of a transcription: by the length of the recording, or by the model's context.
 
 LiteLLM bills by tokens if the provider reports them, else by the seconds that it reports (`usage` of type
-`duration`), else by the length of the file (`calculate_request_duration`).
+`duration`), else by the length of the file: the decoded one (`billing/proxy/litellm/recording_seconds.py`).
 """
 
 from __future__ import annotations
@@ -16,45 +16,56 @@ from billing.errors import BadRequest, ModelNotPriced
 from billing.proxy.max_cost.deployments import Deployment, unit_price
 from billing.proxy.max_cost.output import max_input_tokens
 from billing.proxy.max_cost.prices import Usage, ceiling, is_token_price, service_tiers_of
-from billing.proxy.max_cost.recording_length import seconds_of_data
+from billing.proxy.max_cost.recording_length import LENGTH_MAX_S, RecordingDecoder
 
-BYTES_A_SECOND_MIN = 500  # 4 kbit/s: no codec in use is intelligible below that
 TOKENS_A_SECOND = 50  # OpenAI uses 10, Gemini 32
 SECONDS_MARGIN = 1  # providers round up
 SECONDS_MIN = 10  # Groq bills shorter recordings as this long; what a provider reports is charged
-_HEADER_SLACK = 1.05  # frames at both ends that some players skip
+_MEASURED = "proxyllm_recording"  # the attribute of a file that has been measured
+_decoder = RecordingDecoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """An uploaded file. `seconds_max`: its length if LiteLLM can measure it, else what its size allows."""
+    """An uploaded file, decoded."""
 
-    seconds_max: int
+    seconds: float  # of sound in it
+    seconds_max: int  # that a provider or LiteLLM may bill
 
 
 async def read_recording(file: object) -> Recording:
-    """Measures a file in a thread. Raises BadRequest if there is none, or if its header understates the
-    length, since LiteLLM would charge by the header.
+    """Decodes a file, once: a call may be priced several times.
+
+    Raises BadRequest if there is none, or none that can be measured; Unavailable if too many are waiting.
     """
     if not isinstance(file, BytesIO):
         raise BadRequest("`file` must be an uploaded recording.")
-    size_bytes = file.getbuffer().nbytes
-    seconds = await asyncio.to_thread(_measured, file)
-    if seconds is None:
-        return Recording(max(size_bytes // BYTES_A_SECOND_MIN + SECONDS_MARGIN, SECONDS_MIN))
-    if await asyncio.to_thread(seconds_of_data, file.getvalue()) > seconds * _HEADER_SLACK + SECONDS_MARGIN:
-        raise BadRequest(
-            "The header of this recording understates its length. Save it again, for example as WAV.",
-            param="file",
-        )
-    return Recording(max(math.ceil(seconds) + SECONDS_MARGIN, SECONDS_MIN))
+    known = measured_recording(file)
+    if known is not None:
+        return known
+    content = file.getvalue()
+    length = await _decoder.length_of(content)
+    in_header_s = await asyncio.to_thread(_seconds_in_header, content)
+    if in_header_s > LENGTH_MAX_S:
+        raise BadRequest("The header of this recording overstates its length. Save it again.", param="file")
+    longest_s = math.ceil(max(length.longest_s, in_header_s))
+    recording = Recording(length.decoded_s, max(longest_s + SECONDS_MARGIN, SECONDS_MIN))
+    setattr(file, _MEASURED, recording)
+    return recording
 
 
-def _measured(file: BytesIO) -> float | None:
+def measured_recording(file: object) -> Recording | None:
+    """Returns what `read_recording` found of this file or the original of this copy; None if it did not."""
+    found = getattr(file, _MEASURED, None)
+    return found if isinstance(found, Recording) else None
+
+
+def _seconds_in_header(content: bytes) -> float:
+    """Returns LiteLLM's figure, by which it charges where billing has not measured; 0.0 if it has none."""
     from litellm.litellm_core_utils.audio_utils.utils import calculate_request_duration
 
-    seconds = calculate_request_duration(file)
-    return seconds if isinstance(seconds, float) and math.isfinite(seconds) and seconds >= 0 else None
+    seconds = calculate_request_duration(content)
+    return seconds if isinstance(seconds, float) and math.isfinite(seconds) and seconds >= 0 else 0.0
 
 
 def transcription_cost(deployment: Deployment, recording: Recording, prompt_tokens: int) -> Decimal:

@@ -43,6 +43,7 @@ class UnitCall:
     cost: Cost
     is_input: bool  # its cost is an input cost: endings that pay only for the input pay all of it
     output_cost: Cost = _nothing  # likewise, of what comes back, if it has a price of its own
+    recording_seconds: float | None = None  # decoded
 
 
 async def read_unit_call(body: Body, call_type: str, settings: Settings) -> UnitCall | None:
@@ -108,7 +109,10 @@ async def _transcription(body: Body, model: str, settings: Settings) -> UnitCall
     recording = await read_recording(body.get("file"))
     text = await _counted(_text(body, "prompt", required=False), settings)
     return UnitCall(
-        model, lambda deployment: transcription_cost(deployment, recording, text.ceiling), is_input=True
+        model,
+        lambda deployment: transcription_cost(deployment, recording, text.ceiling),
+        is_input=True,
+        recording_seconds=recording.seconds,
     )
 
 

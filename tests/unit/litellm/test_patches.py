@@ -70,6 +70,12 @@ def start_provider_streams() -> None:
     follow_provider_streams()
 
 
+def start_recordings() -> None:
+    from billing.proxy.litellm.recording_seconds import charge_decoded_seconds
+
+    charge_decoded_seconds()
+
+
 STARTS = {
     patches.PREPARE_REQUEST: start_requests,
     patches.FORWARD_HEADERS: start_requests,
@@ -81,6 +87,7 @@ STARTS = {
     patches.NO_LOG: start_hooks,
     patches.SPEND_LOG_ROWS: start_spend_logs,
     patches.SEND_TO_PROVIDER: start_provider_streams,
+    patches.RECORDING_SECONDS: start_recordings,
 }
 
 

@@ -86,9 +86,8 @@ class TestEndingAtRequestEnd:
         """What LiteLLM recovered of it is its own guess then."""
         reported = ReportedUsage()
         reported.feed(b'data: {"choices": []}')
-        call = dispatched_call(
-            recovered_cost=Decimal("0.0000126"), body_bytes=10, stream=stream_that_showed(33)
-        )
+        recovered = Decimal("0.0000126")
+        call = dispatched_call(recovered_cost=recovered, body_bytes=10, stream=stream_that_showed(33))
         call.upstream.reported_usages.append(reported)
         count = ChargeEstimate(Ending.BROKEN_MID_STREAM, 33, "count")
         assert ending_at_request_end(call, ADMISSION, Settings()) == count

@@ -17,6 +17,7 @@ from billing.proxy.max_cost import MaxCost
 from billing.proxy.max_cost.images import TOKENS_AN_IMAGE
 from billing.settings import Settings
 from devkit.demo_upstream.media import silence
+from tests.recorded import recorded
 from tests.unit.proxy.max_cost.conftest import MaxCostOf
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")
@@ -171,10 +172,10 @@ class TestTranscriptions:
     def test_of_every_model_priced_by_the_second(
         self, seconds: float, litellm: Any, max_cost: MaxCostFor
     ) -> None:
-        content = silence(seconds)
+        file = recording(silence(seconds))
         covered = set()
         for name in names_of(litellm, "audio_transcription", ("openai", "azure", "groq", "deepgram")):
-            body = {"model": name, "file": recording(content)}
+            body = {"model": name, "file": file}
             found = max_cost(body, "transcription")
             if found is None:
                 continue
@@ -220,12 +221,20 @@ class TestTranscriptions:
         cost = cost_of(litellm, response, "openai/gpt-4o-transcribe", "atranscription")
         assert 0 < charge_nanos_of(cost, RULE) <= found.amount_nanos()
 
-    def test_a_file_that_litellm_cannot_measure_is_as_long_as_its_size_allows(
-        self, max_cost: MaxCostFor
+    @pytest.mark.parametrize("name", ["m4a", "webm"])
+    def test_a_file_that_litellm_cannot_measure_is_held_for_by_its_sound(
+        self, name: str, max_cost: MaxCostFor
     ) -> None:
-        found = max_cost({"model": "openai/whisper-1", "file": recording(b"?" * 500_000)}, "transcription")
+        found = max_cost(
+            {"model": "openai/whisper-1", "file": recording(recorded(name, 60))}, "transcription"
+        )
         assert found is not None
-        assert found.amount_nanos() >= 1_000 * 100_000  # 1,000 s at $0.0001
+        assert 60 * 100_000 <= found.amount_nanos() <= 62 * 100_000  # at $0.0001
+        assert found.recording_seconds == pytest.approx(60, abs=0.05)
+
+    def test_a_file_that_nobody_can_measure_is_400(self, max_cost: MaxCostFor) -> None:
+        with pytest.raises(BadRequest, match="not supported"):
+            max_cost({"model": "openai/whisper-1", "file": recording(b"?" * 500_000)}, "transcription")
 
     @pytest.mark.parametrize("wrong", [{"file": None}, {"file": "https://x/y"}, {"stream": "true"}])
     def test_bad_input_is_400(self, wrong: Body, max_cost: MaxCostFor) -> None:
