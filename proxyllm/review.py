@@ -44,7 +44,7 @@ async def _price(call_id: str, cost: str, reason: str, *, as_json: bool) -> int:
     pool = await open_pool(settings, max_size=2, application_name="proxyllm cli")
     try:
         async with Ledger(pool, owner="proxyllm cli", currency=settings.billing_currency) as ledger:
-            resolution = await price_by_hand(ledger, call_id, provider_cost, reason=reason, priced_by="cli")
+            resolution = await price_by_hand(ledger, call_id, provider_cost, reason=reason, actor="cli")
     finally:
         await pool.close()
     charged = format_nanos(resolution.charged_nanos)

@@ -28,8 +28,8 @@ class Caller:
         return self.is_admin or self.is_admin_viewer
 
     @property
-    def name(self) -> str | None:
-        """The name recorded in the books: the caller's user, or its key if it has no user."""
+    def actor(self) -> str | None:
+        """Who is recorded in the books: the caller's user, or its key if it has no user."""
         return self.user_id or self.key_hash
 
 

@@ -29,7 +29,9 @@ async def give_credit(
     """Adds to a customer's balance without a payment and records who granted it and why."""
     require_admin(caller)
     payer = customer_of(body.customer_type, body.customer_id, settings.stripe_charge_by)
-    transaction = await service.give(payer, body.amount_nanos, body.reason, caller.name, body.idempotency_key)
+    transaction = await service.give(
+        payer, body.amount_nanos, body.reason, caller.actor, body.idempotency_key
+    )
     line = TransactionLine.of(transaction)
     return CreditResponse(
         **line.model_dump(), customer_type=payer.customer_type, customer_id=payer.customer_id

@@ -19,7 +19,7 @@ class Credits:
         self._ledger = ledger
 
     async def give(
-        self, payer: Payer, amount_nanos: int, reason: str, given_by: str | None, idempotency_key: str | None
+        self, payer: Payer, amount_nanos: int, reason: str, actor: str | None, idempotency_key: str | None
     ) -> Transaction:
         """Adds `amount_nanos` (> 0) to the payer's balance.
 
@@ -36,6 +36,6 @@ class Credits:
             amount_nanos=amount_nanos,
             source_key=f"credit:{idempotency_key or uuid4().hex}",
             description=reason,
-            detail={"reason": reason, "given_by": given_by},
+            detail={"reason": reason, "given_by": actor},
         )
         return await self._ledger.post(entry)

@@ -84,7 +84,7 @@ async def make_price(
 ) -> PriceLine:
     """Prices calls admitted from `valid_from` on. Running calls and existing charges do not change."""
     require_admin(caller)
-    made = await prices.make(body, settings.stripe_charge_by, caller.name)
+    made = await prices.make(body, settings.stripe_charge_by, caller.actor)
     return _line(prices, made)
 
 
@@ -96,7 +96,7 @@ async def make_price(
 async def end_price(prices: PricesDep, caller: CallerDep, rule_id: Text) -> PriceLine:
     """Ends a rule immediately. It stays in the history; ending it again changes nothing."""
     require_admin(caller)
-    return _line(prices, await prices.end(rule_id, caller.name))
+    return _line(prices, await prices.end(rule_id, caller.actor))
 
 
 def _customer(settings: Settings, choice: CustomerChoice) -> Payer | None:

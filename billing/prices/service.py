@@ -140,7 +140,7 @@ class Prices:
             self._fingerprint = fingerprint
         self._clock = (moment, asked_at)
 
-    async def make(self, request: PriceRequest, charge_by: CustomerType, made_by: str | None) -> StoredRule:
+    async def make(self, request: PriceRequest, charge_by: CustomerType, actor: str | None) -> StoredRule:
         """Creates a rule, once per idempotency key.
 
         Raises BadRequest for a rule that would begin or end in the past, Conflict if there are too many
@@ -161,7 +161,7 @@ class Prices:
             "valid_until": request.valid_until,
             "idempotency_key": request.idempotency_key,
             "reason": request.reason,
-            "created_by": made_by,
+            "created_by": actor,
         }
         async with self._connection() as connection:
             known = await _known(connection, request.idempotency_key)
@@ -188,7 +188,7 @@ class Prices:
             raise LedgerUnavailable("The price rule was not created; try again.")
         return made
 
-    async def end(self, rule_id: str, ended_by: str | None) -> StoredRule:
+    async def end(self, rule_id: str, actor: str | None) -> StoredRule:
         """Ends a rule immediately; ended rules stay as they are. Raises NotFound, Conflict."""
         if rule_id.startswith("config:"):
             raise Conflict("This rule is in the configuration file: end it there, or override it.")
@@ -196,7 +196,7 @@ class Prices:
         if not number.isascii() or not number.isdecimal() or len(number) > 18:
             raise NotFound(f"There is no price rule {rule_id}.")
         async with self._connection() as connection:
-            ended = await _rows(connection, "end_rule", id=int(number), ended_by=ended_by)
+            ended = await _rows(connection, "end_rule", id=int(number), ended_by=actor)
             rows = ended or await _rows(connection, "rule_by_id", id=int(number))
             await self._refresh_in(connection)
         if not rows:

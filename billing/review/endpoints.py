@@ -59,7 +59,7 @@ async def price_call(
         call_id,
         parse_cost(body.cost),
         reason=body.reason,
-        priced_by=caller.name,
+        actor=caller.actor,
     )
     return PricedCall(
         call_id=call_id,

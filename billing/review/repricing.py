@@ -75,7 +75,7 @@ def parse_cost(value: object) -> Decimal:
 
 
 async def price_by_hand(
-    ledger: Ledger, call_id: str, cost: Decimal, *, reason: str, priced_by: str | None
+    ledger: Ledger, call_id: str, cost: Decimal, *, reason: str, actor: str | None
 ) -> Resolution:
     """Replaces a call's estimate by the charge for the provider's cost, by the rule of its admission.
 
@@ -97,7 +97,7 @@ async def price_by_hand(
         facts={
             "rule": known.detail.get("rule", rule.detail()),  # which contains the scope
             "reason": reason,
-            "priced_by": priced_by,
+            "priced_by": actor,
         },
     )
     try:

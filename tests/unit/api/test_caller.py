@@ -29,8 +29,8 @@ class TestAnOrdinaryKey:
         assert payer_to_change(self.caller, NOBODY, "user_id") == ALICE
 
     def test_the_books_know_it_by_its_user_or_else_by_its_key(self) -> None:
-        assert Caller(payer=ALICE, user_id="alice", key_hash="88dc").name == "alice"
-        assert Caller(payer=ALICE, key_hash="88dc").name == "88dc"
+        assert Caller(payer=ALICE, user_id="alice", key_hash="88dc").actor == "alice"
+        assert Caller(payer=ALICE, key_hash="88dc").actor == "88dc"
 
     def test_it_may_name_itself(self) -> None:
         assert payer_to_read(self.caller, CustomerChoice("user_id", "alice"), "user_id") == ALICE
