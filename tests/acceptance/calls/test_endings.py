@@ -70,13 +70,13 @@ class TestCutByTheClient:
 
 
 class TestBroken:
-    def test_mid_stream_costs_what_was_recovered(self, new_customer: NewCustomer) -> None:
+    def test_mid_stream_costs_what_was_sent_and_shown(self, new_customer: NewCustomer) -> None:
         customer = new_customer(credit="1")
         request = body("demo-broken", stream=True, max_tokens=LIMIT)
         customer.http.post("/v1/chat/completions", json=request)
         [charge] = customer.settled(charges=1)
         assert ending_of(charge) == "broken_mid_stream"
-        assert spent(charge) == PROMPT_TOKENS * INPUT + PIECES_BEFORE_BREAK * OUTPUT
+        assert spent(charge) == OUR_COUNT * INPUT + PIECES_BEFORE_BREAK * OUTPUT
 
 
 class TestFailed:
