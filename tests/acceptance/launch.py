@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ _LOGS_SOON = {
     "SPEND_LOG_QUEUE_SIZE_THRESHOLD": "1",
 }
 # What a developer's shell may have set, and a test must not depend on.
+_PORTS = range(10_000, 32_000, 2)  # below those that Linux and macOS give away
 _FOREIGN = ("DATABASE_URL", "LITELLM_", "STRIPE_", "BILLING_", "PROXYLLM_", "SANDBOX_", "PORT", "HOST")
 
 
@@ -89,14 +91,17 @@ def launch(
 
 
 def free_port_pair() -> int:
-    """A port that is free, and so is the next: the gateway's and the sandbox's."""
+    """A port that is free, and so is the next: the gateway's and the sandbox's.
+
+    The system gives none of this range to whoever asks for any port, so both stay free until they are bound.
+    """
     while True:
+        port = secrets.choice(_PORTS)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
             return port
 
