@@ -20,6 +20,7 @@ from tests.deadline import eventually
 READY_WITHIN_S = 300.0
 STOPPED_WITHIN_S = 60.0
 PROGRAM = Path(sys.executable).parent / "proxyllm"
+_PORTS = range(10_000, 32_000, 2)  # below those that Linux and macOS give away
 # LiteLLM writes its spend logs 10 to 15 seconds after a call, and many tests wait for them.
 _LOGS_SOON = {
     "PROXY_BATCH_WRITE_AT": "1",
@@ -27,7 +28,6 @@ _LOGS_SOON = {
     "SPEND_LOG_QUEUE_SIZE_THRESHOLD": "1",
 }
 # What a developer's shell may have set, and a test must not depend on.
-_PORTS = range(10_000, 32_000, 2)  # below those that Linux and macOS give away
 _FOREIGN = ("DATABASE_URL", "LITELLM_", "STRIPE_", "BILLING_", "PROXYLLM_", "SANDBOX_", "PORT", "HOST")
 
 
