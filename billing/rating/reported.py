@@ -14,42 +14,49 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
-_LINE_BYTES_MAX = 1024 * 1024  # of one event; a longer one is an image or a recording
+_LINE_BYTES_MAX = 1024 * 1024  # of one event
+_JSON_STARTS = (b"{", b"data:", b"[", b",")
 # One of these stands in each event that can report usage, in whatever API.
 _MARKS = (b"sage", b"billed_units", b"eval_count")
-# What shows that the response is an answer in an API whose reports of usage we know.
-_ANSWERS = (b'"choices"', b'"candidates"', b'"message_start"', b'"response.', b'"prompt_eval_count"')
 _REPORTS = ("usage", "usageMetadata", "usage_metadata", "billed_units", "tokens")
-_INSIDE = ("message", "response", "meta", "delta", "interaction", *_REPORTS)
+_INSIDE = ("message", "response", "meta", "delta", "interaction", "final_result", *_REPORTS)
 _DEPTH_MAX = 5  # of a report in its event
 _COUNTS = ("prompt_eval_count", "eval_count")
+# What an event of an answer has, in the APIs whose reports of usage we know.
+_LISTS = ("choices", "candidates")
+_TYPES = ("response.", "message_start", "content_block_", "message-start", "content-delta")
+_COHERE_V1_TYPES = ("stream-start", "text-generation")
 
 
 class ReportedUsage:
-    """Follows one streamed response. Knows nothing of a response whose format it cannot read."""
+    """Follows one streamed response. Claims nothing about a response that it cannot read as a whole."""
 
-    __slots__ = ("_answers", "_line", "_reports", "_skips")
+    __slots__ = ("_answers", "_line", "_reports", "_unreadable")
 
     def __init__(self) -> None:
         self._answers = False
         self._reports = False
+        self._unreadable = False  # an event was too long or no JSON: it may have reported usage
         self._line = bytearray()
-        self._skips = False  # the rest of a line that is too long
 
     def feed(self, piece: bytes) -> None:
         """Takes the next bytes of the body, decompressed."""
-        if self._reports:
+        if self._reports or self._unreadable:
             return
         first, *others = piece.split(b"\n")
         self._extend(first)
         for line in others:
-            self._end_line()
-            self._extend(line)
+            if self._line:
+                self._end_line()
+            if line:
+                self._extend(line)
 
     @property
     def is_answer(self) -> bool:
         """Whether so far it is an answer in an API that we can read, in which a provider reports usage."""
-        return self._answers or self._shows_answer(self._line)
+        if self._unreadable:
+            return False
+        return self._answers or is_answer(_event_of(bytes(self._line)))
 
     @property
     def is_reported(self) -> bool:
@@ -58,34 +65,58 @@ class ReportedUsage:
 
     def _extend(self, part: bytes) -> None:
         if len(self._line) + len(part) > _LINE_BYTES_MAX:
-            self._skips = True
+            self._unreadable = True
             self._line.clear()
-        if not self._skips:
+        if not self._unreadable:
             self._line += part
 
     def _end_line(self) -> None:
-        line, self._line = bytes(self._line), bytearray()
-        if self._skips:
-            self._skips = False
+        line = bytes(self._line)
+        self._line.clear()
+        if self._answers and not any(mark in line for mark in _MARKS):
             return
-        self._answers = self._answers or self._shows_answer(line)
+        event = _event_of(line)
+        self._unreadable = event is None and _is_event(line)
+        self._answers = self._answers or is_answer(event)
         self._reports = self._reports or reports_usage(line)
-
-    @staticmethod
-    def _shows_answer(line: bytes | bytearray) -> bool:
-        return any(mark in line for mark in _ANSWERS)
 
 
 def reports_usage(line: bytes) -> bool:
     """Whether a line of a stream (SSE, or JSON lines) names a positive number of tokens or units."""
+    if not any(mark in line for mark in _MARKS):
+        return False
+    event = _event_of(line)
+    return event is not None and any(map(_counts_something, _reports(event, _DEPTH_MAX)))
+
+
+def is_answer(event: Mapping[str, object] | None) -> bool:
+    """Whether an event is part of an answer in one of the APIs that we know."""
+    if event is None:
+        return False
+    if any(isinstance(event.get(name), list) for name in _LISTS):
+        return True
+    kind, kind_v1 = event.get("type"), event.get("event_type")
+    if isinstance(kind, str) and kind.startswith(_TYPES):
+        return True
+    if isinstance(kind_v1, str) and kind_v1 in _COHERE_V1_TYPES:
+        return True
+    return isinstance(event.get("done"), bool) and "model" in event  # Ollama
+
+
+def _is_event(line: bytes) -> bool:
+    return line.lstrip().startswith(_JSON_STARTS) and b"{" in line
+
+
+def _event_of(line: bytes) -> Mapping[str, object] | None:
+    """The JSON object in a line; None where there is none."""
     start = line.find(b"{")
-    if start < 0 or not any(mark in line for mark in _MARKS):
-        return False
+    if start < 0 or not _is_event(line):
+        return None
     try:
-        event = orjson.loads(line[start:].rstrip(b"\r, ]"))
+        event = orjson.loads(line[start:].rstrip(b"\r\t, ]"))
     except orjson.JSONDecodeError:
-        return False
-    return isinstance(event, dict) and any(map(_counts_something, _reports(event, _DEPTH_MAX)))
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def _reports(event: Mapping[str, object], depth: int) -> Iterator[object]:
@@ -100,6 +131,5 @@ def _reports(event: Mapping[str, object], depth: int) -> Iterator[object]:
 
 def _counts_something(report: object) -> bool:
     return isinstance(report, dict) and any(
-        isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        for value in report.values()
+        type(value) in (int, float) and value > 0 for value in report.values()
     )

@@ -39,9 +39,23 @@ GATEWAY_MUTANTS = [
     Mutant(
         "LiteLLM's guess of a stream's usage is charged as the provider's",
         "billing/proxy/calls/success.py",
-        'basis == "provider_cost" and event.is_streamed and call.usage_is_guessed',
+        'basis == "provider_cost" and is_ours and call.usage_is_guessed',
         "False",
         ("tests/unit/proxy/calls/test_success.py",),
+    ),
+    Mutant(
+        "a client hides a report of usage in an event that is too long to read",
+        "billing/rating/reported.py",
+        "        if self._unreadable:\n            return False\n",
+        "",
+        ("tests/unit/rating/test_reported.py",),
+    ),
+    Mutant(
+        "the words of an answer in binary frames hide its report of usage",
+        "billing/proxy/litellm/provider_streams.py",
+        "if _is_billed(call) and response.is_success and _is_text(response):",
+        "if _is_billed(call) and response.is_success:",
+        ("tests/integration/proxy/test_reported_usage.py",),
     ),
     Mutant(
         "usage that a provider reports is not seen",

@@ -14,7 +14,6 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Protocol
 
-from billing.ledger.endings import Ending
 from billing.ledger.schemas import Settlement
 from billing.prices.settlement import reduced_settlement
 from billing.proxy.admitted.call import Admission
@@ -86,8 +85,9 @@ class AdditionalCharges:
 
 
 def _known_nanos(settlement: Settlement) -> int | None:
-    if settlement.ending is Ending.CUT_BEFORE_FIRST_CHUNK:
-        return settlement.amount_nanos  # an estimate of the entire cost of the call
+    price = settlement.detail["price"]
+    if isinstance(price, dict) and price["basis"] == "input":
+        return settlement.amount_nanos  # an estimate of the total cost of the call itself
     return None if settlement.estimate else settlement.amount_nanos
 
 

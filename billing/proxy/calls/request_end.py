@@ -82,6 +82,7 @@ def _estimated(
         amount_nanos=charge.amount_nanos,
         rule=admission.rule,
         note=why or _WHY[charge.basis].format(ending=_words(charge.ending)),
+        facts={"usage_reported": False} if call.usage_is_guessed else {},
     )
 
 

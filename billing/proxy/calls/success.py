@@ -84,7 +84,8 @@ class Successes:
         basis, cost, rule = self._priced(event, rule, is_declared_free)
         charged = admission.charged_call(call.id, event.group)
         facts = {**event.facts, "model": charged.model}
-        is_guessed = basis == "provider_cost" and event.is_streamed and call.usage_is_guessed
+        is_ours = event.is_streamed and call.stream is not None  # what it shows is counted
+        is_guessed = basis == "provider_cost" and is_ours and call.usage_is_guessed
         if is_guessed:
             cost = None
             facts |= {"usage_reported": False, "tokens": None, "provider_cost": None}
@@ -195,7 +196,7 @@ def _estimate(call: Call, admission: Admission, *, is_guessed: bool) -> tuple[Ba
     """Returns what a call without a cost is charged, and of what that is an estimate."""
     if call.counted_nanos:
         return "count", call.counted_nanos
-    if is_guessed and call.stream is not None:  # which has shown nothing
+    if is_guessed:  # and nothing was shown
         return "input", admission.input_charge_nanos
     return "hold", admission.hold_nanos
 

@@ -25,6 +25,7 @@ from billing.rating.reported import ReportedUsage
 logger = logging.getLogger(__name__)
 
 _LITELLM_CLOSES_WITHIN_S = 0.25
+_TEXT_STREAMS = ("", "text/event-stream", "text/plain")
 
 
 def follow_provider_streams() -> None:
@@ -43,11 +44,21 @@ def follow_provider_streams() -> None:
         call = current_call.get()
         if stream and call is not None:
             call.upstream.provider_streams.append(response)
-            if response.is_success and call.admission is not None and not call.admission.free:
+            if _is_billed(call) and response.is_success and _is_text(response):
                 call.upstream.reported_usages.append(_reported_by(response))
         return response
 
     httpx.AsyncClient.send = followed  # type: ignore[method-assign]
+
+
+def _is_billed(call: Call) -> bool:
+    return call.admission is not None and not call.admission.free
+
+
+def _is_text(response: httpx.Response) -> bool:
+    """Whether the stream is of events or lines of JSON, and not AWS's binary frames, for instance."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in _TEXT_STREAMS or kind.endswith(("json", "jsonl"))
 
 
 def _reported_by(response: httpx.Response) -> ReportedUsage:

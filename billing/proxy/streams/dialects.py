@@ -25,6 +25,8 @@ ErrorDetail = dict[str, JsonValue]
 DONE = b"data: [DONE]\n\n"
 
 _LABELS = frozenset({"role", "type", "id", "index", "object", "finish_reason", "status"})
+# OpenRouter's answers repeat in these what LiteLLM shows as `reasoning_content`.
+_LABELS_AND_REASONING = _LABELS | {"reasoning", "reasoning_details"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,13 @@ class ChatDialect:
         delta = choice.get("delta") if self._chat else {"text": choice.get("text")}
         if not isinstance(delta, Mapping):
             return NOTHING
-        texts = [value for name, value in delta.items() if isinstance(value, str) and name not in _LABELS]
-        rest = [value for value in delta.values() if isinstance(value, Mapping | list)]
+        unread = _LABELS
+        if delta.get("reasoning_content") and isinstance(delta["reasoning_content"], str):
+            unread = _LABELS_AND_REASONING
+        texts = [value for name, value in delta.items() if isinstance(value, str) and name not in unread]
+        rest = [
+            value for name, value in delta.items() if isinstance(value, Mapping | list) and name not in unread
+        ]
         calls = delta.get("tool_calls")
         return Output(
             text="".join(texts),

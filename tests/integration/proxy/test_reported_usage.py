@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -33,7 +34,9 @@ def call() -> Iterator[Call]:
     current_call.reset(token)
 
 
-async def stream(body: bytes, *, status: int = 200, encoding: str | None = None) -> bytes:
+async def stream(
+    body: bytes, *, status: int = 200, encoding: str | None = None, kind: str = "text/event-stream"
+) -> bytes:
     """Reads a provider's stream to its end, as an SDK does."""
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -41,7 +44,7 @@ async def stream(body: bytes, *, status: int = 200, encoding: str | None = None)
         for start in range(0, len(sent), 10):
             yield sent[start : start + 10]
 
-    headers = {"content-encoding": encoding} if encoding else {}
+    headers = {"content-type": kind} | ({"content-encoding": encoding} if encoding else {})
     transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, content=pieces()))
     async with (
         httpx.AsyncClient(transport=transport) as client,
@@ -69,7 +72,25 @@ class TestUsageIsGuessed:
         await stream(ANSWER, status=500)
         assert not call.usage_is_guessed
 
-    async def test_not_of_a_call_that_is_free_or_not_admitted(self, call: Call) -> None:
-        call.admission = None
+    @pytest.mark.parametrize("admission", [None, replace(ADMISSION, free=True)])
+    async def test_not_of_a_call_that_is_free_or_not_admitted(
+        self, admission: Admission | None, call: Call
+    ) -> None:
+        call.admission = admission
         await stream(ANSWER)
         assert call.upstream.reported_usages == []
+
+    @pytest.mark.parametrize(
+        ("kind", "guessed"),
+        [
+            ("text/event-stream; charset=utf-8", True),
+            ("application/x-ndjson", True),
+            ("application/json", True),
+            ("", True),
+            ("application/vnd.amazon.eventstream", False),
+            ("audio/mpeg", False),
+        ],
+    )
+    async def test_by_streams_of_text_alone(self, kind: str, guessed: bool, call: Call) -> None:
+        await stream(ANSWER, kind=kind)
+        assert call.usage_is_guessed is guessed

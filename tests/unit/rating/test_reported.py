@@ -89,10 +89,46 @@ def test_a_nested_event_is_looked_into_a_few_levels_deep() -> None:
     assert not reports_usage(sse(event))
 
 
-def test_a_line_of_an_image_is_not_kept() -> None:
-    image = b'data: {"choices": [], "image": "' + b"A" * 3_000_000
-    reported = followed(sse(CHUNK), image, b'", "usage": {"prompt_tokens": 5}}\n\n')
-    assert not reported.is_reported
+def test_a_stream_with_an_event_too_long_to_read_is_unknown() -> None:
+    """OpenAI's last event repeats the client's instructions, and has the only usage."""
+    last = {"type": "response.completed", "response": {"instructions": "A" * 2_000_000, "usage": USED}}
+    reported = followed(sse({"type": "response.created"}), sse(last))
+    assert (reported.is_answer, reported.is_reported) == (False, False)
     assert len(reported._line) == 0
-    reported.feed(sse(REPORTS["openai"]))
-    assert reported.is_reported
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices": [\n',
+        b'data: {"choices": [}\n\n',
+        b'\x00\x0b:event-type{"contentBlockDelta": "\\"response.data\\" \\"choices\\""}\x7f\n',
+    ],
+)
+def test_what_cannot_be_parsed_is_no_answer(body: bytes) -> None:
+    assert not followed(body).is_answer
+
+
+STARTS = {
+    "openai": CHUNK,
+    "completions": {"choices": [{"text": "a"}]},
+    "anthropic": REPORTS["anthropic start"],
+    "anthropic delta": {"type": "content_block_delta", "delta": {"text": "a"}},
+    "responses": {"type": "response.output_text.delta", "delta": "a"},
+    "gemini": {"candidates": [{"content": {}}]},
+    "cohere": {"type": "content-delta", "delta": {"message": {}}},
+    "cohere v1": {"event_type": "text-generation", "text": "a"},
+    "ollama": {"model": "m", "message": {"content": "a"}, "done": False},
+}
+
+
+@pytest.mark.parametrize("api", STARTS)
+def test_an_answer_is_known_by_its_first_event(api: str) -> None:
+    assert followed(sse(STARTS[api])).is_answer
+    assert followed(json.dumps(STARTS[api]).encode()).is_answer
+    text = {"type": "error", "error": {"message": json.dumps(STARTS[api])}}
+    assert not followed(sse(text)).is_answer
+
+
+def test_usage_in_saps_wrapper_is_seen() -> None:
+    assert reports_usage(sse({"final_result": {"choices": [], "usage": USED}}))

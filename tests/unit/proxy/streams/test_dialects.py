@@ -208,3 +208,14 @@ def test_a_stream_says_that_it_broke(call_type: str, data: dict[str, object]) ->
 
 def test_other_streams_are_not_understood() -> None:
     assert dialect_named("agenerate_content") is None
+
+
+def test_reasoning_that_comes_under_several_names_counts_once() -> None:
+    """As LiteLLM passes on what OpenRouter reasons."""
+    words, dialect = "so many words", dialect_named("acompletion")
+    assert dialect is not None
+    several = {"reasoning_content": words, "reasoning": words, "reasoning_details": [{"text": words}]}
+    output = dialect.read({"choices": [{"delta": several}]})
+    assert (output.text, output.other_bytes) == (words, 0)
+    alone = dialect.read({"choices": [{"delta": {"reasoning_content": None, "reasoning": words}}]})
+    assert alone.text == words
