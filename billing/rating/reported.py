@@ -10,6 +10,7 @@ in a place that LiteLLM does not read (Groq's `x_groq`, Moonshot's `choices`), L
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 
 import orjson
@@ -112,11 +113,20 @@ def _event_of(line: bytes) -> Mapping[str, object] | None:
     start = line.find(b"{")
     if start < 0 or not _is_event(line):
         return None
+    text = line[start:].rstrip(b"\r\t, ]")
     try:
-        event = orjson.loads(line[start:].rstrip(b"\r\t, ]"))
+        event = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return None
+        event = _leniently(text)
     return event if isinstance(event, dict) else None
+
+
+def _leniently(text: bytes) -> object:
+    """Parses what orjson refuses: providers split an emoji into two events, half a surrogate pair in each."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _reports(event: Mapping[str, object], depth: int) -> Iterator[object]:

@@ -11,7 +11,7 @@ const PRICES = {
 const ENDINGS = {
   finished: "finished",
   finished_free: "finished, and free",
-  finished_unpriced: "finished, but its price was not known: charged an estimate",
+  finished_unpriced: "finished, but its usage or price was not known: charged an estimate",
   cut_mid_stream: "cut by the client: charged for what was generated",
   credit_exhausted: "ended where the credit did: charged for what was generated",
   broken_mid_stream: "broke off: charged for what was generated",

@@ -130,5 +130,11 @@ def test_an_answer_is_known_by_its_first_event(api: str) -> None:
     assert not followed(sse(text)).is_answer
 
 
+def test_half_an_emoji_makes_no_event_unreadable() -> None:
+    half = b'data: {"choices": [{"delta": {"content": "usage \\ud83d"}}]}\n\n'
+    assert followed(half).is_answer
+    assert followed(half, sse(REPORTS["openai"])).is_reported
+
+
 def test_usage_in_saps_wrapper_is_seen() -> None:
     assert reports_usage(sse({"final_result": {"choices": [], "usage": USED}}))
